@@ -1,0 +1,89 @@
+# The vocabulary of every CMakeLists.txt here: add_module for a folder's library, add_program for a
+# daemon or tool, add_unit_test for the tests of one folder, add_fuzzer for one parser.
+# Sources are listed, never globbed; all policy (warnings, sanitizers) lives in mcguard_policy.
+
+add_library(mcguard_policy INTERFACE)
+target_compile_features(mcguard_policy INTERFACE cxx_std_20)
+target_include_directories(mcguard_policy INTERFACE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/generated)
+target_compile_options(mcguard_policy INTERFACE -Wall -Wextra -Wshadow -Wnon-virtual-dtor
+  -fno-omit-frame-pointer $<$<CXX_COMPILER_ID:GNU>:-fcoroutines>)
+if(MCGUARD_WERROR)
+  target_compile_options(mcguard_policy INTERFACE -Werror)
+endif()
+if(MCGUARD_SANITIZE)
+  target_compile_options(mcguard_policy INTERFACE -fsanitize=${MCGUARD_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(mcguard_policy INTERFACE -fsanitize=${MCGUARD_SANITIZE})
+  if(MCGUARD_SANITIZE MATCHES thread)
+    target_compile_options(mcguard_policy INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
+  endif()
+endif()
+if(MCGUARD_FUZZ)
+  # clang 14 cannot emit the function sanitizer for coroutines (llvm#49689).
+  set(fuzz_flags -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize=function
+      -fno-sanitize-recover=all)
+  target_compile_options(mcguard_policy INTERFACE ${fuzz_flags} -Wno-unused-command-line-argument)
+  target_link_options(mcguard_policy INTERFACE -fsanitize=address,undefined -fno-sanitize=function)
+endif()
+target_link_libraries(mcguard_policy INTERFACE Threads::Threads)
+
+# add_module(NAME SRCS a.cc … [HDRS a.h …] [DEPS target …] [PRIVATE_DEPS target …])
+# One folder, one noun, one target. Every header listed is also compiled alone.
+function(add_module name)
+  cmake_parse_arguments(arg "" "" "SRCS;HDRS;DEPS;PRIVATE_DEPS" ${ARGN})
+  set(alone)
+  foreach(header IN LISTS arg_HDRS)
+    cmake_path(RELATIVE_PATH CMAKE_CURRENT_SOURCE_DIR BASE_DIRECTORY ${PROJECT_SOURCE_DIR}
+               OUTPUT_VARIABLE folder)
+    set(probe ${CMAKE_CURRENT_BINARY_DIR}/alone_${header}.cc)
+    file(CONFIGURE OUTPUT ${probe} CONTENT "#include \"${folder}/${header}\"\n")
+    list(APPEND alone ${probe})
+  endforeach()
+  add_library(${name} STATIC ${arg_SRCS})
+  target_link_libraries(${name} PUBLIC mcguard_policy ${arg_DEPS} PRIVATE ${arg_PRIVATE_DEPS})
+  if(alone AND MCGUARD_HEADERS_ALONE)
+    add_library(${name}_headers OBJECT EXCLUDE_FROM_ALL ${alone})
+    target_link_libraries(${name}_headers PRIVATE ${name})
+    target_compile_options(${name}_headers PRIVATE -fsyntax-only)
+    add_dependencies(headers_alone ${name}_headers)
+  endif()
+endfunction()
+
+# add_program(NAME SRCS main.cc … DEPS target …): an executable in build/<preset>/bin.
+function(add_program name)
+  cmake_parse_arguments(arg "" "" "SRCS;DEPS" ${ARGN})
+  add_executable(${name} ${arg_SRCS})
+  target_link_libraries(${name} PRIVATE mcguard_policy ${arg_DEPS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+endfunction()
+
+# add_unit_test(NAME SRCS x_test.cc … DEPS target …): one gtest executable per folder under test.
+function(add_unit_test name)
+  if(NOT MCGUARD_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(arg "" "" "SRCS;DEPS" ${ARGN})
+  add_executable(${name} ${arg_SRCS})
+  target_link_libraries(${name} PRIVATE mcguard_policy ${arg_DEPS} test_support GTest::gmock GTest::gtest_main)
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
+  add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120)
+endfunction()
+
+# add_fuzzer(NAME SRCS x_fuzz.cc DEPS target …): a libFuzzer target with the fuzz preset; elsewhere the
+# same entry point replays tests/fuzz/corpus/<name>/ as a test.
+function(add_fuzzer name)
+  if(NOT MCGUARD_TESTS)
+    return()
+  endif()
+  cmake_parse_arguments(arg "" "" "SRCS;DEPS" ${ARGN})
+  if(MCGUARD_FUZZ)
+    add_executable(${name} ${arg_SRCS})
+    target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    add_executable(${name} ${arg_SRCS} ${PROJECT_SOURCE_DIR}/tests/fuzz/replay_main.cc)
+    add_test(NAME ${name}_replay COMMAND ${name} ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
+    set_tests_properties(${name}_replay PROPERTIES LABELS fuzz TIMEOUT 120)
+  endif()
+  target_link_libraries(${name} PRIVATE mcguard_policy ${arg_DEPS})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/fuzz)
+endfunction()
