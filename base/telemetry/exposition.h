@@ -1,9 +1,10 @@
 // Prometheus exposition: our own text of prometheus-cpp's model.
 //
 // Both daemons describe what they export as prometheus::MetricFamily values (the agent from a
-// prometheus::Registry and computed families, the proxy from its telemetry segment). This file writes
-// them: text format 0.0.4 or OpenMetrics 1.0 by the Accept header, HELP and label values escaped
-// (prometheus-cpp's serializer does not escape HELP and prints 16 digits), shortest round-trip floats.
+// prometheus::Registry and computed families, the proxy from its telemetry segment). This file
+// writes them: text format 0.0.4 or OpenMetrics 1.0 by the Accept header, HELP and label values
+// escaped (prometheus-cpp's serializer does not escape HELP and prints 16 digits), shortest
+// round-trip floats.
 #pragma once
 
 #include <prometheus/metric_family.h>
@@ -26,7 +27,8 @@ class FamilyBuilder {
   FamilyBuilder(std::string name, std::string help, prometheus::MetricType type);
   FamilyBuilder& add(Labels labels, double value);
   // Cumulative counts per upper bound in seconds (without +Inf), then count and sum.
-  FamilyBuilder& add_histogram(Labels labels, const std::vector<std::pair<double, uint64_t>>& buckets,
+  FamilyBuilder& add_histogram(Labels labels,
+                               const std::vector<std::pair<double, uint64_t>>& buckets,
                                uint64_t count, double sum_seconds);
   prometheus::MetricFamily build() &&;
 

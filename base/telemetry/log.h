@@ -9,8 +9,8 @@
 // A line is at most 1,024 bytes; a field value at most 200, printable. There is no way to log a
 // container: fields are strings and numbers. Never pass keys, values, requests or secrets.
 //
-// Thread: any. A line is written by one background thread from a bounded queue (1,024 lines): a full
-// disk or a stuck terminal drops and counts, and never blocks the caller.
+// Thread: any. A line is written by one background thread from a bounded queue (1,024 lines): a
+// full disk or a stuck terminal drops and counts, and never blocks the caller.
 #pragma once
 
 #include <cstdint>
@@ -33,26 +33,34 @@ struct Field {
   Field(std::string_view k, const std::string& v) : key(k), value(std::string_view(v)) {}
   Field(std::string_view k, double v) : key(k), value(v) {}
   template <class Integer>
-    requires std::is_integral_v<Integer>
-  Field(std::string_view k, Integer v) : key(k), value(static_cast<int64_t>(v)) {}
+  requires std::is_integral_v<Integer> Field(std::string_view k, Integer v)
+      : key(k), value(static_cast<int64_t>(v)) {}
 };
 using Fields = std::initializer_list<Field>;
 
 struct Options {
   Level level = Level::kInfo;
-  std::string file;           // empty: stderr
+  std::string file;                // empty: stderr
   uint64_t max_bytes = 64u << 20;  // rotate once (file -> file.1) beyond this
-  bool json = false;          // one JSON object a line; otherwise logfmt
+  bool json = false;               // one JSON object a line; otherwise logfmt
 };
 // Once, from main, before any thread starts. Without it lines go to stderr as logfmt.
 Result<> start(const Options& options);
 void stop();  // flushes, at most 1 s
 
 void write(Level level, const char* event, Fields fields = {});
-inline void debug(const char* event, Fields fields = {}) { write(Level::kDebug, event, fields); }
-inline void info(const char* event, Fields fields = {}) { write(Level::kInfo, event, fields); }
-inline void warn(const char* event, Fields fields = {}) { write(Level::kWarn, event, fields); }
-inline void error(const char* event, Fields fields = {}) { write(Level::kError, event, fields); }
+inline void debug(const char* event, Fields fields = {}) {
+  write(Level::kDebug, event, fields);
+}
+inline void info(const char* event, Fields fields = {}) {
+  write(Level::kInfo, event, fields);
+}
+inline void warn(const char* event, Fields fields = {}) {
+  write(Level::kWarn, event, fields);
+}
+inline void error(const char* event, Fields fields = {}) {
+  write(Level::kError, event, fields);
+}
 
 // Totals since start: written + suppressed + dropped == calls at or above the level.
 struct Totals {

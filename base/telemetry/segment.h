@@ -1,7 +1,7 @@
 // The telemetry segment: a shared-memory file that a proxy writes and anybody may read.
 //
-// Idea: telemetry must cost the proxy nothing and must be readable when the proxy is stuck, so it is
-// plain memory, written with relaxed stores by exactly one writer per block and read by others
+// Idea: telemetry must cost the proxy nothing and must be readable when the proxy is stuck, so it
+// is plain memory, written with relaxed stores by exactly one writer per block and read by others
 // whenever they like. No system call, no lock, no question asked (invariant 4 of the design).
 //
 // Layout: one SegmentHeader, then `workers` WorkerBlocks. All counters only grow, except gauges
@@ -9,7 +9,8 @@
 // turn that changes it; a reader copies and retries while it is odd or has changed, and after a few
 // tries takes what is there and marks the copy torn (a stopped worker must not blind us).
 //
-// Versions: a reader accepts kVersion and the version before. Fields are only appended.
+// Versions: a reader accepts kSegmentVersion and the version before (1 is the first). Fields are
+// only appended.
 #pragma once
 
 #include <array>
@@ -33,8 +34,24 @@ inline constexpr uint32_t kMaxWorkers = 64;
 
 // Client requests by kind; labels of mcguard_proxy_requests_total.
 enum class Operation : uint8_t {
-  kGet, kSet, kAdd, kReplace, kAppend, kPrepend, kCas, kIncr, kDecr, kDelete, kTouch, kGat,
-  kFlush, kStats, kVersion, kNoop, kAuth, kOther,
+  kGet,
+  kSet,
+  kAdd,
+  kReplace,
+  kAppend,
+  kPrepend,
+  kCas,
+  kIncr,
+  kDecr,
+  kDelete,
+  kTouch,
+  kGat,
+  kFlush,
+  kStats,
+  kVersion,
+  kNoop,
+  kAuth,
+  kOther,
 };
 inline constexpr size_t kOperationCount = static_cast<size_t>(Operation::kOther) + 1;
 std::string_view to_string(Operation operation);
@@ -42,16 +59,19 @@ std::string_view to_string(Operation operation);
 // Why a request was not answered by a backend, or a connection ended early;
 // labels of mcguard_proxy_errors_total.
 enum class Failure : uint8_t {
-  kBackendDown,         // no connection: answered at once
-  kBackendTimeout,      // the request's deadline passed
-  kBackendReset,        // the connection broke with the request in flight
-  kBackendError,        // SERVER_ERROR, ERROR or nonsense from the backend
-  kSlotMoving,          // a prepared epoch moves the key's slot
-  kFenced,              // no fresh fence record, or a newer one
-  kProtocol,            // the client sent garbage
-  kAuthFailed, kAuthTimeout, kNoCapability, kTooLarge,
-  kConnectionLimit,     // refused at accept or at authentication
-  kMemoryLimit,         // a client that does not read its replies
+  kBackendDown,     // no connection: answered at once
+  kBackendTimeout,  // the request's deadline passed
+  kBackendReset,    // the connection broke with the request in flight
+  kBackendError,    // SERVER_ERROR, ERROR or nonsense from the backend
+  kSlotMoving,      // a prepared epoch moves the key's slot
+  kFenced,          // no fresh fence record, or a newer one
+  kProtocol,        // the client sent garbage
+  kAuthFailed,
+  kAuthTimeout,
+  kNoCapability,
+  kTooLarge,
+  kConnectionLimit,  // refused at accept or at authentication
+  kMemoryLimit,      // a client that does not read its replies
 };
 inline constexpr size_t kFailureCount = static_cast<size_t>(Failure::kMemoryLimit) + 1;
 std::string_view to_string(Failure failure);
@@ -112,8 +132,8 @@ struct BackendCells {
   std::array<PaceCell, kPaceSlots> pace;
 };
 
-// One client address; a worker's table is open addressing over kClientSlots, exact until it is full,
-// then the smallest idle entry is evicted and `clients_evicted` counts it.
+// One client address; a worker's table is open addressing over kClientSlots, exact until it is
+// full, then the smallest idle entry is evicted and `clients_evicted` counts it.
 inline constexpr size_t kClientSlots = 4096;
 struct ClientCells {
   std::array<Cell, 2> address;  // IPv6, or IPv4-mapped; both zero: empty
@@ -161,7 +181,8 @@ struct alignas(64) SegmentHeader {
 };
 
 // The writer's side. Thread: header methods on the admin thread; worker(i) on worker i only.
-// Owner: proxy app. The file is removed on destruction.
+// Owner: proxy app. The file appears under its name only when complete, replacing one left by a
+// predecessor (whose readers keep its last words), and is removed on destruction.
 class SegmentWriter {
  public:
   static Result<std::unique_ptr<SegmentWriter>> create(const std::string& path,
@@ -177,8 +198,9 @@ class SegmentWriter {
   Result<uint32_t> backend_index(std::string_view name);
 
  private:
-  SegmentWriter(std::string path, void* memory, size_t size);
+  SegmentWriter(std::string path, uint64_t inode, void* memory, size_t size);
   std::string path_;
+  uint64_t inode_;  // of our file: a successor's under the same name is not ours to remove
   void* memory_;
   size_t size_;
   SegmentHeader* header_;
@@ -194,13 +216,15 @@ class TurnGuard {
 
  private:
   void bump() {
-    std::atomic_signal_fence(std::memory_order_seq_cst);
+    std::atomic_thread_fence(std::memory_order_release);  // the turn's stores, then the number
     block_.sequence.add(1);
     std::atomic_thread_fence(std::memory_order_release);
   }
   WorkerBlock& block_;
 };
 
+// One reply: histogram and sum of its leg, and the pace slot of `now`, in which all legs count (the
+// fence reads show the network of a backend that no client uses). Thread: the block's worker.
 void record_latency(BackendCells& cells, Leg leg, Duration latency, Instant now);
 
 // The reader's side: maps a file read-only. Thread: one. A reader survives the proxy's death and
@@ -214,7 +238,7 @@ class SegmentReader {
   SegmentReader& operator=(const SegmentReader&) = delete;
 
   const SegmentHeader& header() const { return *header_; }
-  uint32_t workers() const { return header_->workers; }
+  uint32_t workers() const { return workers_; }
   std::vector<std::string> backend_names() const;
   // Direct view; each Cell is read atomically on its own.
   const WorkerBlock& worker(uint32_t index) const;
@@ -237,6 +261,7 @@ class SegmentReader {
   const void* memory_;
   size_t size_;
   const SegmentHeader* header_;
+  uint32_t workers_;  // as checked at open
 };
 
 }  // namespace base::telemetry

@@ -1,0 +1,40 @@
+#include <array>
+
+#include "base/core/check.h"
+#include "base/telemetry/segment.h"
+
+// The words for the enums of the segment: they are metric labels, so they never change.
+namespace base::telemetry {
+namespace {
+
+constexpr std::array<std::string_view, kOperationCount> kOperations = {
+    "get",    "set",   "add", "replace", "append", "prepend", "cas",  "incr", "decr",
+    "delete", "touch", "gat", "flush",   "stats",  "version", "noop", "auth", "other"};
+
+constexpr std::array<std::string_view, kFailureCount> kFailures = {
+    "backend_down", "backend_timeout",  "backend_reset", "backend_error", "slot_moving",
+    "fenced",       "protocol",         "auth_failed",   "auth_timeout",  "no_capability",
+    "too_large",    "connection_limit", "memory_limit"};
+
+constexpr std::array<std::string_view, kLegCount> kLegs = {"read", "write", "fence"};
+
+template <class Enum, size_t N>
+std::string_view name_of(const std::array<std::string_view, N>& names, Enum value) {
+  const auto index = static_cast<size_t>(value);
+  CHECK(index < N);
+  return names[index];
+}
+
+}  // namespace
+
+std::string_view to_string(Operation operation) {
+  return name_of(kOperations, operation);
+}
+std::string_view to_string(Failure failure) {
+  return name_of(kFailures, failure);
+}
+std::string_view to_string(Leg leg) {
+  return name_of(kLegs, leg);
+}
+
+}  // namespace base::telemetry
