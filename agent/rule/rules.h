@@ -1,0 +1,102 @@
+// Rules: what the detector tests and from which value on it calls something trouble.
+//
+// One file of rules/ is one rule: its name, the incident type it reports, the kind of test, and the
+// thresholds of that test with their units. The kinds of test are few and built in, because each is
+// a piece of statistics with a memory (detector.h); the files tune them, they do not program them.
+// Every key may be left out; the defaults are the member initialisers here, and the shipped files
+// say the same (a test holds that). A rule whose file is missing or says `enabled: false` is not
+// run.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/incident/incident.h"
+#include "base/core/result.h"
+#include "base/time/clock.h"
+
+namespace agent::rule {
+
+using namespace std::chrono_literals;
+
+struct Common {
+  std::string name;
+  incident::Type type = incident::Type::kOther;
+  bool enabled = true;
+};
+
+// test: exit. The process has ended, told by its parent or its lock: proof, at once.
+struct ExitRule : Common {};
+
+// test: proxy_stuck. The process is there but serves nobody.
+struct ProxyStuckRule : Common {
+  base::Duration heartbeat_age = 1500ms;   // a worker has not turned its loop for so long
+  int canary_failures = 2;                 // in a row, on every backend through this proxy
+  base::Duration canary_silence = 1500ms;  // and no canary through it has come back for so long
+  base::Duration contrast_within = 5s;     // elsewhere the same backend answered within so long
+  base::Duration clear_after = 2s;         // healthy for so long: over
+};
+
+// test: backend_stuck. It accepts connections but does not answer, whoever asks.
+struct BackendStuckRule : Common {
+  int probe_failures = 1;                   // of the agent's own probe, in a row
+  base::Duration silence = 1s;              // since the last answer to that probe
+  base::Duration oldest_in_flight = 500ms;  // through every proxy; or a failing canary there
+  base::Duration window = 2500ms;           // how long such an observation counts
+  base::Duration clear_after = 2s;
+};
+
+// test: surge. Established connections against a learned level; who is behind them.
+struct SurgeRule : Common {
+  double factor = 3;           // times the learned level
+  double least_excess = 1000;  // connections above it; small numbers are nobody's trouble
+  base::Duration lasting = 3s;
+  double clear_factor = 1.5;
+  base::Duration clear_after = 10s;
+  base::Duration learn_first = 30s;  // a new series is only learned for so long
+  base::Duration forget = 30min;     // time constant of the learned level
+  // A handful explains it: the median client is below `median_ratio` times its own level, and the
+  // ten largest excesses are at least `top_share` of the whole excess. Then the type is
+  // client_flood.
+  double median_ratio = 1.2;
+  double top_share = 0.6;
+};
+
+// test: shift. The share of slow requests on the proxy-backend links against a learned share.
+struct ShiftRule : Common {
+  double least_share = 0.01;      // a learned share below counts as this: tiny traffic stays calm
+  double fault_share = 0.10;      // the share of a fault worth telling
+  double ratio = 4;               // or so many times the learned share, whichever is more
+  double threshold_cluster = 40;  // log likelihood ratio summed over the proxies of a cluster
+  double threshold_single = 80;   // the same for one proxy, backend or link alone
+  double slot_cap = 3;            // what one 10 ms slot of one proxy may add
+  int spread = 5;                 // quarter seconds with slow requests before anything is said
+  base::Duration hold = 5s;       // after a start, a restart or a step of the load
+  double load_step = 2;           // times the usual request rate
+  base::Duration forget = 30min;
+  double clip = 3;  // an excursion teaches at most so many times the learned share
+  base::Duration clear_after = 5s;
+};
+
+struct RuleSet {
+  ExitRule proxy_dead;
+  ProxyStuckRule proxy_stuck;
+  ExitRule backend_dead;
+  BackendStuckRule backend_stuck;
+  SurgeRule connection_surge;
+  ShiftRule latency_shift;
+
+  // All rules on, with the defaults above.
+  RuleSet();
+};
+
+struct RuleFile {
+  std::string name;  // for messages: "rules/latency_shift.yaml"
+  std::string text;
+};
+
+// All files or none: kInvalid lists every problem of every file as file:line:column. Only the rules
+// named by a file are enabled. policy.yaml is not a rule; leave it out.
+base::Result<RuleSet> parse_rules(const std::vector<RuleFile>& files);
+
+}  // namespace agent::rule
