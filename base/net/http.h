@@ -1,9 +1,9 @@
 // HTTP/1.1 for operators, Prometheus and readers of pages: a small server and client.
 //
-// Beast parses (its parser only: the composed operations cost 15-30 s of build per file), Asio moves
-// bytes. One handler receives every request and returns a response, or a stream of server-sent
-// events. Bounded: header 16 KiB, body 1 MiB, kMaxConnections open (further ones get 503 and close),
-// 10 s to send a request, 30 s idle.
+// Beast parses (its parser only: the composed operations cost 15-30 s of build per file), Asio
+// moves bytes. One handler receives every request and returns a response, or a stream of
+// server-sent events. Bounded: header 16 KiB, body 1 MiB, kMaxConnections open (further ones get
+// 503 and close), 10 s to send a request, 30 s idle.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -29,7 +29,7 @@ struct HttpRequest {
   std::map<std::string, std::string> query;    // decoded; the last of duplicates
   std::map<std::string, std::string> headers;  // names in lower case
   std::string body;
-  std::string peer;                            // "127.0.0.1:51234"
+  std::string peer;  // "127.0.0.1:51234"
 };
 
 // Sends one server-sent event to an open stream; false: the reader is gone or too slow (its buffer,
@@ -46,8 +46,8 @@ struct HttpResponse {
   std::string content_type = "text/plain; charset=utf-8";
   std::string body;
   std::vector<std::pair<std::string, std::string>> headers;  // further ones
-  // Set: the response is a stream of server-sent events; called once with the open stream, which the
-  // receiver keeps for as long as it likes.
+  // Set: the response is a stream of server-sent events; called once with the open stream, which
+  // the receiver keeps for as long as it likes.
   std::function<void(std::shared_ptr<EventStream>)> events;
 };
 
@@ -71,8 +71,8 @@ class HttpServer {
   virtual boost::asio::awaitable<void> stop() = 0;
 };
 
-// One request, blocking, for tools and tests. `url` is http://host:port/path. kUnavailable, kTimeout
-// or the response whatever its status.
+// One request, blocking, for tools and tests. `url` is http://host:port/path. kUnavailable,
+// kTimeout or the response whatever its status.
 struct HttpCall {
   std::string method = "GET";
   std::string url;
