@@ -24,6 +24,7 @@
 namespace base::log {
 
 enum class Level { kDebug, kInfo, kWarn, kError };
+std::string_view to_string(Level level);  // "debug", "info", "warn", "error"
 
 struct Field {
   std::string_view key;
@@ -44,9 +45,10 @@ struct Options {
   uint64_t max_bytes = 64u << 20;  // rotate once (file -> file.1) beyond this
   bool json = false;               // one JSON object a line; otherwise logfmt
 };
-// Once, from main, before any thread starts. Without it lines go to stderr as logfmt.
+// Once, from main, before any thread starts. Without it (and after stop) lines go to stderr as
+// logfmt, in the caller's thread. kPermission or kIo if the file cannot be opened.
 Result<> start(const Options& options);
-void stop();  // flushes, at most 1 s
+void stop();  // says what was suppressed, then flushes for at most 1 s
 
 void write(Level level, const char* event, Fields fields = {});
 inline void debug(const char* event, Fields fields = {}) {
@@ -62,7 +64,9 @@ inline void error(const char* event, Fields fields = {}) {
   write(Level::kError, event, fields);
 }
 
-// Totals since start: written + suppressed + dropped == calls at or above the level.
+// Totals of the process: written + suppressed + dropped == calls at or above the level. A line
+// counts as written once it is queued, and as dropped instead when writing it fails. Summaries do
+// not count.
 struct Totals {
   uint64_t written = 0, suppressed = 0, dropped = 0;
 };
