@@ -1,0 +1,45 @@
+// BackendClient: one kept connection to each memcached of the region, straight, never through the
+// forwarder, so that what it sees is the backend and not the link.
+//
+// Calls to one backend take turns. Whatever does not end in a complete answer within its time
+// closes the connection, since an answer that comes late would be taken for the next one's.
+// Reconnecting costs one attempt per call and nothing in between.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "agent/coord/peers.h"
+#include "agent/coord/region.h"
+#include "base/time/timers.h"
+
+namespace agent::action {
+
+// Thread: the control thread's. Owner: app.
+class BackendClient final : public coord::BackendControl {
+ public:
+  BackendClient(boost::asio::any_io_executor executor, const coord::Region& region,
+                base::Timers& timers);
+  ~BackendClient() override;
+
+  boost::asio::awaitable<base::Result<base::Duration>> probe(std::string backend,
+                                                             base::Duration timeout) override;
+  boost::asio::awaitable<base::Result<std::optional<coord::FenceRecord>>> read_fence(
+      std::string backend, base::Duration timeout) override;
+  boost::asio::awaitable<base::Result<>> raise_fence(std::string backend, coord::FenceRecord record,
+                                                     base::Duration timeout) override;
+  boost::asio::awaitable<base::Result<>> flush_all(std::string backend,
+                                                   base::Duration timeout) override;
+  boost::asio::awaitable<base::Result<coord::BackendStats>> stats(std::string backend,
+                                                                  base::Duration timeout) override;
+
+ private:
+  class Connection;
+  Connection* connection(const std::string& backend);
+  std::map<std::string, std::unique_ptr<Connection>, std::less<>> connections_;
+};
+
+}  // namespace agent::action

@@ -1,0 +1,62 @@
+// FenceRecords: the agent's side of the fence record on every backend.
+//
+// The wanted record of a cluster is {newest epoch that may be named, newest durable flush
+// sequence}; both only grow, and records are only raised (BackendControl::raise_fence compares and
+// swaps). Writing the *wanted* record to any backend at any time is therefore safe: whatever the
+// proxies do not know yet makes them hold back, and an empty backend (new, restarted, flushed) has
+// nothing stale to serve. What would be unsafe, giving a restarted owner a record of the old epoch
+// after its old process was counted as fenced, cannot happen: by then the journal says fencing, and
+// the wanted record is the new one.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "agent/coord/peers.h"
+#include "agent/coord/region.h"
+#include "agent/coord/table_journal.h"
+#include "agent/coord/tenants.h"
+#include "base/core/result.h"
+#include "base/time/clock.h"
+
+namespace agent::coord {
+
+inline constexpr base::Duration kFenceWriteTimeout = base::Duration(200'000'000);
+
+// Thread: the control thread's. Owner: app.
+class FenceRecords {
+ public:
+  FenceRecords(const Region& region, const TableJournal& journal, const Tenants& tenants,
+               BackendControl& backends, base::Clock& clock);
+
+  FenceRecord wanted(std::string_view cluster) const;
+  // Raises the record of one backend to the wanted one. As BackendControl::raise_fence.
+  boost::asio::awaitable<base::Result<>> raise(std::string backend);
+  // When a record covering `record` was first known to be on the backend's present process.
+  std::optional<base::Instant> held_since(std::string_view backend,
+                                          const FenceRecord& record) const;
+  // The highest epoch that may have been written to any backend of the cluster since the agent
+  // started.
+  base::Epoch highest_possible(std::string_view cluster) const;
+  // The backend's process has ended or its contents were flushed: nothing is known of its record.
+  void forget(std::string_view backend);
+
+ private:
+  struct Held {
+    FenceRecord record;
+    base::Instant since;
+    uint64_t life = 0;
+  };
+  const Region& region_;
+  const TableJournal& journal_;
+  const Tenants& tenants_;
+  BackendControl& backends_;
+  base::Clock& clock_;
+  std::map<std::string, Held, std::less<>> held_;
+  std::map<std::string, base::Epoch, std::less<>> possible_;
+};
+
+}  // namespace agent::coord

@@ -1,0 +1,113 @@
+// Those whom the coordinator speaks to, as it sees them: proxies by their control sockets,
+// memcached straight, processes by the provider. The adapters are in agent/action, the fakes in
+// tests/support.
+#pragma once
+
+#include <boost/asio/awaitable.hpp>
+#include <boost/json/object.hpp>
+#include <boost/json/value.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/core/result.h"
+#include "base/core/slots.h"
+#include "base/time/clock.h"
+
+namespace agent::coord {
+
+// One verb of docs/architecture.md "Calls to a proxy".
+struct ProxyCall {
+  std::string proxy;
+  std::string verb;
+  uint64_t fence = 0;
+  boost::json::object args;
+  base::Duration timeout = base::Duration(0);
+
+  ProxyCall(std::string p, std::string v, uint64_t f, boost::json::object a, base::Duration t)
+      : proxy(std::move(p)), verb(std::move(v)), fence(f), args(std::move(a)), timeout(t) {}
+};
+
+// Thread: the control thread's. Owner: app.
+class ProxyControl {
+ public:
+  virtual ~ProxyControl() = default;
+  // kUnavailable: nothing was sent. kTimeout: the effect is unknown. Else the proxy's own answer.
+  virtual boost::asio::awaitable<base::Result<boost::json::value>> call(ProxyCall call) = 0;
+};
+
+// The answer to `status`.
+struct ProxyStatus {
+  std::string id;
+  int64_t pid = 0;
+  std::string instance;  // differs at each start
+  base::Epoch committed = 0;
+  base::Epoch prepared = 0;  // 0: none
+  uint64_t config_generation = 0;
+  uint64_t flush_sequence = 0;
+  uint64_t fence = 0;
+  bool draining = false;
+  uint64_t connections = 0;
+  std::vector<std::string> fenced_backends;
+};
+base::Result<ProxyStatus> parse_proxy_status(const boost::json::value& value);
+
+// The value under !mcguard/fence. Ordered: a record is newer if any part is.
+struct FenceRecord {
+  base::Epoch epoch = 0;
+  uint64_t flush_sequence = 0;
+  friend bool operator==(const FenceRecord&, const FenceRecord&) = default;
+  bool covers(const FenceRecord& other) const {
+    return epoch >= other.epoch && flush_sequence >= other.flush_sequence;
+  }
+};
+std::string to_text(const FenceRecord& record);
+std::optional<FenceRecord> parse_fence_record(std::string_view text);
+inline constexpr std::string_view kFenceKey = "!mcguard/fence";
+
+struct BackendStats {
+  uint64_t items = 0;
+  uint64_t bytes = 0;
+  uint64_t limit_bytes = 0;
+  uint64_t connections = 0;
+  uint64_t uptime_seconds = 0;
+  uint64_t evictions = 0;
+};
+
+// Straight to memcached, never through the forwarder. Thread: the control thread's. Owner: app.
+class BackendControl {
+ public:
+  virtual ~BackendControl() = default;
+  // One read of a key that is not there; the time it took.
+  virtual boost::asio::awaitable<base::Result<base::Duration>> probe(std::string backend,
+                                                                     base::Duration timeout) = 0;
+  virtual boost::asio::awaitable<base::Result<std::optional<FenceRecord>>> read_fence(
+      std::string backend, base::Duration timeout) = 0;
+  // Raises the record to at least `record` (the part-wise maximum with what is there) by compare
+  // and swap, so that a write delayed in a stopped backend can never lower it. Success: it is
+  // there. kUnavailable: certainly nothing was written by this call. kTimeout: it may have been.
+  virtual boost::asio::awaitable<base::Result<>> raise_fence(std::string backend,
+                                                             FenceRecord record,
+                                                             base::Duration timeout) = 0;
+  virtual boost::asio::awaitable<base::Result<>> flush_all(std::string backend,
+                                                           base::Duration timeout) = 0;
+  virtual boost::asio::awaitable<base::Result<BackendStats>> stats(std::string backend,
+                                                                   base::Duration timeout) = 0;
+};
+
+// Thread: the control thread's. Owner: app.
+class ProcessControl {
+ public:
+  virtual ~ProcessControl() = default;
+  // False: it has certainly ended, or never began. Never false while it may run.
+  virtual bool running(const std::string& id) const = 0;
+  // SIGKILL, then waits for the end. Success also when there was nothing to kill. kTimeout: it has
+  // not ended yet (uninterruptible sleep).
+  virtual boost::asio::awaitable<base::Result<>> kill(std::string id, base::Duration timeout) = 0;
+  // Starts the member. kExists: it runs already. The pid.
+  virtual boost::asio::awaitable<base::Result<pid_t>> start(std::string id, std::string token) = 0;
+};
+
+}  // namespace agent::coord

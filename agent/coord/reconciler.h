@@ -1,0 +1,60 @@
+// Reconciler: keeps every proxy and every fence record in the wanted state, whatever happened to
+// them.
+//
+// One loop per proxy: status once a second, at once when something changed (tenants, tables, a new
+// process) or the proxy is out of step. One loop per backend: its fence record once a second. It
+// also keeps the live state of proxies: up when in step, stuck after kStuckAfter without an answer.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "agent/coord/fence_records.h"
+#include "agent/coord/peers.h"
+#include "agent/coord/proxy_sync.h"
+#include "agent/coord/region.h"
+#include "agent/coord/tables.h"
+#include "agent/coord/tenants.h"
+#include "agent/coord/turn.h"
+#include "base/life/life.h"
+#include "base/time/timers.h"
+
+namespace agent::coord {
+
+inline constexpr base::Duration kReconcileEvery = base::Duration(1'000'000'000);
+inline constexpr base::Duration kLookEvery = base::Duration(50'000'000);
+inline constexpr base::Duration kStuckAfter = base::Duration(1'000'000'000);
+
+// Thread: the control thread's. Owner: app.
+class Reconciler {
+ public:
+  Reconciler(boost::asio::any_io_executor executor, Region& region, const Tenants& tenants,
+             const TableJournal& journal, ProxySync& sync, FenceRecords& fences,
+             ProcessControl& processes, base::Timers& timers, base::Gate& gate);
+  // Starts the loops; they end when the gate is closed.
+  void start();
+  // Returns when the proxy is in step and configured, or at the deadline (kTimeout says what is
+  // missing).
+  boost::asio::awaitable<base::Result<>> wait_in_step(std::string proxy, base::Instant deadline);
+
+ private:
+  boost::asio::awaitable<void> watch_proxy(std::string proxy);
+  boost::asio::awaitable<void> watch_backend(std::string backend);
+  void judge(const std::string& proxy, bool synced);
+
+  boost::asio::any_io_executor executor_;
+  Region& region_;
+  const Tenants& tenants_;
+  const TableJournal& journal_;
+  ProxySync& sync_;
+  FenceRecords& fences_;
+  ProcessControl& processes_;
+  base::Timers& timers_;
+  base::Gate& gate_;
+};
+
+}  // namespace agent::coord

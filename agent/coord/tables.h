@@ -1,0 +1,80 @@
+// Tables: changes of the epoch of a cluster, carried out and resumed.
+//
+// The order of events is decided by EpochChange (epoch_change.h); this is its hands: it journals,
+// asks the proxies by ProxySync, raises fence records, kills an owner when that was permitted,
+// commits or rolls back. After a restart of the agent resume() picks up whatever the journal holds.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "agent/coord/epoch_change.h"
+#include "agent/coord/fence_records.h"
+#include "agent/coord/peers.h"
+#include "agent/coord/proxy_sync.h"
+#include "agent/coord/region.h"
+#include "agent/coord/table_journal.h"
+#include "agent/coord/turn.h"
+#include "base/core/result.h"
+#include "base/life/life.h"
+#include "base/time/timers.h"
+
+namespace agent::coord {
+
+struct TableRequest {
+  std::string cluster;
+  std::map<std::string, uint32_t> weights;  // backend -> weight; those not named keep theirs
+  bool may_kill_unreachable_owner = false;
+  base::Instant deadline;
+
+  TableRequest(std::string c, std::map<std::string, uint32_t> w, bool may_kill, base::Instant d)
+      : cluster(std::move(c)),
+        weights(std::move(w)),
+        may_kill_unreachable_owner(may_kill),
+        deadline(d) {}
+};
+
+// Thread: the control thread's. Owner: app.
+class Tables {
+ public:
+  Tables(boost::asio::any_io_executor executor, Region& region, TableJournal& journal,
+         ProxySync& sync, FenceRecords& fences, ProcessControl& processes, base::Timers& timers,
+         base::Gate& gate);
+
+  // The new epoch, committed and given to every proxy that answers; or the present epoch when the
+  // weights are already so. kRefused: rolled back, the text names the silent proxies and the
+  // unreachable backends. kTimeout: the deadline passed and the change goes on by itself.
+  boost::asio::awaitable<base::Result<base::Epoch>> change(TableRequest request);
+  // Finishes what the journal holds; makes the first table and follows the region's definition.
+  boost::asio::awaitable<base::Result<>> resume(std::string cluster);
+  const ClusterTables& at(std::string_view cluster) const { return journal_.at(cluster); }
+  // Who blocks the change in progress; empty when there is none or nobody does.
+  ChangeBlockers blockers(std::string_view cluster) const;
+
+ private:
+  struct Active;  // one change under way
+  boost::asio::awaitable<base::Result<base::Epoch>> drive(std::string cluster, bool may_kill);
+  boost::asio::awaitable<void> report_prepare(std::shared_ptr<Active> active, std::string proxy);
+  boost::asio::awaitable<void> report_fence(std::shared_ptr<Active> active, std::string backend);
+  boost::asio::awaitable<base::Result<>> decide_commit(const std::string& cluster);
+  boost::asio::awaitable<void> tell_proxies(std::string cluster);
+  boost::asio::awaitable<base::Epoch> epoch_floor(std::string cluster);
+
+  boost::asio::any_io_executor executor_;
+  Region& region_;
+  TableJournal& journal_;
+  ProxySync& sync_;
+  FenceRecords& fences_;
+  ProcessControl& processes_;
+  base::Timers& timers_;
+  base::Gate& gate_;
+  std::map<std::string, Turn, std::less<>> turns_;
+  std::map<std::string, std::shared_ptr<Active>, std::less<>> active_;
+};
+
+}  // namespace agent::coord
