@@ -47,10 +47,16 @@ std::string_view to_string(IncidentStatus status);  // "investigating"
 std::string_view words(IncidentStatus status);      // "Investigating"
 
 struct IncidentUpdate {
-  std::string id;  // "<incident id>-u1": stable, in order of time
+  std::string id;  // "<incident id>-u1": stable, numbered in order of time
   IncidentStatus status = IncidentStatus::kInvestigating;
   base::WallTime at;
   std::string body;
+};
+
+// What an incident does to a component while it is not resolved.
+struct AffectedComponent {
+  std::string id;
+  ComponentStatus status = ComponentStatus::kOperational;
 };
 
 struct PageIncident {
@@ -60,7 +66,7 @@ struct PageIncident {
   Indicator impact = Indicator::kNone;
   base::WallTime started, created, updated;
   base::WallTime monitoring, resolved;  // ns == 0: not yet
-  std::vector<std::string> components;  // ids of what is affected
+  std::vector<AffectedComponent> components;
   std::vector<IncidentUpdate> updates;  // newest first
 };
 

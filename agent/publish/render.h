@@ -1,7 +1,7 @@
 // From a PageModel to the files of the status page. Pure: no clock, no disk.
 //
 //   index.html  history.html  incidents/<id>.html  history.atom  meta.json
-//   api/v2/{status,summary,components,incidents}.json  api/v2/incidents/{unresolved,<id>}.json
+//   api/v2/{status,summary,components,incidents}.json  api/v2/incidents/unresolved.json
 //   api/v2/scheduled-maintenances.json  api/v2/scheduled-maintenances/{upcoming,active}.json
 //
 // Every file stands by itself: no external request, no script needed to read it. Links between the
@@ -32,7 +32,6 @@ std::string render_summary_json(const PageModel& model);
 std::string render_components_json(const PageModel& model);
 enum class IncidentSelection { kAll, kUnresolved };
 std::string render_incidents_json(const PageModel& model, IncidentSelection selection);
-std::string render_incident_json(const PageModel& model, const PageIncident& incident);
 std::string render_maintenances_json(const PageModel& model);
 std::string render_atom(const PageModel& model);
 std::string render_meta_json(const PageModel& model);

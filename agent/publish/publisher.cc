@@ -1,0 +1,125 @@
+#include "agent/publish/publisher.h"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <functional>
+#include <set>
+
+#include "base/core/file.h"
+#include "base/telemetry/log.h"
+
+namespace agent::publish {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+namespace {
+constexpr std::string_view kMeta = "meta.json";
+constexpr base::Duration kBeat = 100ms;
+
+asio::awaitable<base::Result<>> render_and_write(PageWriter& writer, PageModel model) {
+  co_return writer.write(render_page(model));
+}
+}  // namespace
+
+base::Result<> PageWriter::write_one(const std::string& path, const std::string& content) {
+  const size_t hash = std::hash<std::string>{}(content);
+  const auto known = written_.find(path);
+  if (known != written_.end() && known->second == hash) return base::Done{};
+  // Unknown until the write has worked: after a failure the old file or the new one may be there.
+  written_.erase(path);
+  base::Result<> result =
+      base::write_file_atomic(directory_ + "/" + path, content, base::Durability::kRenameOnly);
+  if (result) written_[path] = hash;
+  return result;
+}
+
+base::Result<> PageWriter::write(const FileSet& files) {
+  base::Result<> first = base::Done{};
+  std::set<std::string> folders;
+  for (const auto& [path, content] : files) {
+    const std::string whole = directory_ + "/" + path;
+    folders.insert(whole.substr(0, whole.rfind('/')));
+  }
+  for (const std::string& folder : folders) {
+    base::Result<> made = base::make_directories(folder);
+    if (!made) return made;
+  }
+  // The rest is still attempted after a failure: a page that is true in part beats an old one.
+  for (const auto& [path, content] : files) {
+    if (path == kMeta) continue;
+    base::Result<> result = write_one(path, content);
+    if (!result && first) first = result;
+  }
+  const auto meta = files.find(std::string(kMeta));
+  if (first && meta != files.end()) return write_one(meta->first, meta->second);
+  return first;
+}
+
+PagePublisher::PagePublisher(asio::any_io_executor executor, asio::any_io_executor disk,
+                             base::Timers& timers, Options options, Source source)
+    : executor_(std::move(executor)),
+      disk_(std::move(disk)),
+      timers_(timers),
+      options_(std::move(options)),
+      source_(std::move(source)),
+      writer_(options_.directory) {}
+
+void PagePublisher::start() {
+  next_ = timers_.clock().now();
+  base::spawn(executor_, gate_, "page beat", beat());
+}
+
+// Looks at the clock rather than sleeping until `next_`, so that stop() never waits long.
+asio::awaitable<void> PagePublisher::beat() {
+  while (!gate_.closed()) {
+    if (timers_.clock().now() >= next_) changed();
+    co_await timers_.wait_for(kBeat);
+  }
+}
+
+void PagePublisher::changed() {
+  dirty_ = true;
+  if (running_) return;
+  running_ = true;
+  base::spawn(executor_, gate_, "page publication", publish_until_clean());
+}
+
+asio::awaitable<void> PagePublisher::publish_until_clean() {
+  while (dirty_ && !gate_.closed()) {
+    dirty_ = false;
+    next_ = timers_.clock().now() + options_.every;
+    std::optional<PageModel> model = source_();
+    if (!model) break;
+    base::Result<> result = co_await publish_once(std::move(*model));
+    note(result);
+  }
+  running_ = false;
+}
+
+asio::awaitable<base::Result<>> PagePublisher::publish_once(PageModel model) {
+  asio::awaitable<base::Result<>> work = render_and_write(writer_, std::move(model));
+  base::Result<> result = co_await asio::co_spawn(disk_, std::move(work), asio::use_awaitable);
+  co_return result;
+}
+
+void PagePublisher::note(const base::Result<>& result) {
+  if (result) {
+    if (!counts_.last_error.empty()) base::log::info("page_write_recovered", {});
+    ++counts_.writes;
+    counts_.last_success = timers_.clock().wall();
+    counts_.last_error.clear();
+    return;
+  }
+  ++counts_.failures;
+  counts_.last_error = result.error().context;
+  next_ = timers_.clock().now() + options_.retry;
+  base::log::warn("page_write_failed", {{"error", result.error().to_string()}});
+}
+
+asio::awaitable<void> PagePublisher::stop() {
+  gate_.close();
+  co_await gate_.wait_empty(timers_, timers_.clock().now() + 10s);
+}
+
+}  // namespace agent::publish
