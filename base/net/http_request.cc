@@ -61,7 +61,12 @@ void HttpRequestReader::feed(std::string& bytes) {
       return;
     }
     if (parser_->beast.is_done()) return decode();
-    if (failure == http::error::need_more || taken == 0) return;
+    if (failure == http::error::need_more || taken == 0) {
+      // Beast wants more of a short line of garbage although its header has ended.
+      const bool header_ended = bytes.find("\r\n\r\n") != std::string::npos;
+      if (header_ended && !parser_->beast.is_header_done()) bad_status_ = 400;
+      return;
+    }
   }
 }
 

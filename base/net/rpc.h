@@ -42,8 +42,9 @@ class RpcServer {
   virtual boost::asio::awaitable<void> stop(Timers& timers) = 0;
 };
 
-// One call on a fresh connection. kUnavailable (nothing was sent: may be repeated), kTimeout (it
-// was sent: the effect is unknown), or the server's own error.
+// One call on a fresh connection. kUnavailable (nothing was sent: may be repeated), kTimeout or
+// kUnknown (it was sent and no answer came, in time or at all: the effect is unknown), or the
+// server's own error.
 boost::asio::awaitable<Result<boost::json::value>> rpc_call(std::string path, RpcRequest request,
                                                             Duration timeout, Timers& timers);
 
