@@ -46,9 +46,9 @@ class SqliteStore final : public Store {
 
  private:
   class Writer;
-  SqliteStore(std::shared_ptr<Writer> writer, boost::asio::any_io_executor executor);
+  SqliteStore(std::unique_ptr<Writer> writer, boost::asio::any_io_executor executor);
 
-  std::shared_ptr<Writer> writer_;
+  std::unique_ptr<Writer> writer_;
   boost::asio::any_io_executor executor_;
 };
 

@@ -2,15 +2,16 @@
 //
 // Keys are paths (`/caches/12`, `/runs/run-…/steps/2`), values JSON text. One transaction compares
 // revisions and writes several keys at once; when commit() returns success the writes survive power
-// loss. The model is that of etcd v3, so that one machine (SQLite, WAL, synchronous=FULL) and a fleet
-// (etcd) run the same code and the same test suite (tests/unit/agent/store/store_suite.h).
+// loss. The model is that of etcd v3, so that one machine (SQLite, WAL, synchronous=FULL) and a
+// fleet (etcd) run the same code and the same test suite (tests/unit/agent/store/store_suite.h).
 //
 //   /clusters/<name>     definition, committed and prepared epoch tables, flush sequence
 //   /resources/<id>      what the provider made: kind, cluster, address, port, pid, start time, key
 //   /caches/<id>         label, plan, cluster, flush generation, enabled
 //   /credentials/<user>  cache, salt and verifier, sealed secret, capabilities, primary
 //   /incidents/<id>      incident documents            /runs/<id>  run documents, steps below them
-//   /locks/<name>        holder, fence                 /cooldowns/<key>   /pauses/<name>   /flushes/<seq>
+//   /locks/<name>        holder, fence                 /cooldowns/<key>   /pauses/<name>
+//   /flushes/<seq>
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
