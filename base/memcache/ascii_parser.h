@@ -48,10 +48,12 @@ class AsciiParser {
   void set_limits(AsciiLimits limits) { limits_ = limits; }
 
  private:
-  Parsed wait_for_newline(std::string_view input);
+  Parsed take_value(std::string_view input, size_t head, Request& request);
+  Parsed need(size_t bytes);
 
   AsciiLimits limits_;
   size_t scanned_ = 0;
+  size_t needed_ = 0;
 };
 
 }  // namespace base::memcache

@@ -32,6 +32,10 @@ enum class Status : uint16_t {
 // success.
 std::string_view status_text(Status status);
 
+// What memcached answers when the condition of a storage command does not hold (a backend's NS):
+// add: kExists, replace: kNotFound, others: kNotStored.
+Status not_stored(Command command);
+
 // A reply without extras: the answer of set, delete, flush, noop, quit, append …
 void append_success(Buffer& out, const Request& request, uint64_t cas = 0);
 // An error with its status text as the body.

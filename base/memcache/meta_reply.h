@@ -55,7 +55,8 @@ struct MetaReply {
   std::string_view text;      // errors, ME, VERSION, STAT: the rest of the line
 };
 
-// Thread: one. Owner: the backend connection. Invariant: the first scanned_ bytes hold no newline.
+// Thread: one. Owner: the backend connection. Invariant: the first scanned_ bytes hold no newline;
+// a call with fewer than needed_ bytes cannot complete.
 class MetaReplyParser {
  public:
   // Values larger than `buffered` come as value_follows.
@@ -66,8 +67,11 @@ class MetaReplyParser {
   Parsed parse(std::string_view input, MetaReply& reply);
 
  private:
+  Parsed need(size_t bytes);
+
   uint32_t buffered_;
   size_t scanned_ = 0;
+  size_t needed_ = 0;
 };
 
 }  // namespace base::memcache
