@@ -47,7 +47,7 @@ Verdict LogLimiter::admit(const Call& call, Instant now) {
     process_writes(now);
     return Verdict::kAdmitted;
   }
-  if (entry.suppressed++ == 0) entry.summarised = now;
+  if (entry.suppressed++ == 0 && now - entry.summarised >= kSummaryEvery) entry.summarised = now;
   entry.last_suppressed = now;
   return key_may ? Verdict::kProcessRate : Verdict::kKeyRate;
 }

@@ -71,7 +71,7 @@ class LogLimiter {
     Instant last_call;
     uint64_t suppressed = 0;
     Instant last_suppressed;
-    Instant summarised;  // or when the burst's first line was suppressed
+    Instant summarised;  // last, or when a burst began that has had no summary yet
   };
   Entry& entry_for(const Call& call, Instant now);
   bool process_may_write(Instant now) const;
