@@ -9,8 +9,8 @@
 //
 // yaml-cpp takes duplicate keys and reads 010 as 8; here a duplicate is a problem and numbers are
 // plain decimals. Anchors, aliases and tags are refused (alias bombs); files are at most 16 MiB.
-// Durations are "250ms", "3s", "5m", "2h", "1d"; sizes "512", "64KiB", "100MiB", "1GiB"; shares "15%"
-// or 0.15. No exception leaves this room.
+// Durations are "250ms", "3s", "5m", "2h", "1d"; sizes "512", "64KiB", "100MiB", "1GiB"; shares
+// "15%" or 0.15. No exception leaves this room.
 #pragma once
 
 #include <cstdint>
@@ -31,16 +31,18 @@ struct Place {
   std::string file;
   int line = 0;  // from 1
   int column = 0;
-  std::string to_string() const;  // "file:line:column"
+  std::string to_string() const;  // "file:line:column"; "file" where line is 0
 };
 
-// Collects what is wrong with a document. Invariant: problems are in document order once sorted().
+// Collects what is wrong with one or more documents, at most kKept of them; the others are counted.
 class Problems {
  public:
+  static constexpr size_t kKept = 200;
+
   void add(Place place, std::string key, std::string message);
   bool empty() const { return list_.empty(); }
-  size_t size() const { return list_.size(); }
-  // One line per problem, in document order.
+  size_t size() const { return list_.size() + beyond_; }
+  // One line per problem, in document order; files in the order of their first problem.
   std::string to_string() const;
   // kInvalid with to_string(), or success.
   Result<> result() const;
@@ -51,6 +53,7 @@ class Problems {
     std::string text;
   };
   std::vector<Entry> list_;
+  size_t beyond_ = 0;
 };
 
 class Map;
@@ -62,12 +65,12 @@ class Node {
   const std::string& path() const;  // "clusters[0].backends"
   bool is_map() const;
   bool is_list() const;
-  bool is_text() const;   // any scalar
+  bool is_text() const;  // any scalar
   bool is_null() const;
   bool is_quoted() const;
 
-  // Each reports to the Problems given at parse when the node has another type, and then returns a
-  // harmless value.
+  // Each reports to the Problems given at parse when the node has another type or is out of range,
+  // and then returns a harmless value (min, 0, false, "", nothing).
   Map map() const;
   std::vector<Node> list() const;
   std::string text() const;
@@ -77,8 +80,12 @@ class Node {
   Duration duration(Duration min, Duration max) const;
   uint64_t bytes(uint64_t min, uint64_t max) const;
   double share() const;  // 0..1
-  // For "got …, expected …" of the reader's own.
+  // One of `names`; the index into it.
+  size_t choice(const std::vector<std::string>& names) const;
+  // For "got …, expected …" of the reader's own. Prints the value: not for secrets.
   void problem(std::string_view expected) const;
+  // For anything else; prints no value.
+  void problem_text(std::string message) const;
   // Key and value of every entry of a map whose keys are names chosen by the user.
   std::vector<std::pair<std::string, Node>> entries() const;
 
@@ -101,6 +108,7 @@ class Map {
   // Missing: a problem, and a null node that reads as harmless values without further problems.
   Node required(std::string_view key);
 
+  // The fallback stands for a value that is missing, and for one that has been reported as wrong.
   std::string text(std::string_view key, std::string fallback);
   int64_t integer(std::string_view key, int64_t fallback, int64_t min, int64_t max);
   double number(std::string_view key, double fallback, double min, double max);
