@@ -43,6 +43,9 @@ struct BookPolicy {
   base::Duration reopen = std::chrono::minutes(2);  // after resolved
   base::Duration settle = std::chrono::seconds(5);  // after a run: its target's series still lie
   base::Duration correlated_window = std::chrono::minutes(5);
+  double correlated_share = 1.0 / 3;  // of the cluster's proxies or backends,
+  size_t correlated_at_least = 2;     // but at least so many; or the symptom in
+  size_t correlated_clusters = 2;     // so many clusters
   base::Duration restored_grace = std::chrono::seconds(10);  // before a restored incident may end
   size_t keep_resolved = 200;                                // the oldest beyond are forgotten here
 };
@@ -98,8 +101,9 @@ class IncidentBook {
   std::vector<const Incident*> unresolved() const;
   std::vector<const Incident*> resolved(size_t limit) const;
 
-  // At least max(2, a third) of the cluster's distinct proxies (backends, for backend types) showed
-  // this symptom within the window, or two clusters did. Dead and stuck are one symptom.
+  // At least max(2, a third) by default of the cluster's distinct proxies (backends, for backend
+  // types) showed this symptom within the window, or two clusters did. Dead and stuck are one
+  // symptom.
   bool is_correlated(std::string_view cluster, Type type, base::Instant now) const;
 
   // At start: incidents as they were stored. Those whose trouble does not show again end by

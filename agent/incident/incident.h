@@ -13,8 +13,17 @@ namespace agent::incident {
 
 // Incident types, as in rules/policy.yaml, metric labels and the API.
 enum class Type {
-  kProxyDead, kProxyStuck, kBackendDead, kBackendStuck, kConnectionSurge, kClientFlood,
-  kNetworkDegraded, kClusterLost, kSeveralClusters, kControlPlaneLost, kOther,
+  kProxyDead,
+  kProxyStuck,
+  kBackendDead,
+  kBackendStuck,
+  kConnectionSurge,
+  kClientFlood,
+  kNetworkDegraded,
+  kClusterLost,
+  kSeveralClusters,
+  kControlPlaneLost,
+  kOther,
 };
 std::string_view to_string(Type type);  // "proxy_dead", …
 
@@ -43,9 +52,9 @@ struct Verdict {
   Type type = Type::kOther;
   Scope scope;
   bool active = true;
-  double confidence = 1;   // 0..1
-  base::Instant since;     // when the trouble began, by the evidence
-  std::string sentence;    // one sentence with numbers, for people
+  double confidence = 1;  // 0..1
+  base::Instant since;    // when the trouble began, by the evidence
+  std::string sentence;   // one sentence with numbers, for people
   std::vector<Evidence> evidence;
 };
 

@@ -1,7 +1,8 @@
-// Words for customers: what they notice, what they may have lost, what happens next. No internals:
-// no addresses, ids, proxies or backends, only "cluster amber", which customers know.
+// Words for operators: names of incident types and states, and the title of an incident. What
+// customers read is made in publish/, without names of machines.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -9,20 +10,10 @@
 
 namespace agent::incident {
 
-// As status pages know it.
-enum class Impact { kNone, kMinor, kMajor, kCritical };
-std::string_view to_string(Impact impact);  // "none", "minor", …
+std::optional<Type> parse_type(std::string_view text);    // "proxy_dead"; the reverse of to_string
+std::optional<State> parse_state(std::string_view text);  // "open"
 
-struct PublicText {
-  std::string title;  // "Slow requests on cluster amber"
-  std::string body;   // the update for the incident's present state
-};
-
-// Suspected incidents are not for customers: both texts empty.
-PublicText public_text(const Incident& incident);
-Impact public_impact(const Incident& incident);
-
-// For operators: "Proxy amber-proxy-1 is dead".
+// "Proxy amber-proxy-1 is dead", "Slow network in cluster amber".
 std::string operator_title(Type type, const Scope& scope);
 
 }  // namespace agent::incident

@@ -4,19 +4,20 @@
 // struct is all they ever see; a recorded file of samples replays to the same verdicts.
 //
 // The series that collect/ produces (labels in braces; times are CLOCK_MONOTONIC):
-//   proxy_exited{cluster,proxy}                       1 when the process has ended, else 0; on change, and 1 Hz
-//   proxy_heartbeat_age_seconds{cluster,proxy}        oldest worker heartbeat; 10 Hz
-//   proxy_connections{cluster,proxy}                  established client connections (kernel); 1 Hz
-//   proxy_connections_opened{cluster,proxy}           opened in the last second; 1 Hz
-//   client_connections{cluster,proxy,client}          top client addresses, at most 10 a proxy; 1 Hz
-//   canary_ok{cluster,proxy,backend}                  1 or 0 per probe (set and get through the proxy)
-//   canary_seconds{cluster,proxy,backend}             duration of a successful probe
+//   proxy_exited{cluster,proxy}                       1 when the process has ended, else 0; on
+//   change, and 1 Hz proxy_heartbeat_age_seconds{cluster,proxy}        oldest worker heartbeat; 10
+//   Hz proxy_connections{cluster,proxy}                  established client connections (kernel); 1
+//   Hz proxy_connections_opened{cluster,proxy}           opened in the last second; 1 Hz
+//   client_connections{cluster,proxy,client}          top client addresses, at most 10 a proxy; 1
+//   Hz canary_ok{cluster,proxy,backend}                  1 or 0 per probe (set and get through the
+//   proxy) canary_seconds{cluster,proxy,backend}             duration of a successful probe
 //   backend_exited{cluster,backend}                   as proxy_exited
-//   backend_probe_ok{cluster,backend}                 1 or 0: the agent's own probe, straight to memcached
-//   backend_oldest_in_flight_seconds{cluster,proxy,backend}  age of the oldest outstanding request; 10 Hz
-//   backend_connected{cluster,proxy,backend}          share of workers that are connected; 10 Hz
-//   link_pace{cluster,proxy,backend}                  one 10 ms slot: value = slow requests, weight = all
-//   telemetry_age_seconds{cluster,proxy}              since the segment was last read whole; 10 Hz
+//   backend_probe_ok{cluster,backend}                 1 or 0: the agent's own probe, straight to
+//   memcached backend_oldest_in_flight_seconds{cluster,proxy,backend}  age of the oldest
+//   outstanding request; 10 Hz backend_connected{cluster,proxy,backend}          share of workers
+//   that are connected; 10 Hz link_pace{cluster,proxy,backend}                  one 10 ms slot:
+//   value = slow requests, weight = all telemetry_age_seconds{cluster,proxy}              since the
+//   segment was last read whole; 10 Hz
 #pragma once
 
 #include <compare>
@@ -35,6 +36,9 @@ struct SeriesKey {
   std::string client;
   friend auto operator<=>(const SeriesKey&, const SeriesKey&) = default;
 };
+
+// "link_pace{cluster=amber,proxy=amber-proxy-1,backend=amber-backend-1}", as evidence names it.
+std::string to_string(const SeriesKey& key);
 
 struct Sample {
   SeriesKey key;
