@@ -29,7 +29,11 @@ std::string WallTime::to_rfc3339() const {
   return text;
 }
 
-Instant SystemClock::now() const { return Instant{read_clock(CLOCK_MONOTONIC)}; }
-WallTime SystemClock::wall() const { return WallTime{read_clock(CLOCK_REALTIME)}; }
+Instant SystemClock::now() const {
+  return Instant{read_clock(CLOCK_MONOTONIC)};
+}
+WallTime SystemClock::wall() const {
+  return WallTime{read_clock(CLOCK_REALTIME)};
+}
 
 }  // namespace base

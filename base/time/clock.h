@@ -36,7 +36,9 @@ struct WallTime {
   std::string to_rfc3339() const;
 };
 
-inline double to_seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
+inline double to_seconds(Duration d) {
+  return std::chrono::duration<double>(d).count();
+}
 
 // Thread: any. Owner: main.
 class Clock {

@@ -4,6 +4,8 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <set>
 
 #include "base/time/clock.h"
 
@@ -27,10 +29,15 @@ class AsioTimers final : public Timers {
       : executor_(std::move(executor)), clock_(clock) {}
   boost::asio::awaitable<void> wait_until(Instant when) override;
   Clock& clock() override { return clock_; }
+  // Every wait, present and future, throws asio's cancellation: how the loops of a process that
+  // ends are ended without waiting for their next turn.
+  void stop();
 
  private:
   boost::asio::any_io_executor executor_;
   Clock& clock_;
+  std::set<boost::asio::steady_timer*> waiting_;
+  bool stopped_ = false;
 };
 
 }  // namespace base

@@ -1,0 +1,224 @@
+#include "agent/admin/status.h"
+
+#include "agent/incident/json.h"
+#include "version.h"
+
+namespace agent::admin {
+namespace {
+
+namespace json = boost::json;
+using coord::ProcessState;
+
+constexpr size_t kShownResolved = 20;
+
+ProcessState state_of(const StatusParts& parts, const coord::Process& process) {
+  return shown_state(parts.region, parts.journal, parts.snapshot, process);
+}
+
+std::string host_port(const std::string& address, uint16_t port) {
+  const bool v6 = address.find(':') != std::string::npos;
+  return (v6 ? "[" + address + "]" : address) + ":" + std::to_string(port);
+}
+
+// A cluster serves fully, in part, or not at all.
+std::string_view cluster_state(const StatusParts& parts, const coord::ClusterSpec& cluster) {
+  size_t proxies_up = 0;
+  bool whole = true;
+  for (const coord::ProxySpec& proxy : cluster.proxies) {
+    const bool up = state_of(parts, *parts.region.process(proxy.id)) == ProcessState::kUp;
+    proxies_up += up ? 1 : 0;
+    whole = whole && up;
+  }
+  for (const coord::BackendSpec& backend : cluster.backends) {
+    whole = whole && state_of(parts, *parts.region.process(backend.id)) == ProcessState::kUp;
+  }
+  for (const incident::Incident* open : parts.book.unresolved()) {
+    const bool ours = open->scope.cluster == cluster.name || open->scope.cluster.empty();
+    if (ours &&
+        (open->state == incident::State::kOpen || open->state == incident::State::kMitigating)) {
+      whole = false;
+    }
+  }
+  if (proxies_up == 0) return "down";
+  return whole ? "healthy" : "degraded";
+}
+
+}  // namespace
+
+ProcessState shown_state(const coord::Region& region, const coord::TableJournal& journal,
+                         const collect::Snapshot& snapshot, const coord::Process& process) {
+  if (process.kind != coord::Kind::kBackend || process.pid == 0) return process.state;
+  const coord::ClusterTables& tables = journal.at(process.cluster);
+  const coord::BackendSpec* spec = region.backend(process.id);
+  if (tables.committed.epoch != 0 && spec->weight > 0 && tables.weight_of(process.id) == 0) {
+    return ProcessState::kEjected;
+  }
+  const auto figures = snapshot.backends.find(process.id);
+  if (figures == snapshot.backends.end()) return process.state;
+  if (figures->second.probe_ok) return ProcessState::kUp;
+  return process.state == ProcessState::kUp ? ProcessState::kStuck : process.state;
+}
+
+json::array build_proxies(const StatusParts& parts, const coord::ClusterSpec& cluster) {
+  json::array proxies;
+  for (const coord::ProxySpec& spec : cluster.proxies) {
+    const coord::Process& process = *parts.region.process(spec.id);
+    const auto found = parts.snapshot.proxies.find(spec.id);
+    const collect::ProxyFigures figures =
+        found == parts.snapshot.proxies.end() ? collect::ProxyFigures{} : found->second;
+    proxies.push_back(json::object{
+        {"id", spec.id},
+        {"cluster", cluster.name},
+        {"address", spec.address},
+        {"port", cluster.ports.memcache},
+        {"pid", process.pid},
+        {"state", coord::to_string(state_of(parts, process))},
+        {"connections", figures.connections},
+        {"requests_per_second", figures.requests_per_second},
+        {"p50_seconds", figures.p50_seconds},
+        {"p99_seconds", figures.p99_seconds},
+        {"slow_share", figures.slow_share},
+        {"errors_per_second", figures.errors_per_second},
+        {"epoch", figures.epoch},
+        {"prepared_epoch", figures.prepared_epoch},
+        {"memory_bytes", figures.memory_bytes},
+        {"open_files", figures.open_files},
+        {"last_exit", process.last_exit},
+        {"since", process.since.to_rfc3339()},
+    });
+  }
+  return proxies;
+}
+
+json::array build_backends(const StatusParts& parts, const coord::ClusterSpec& cluster) {
+  json::array backends;
+  const coord::ClusterTables& tables = parts.journal.at(cluster.name);
+  for (const coord::BackendSpec& spec : cluster.backends) {
+    const coord::Process& process = *parts.region.process(spec.id);
+    const auto found = parts.snapshot.backends.find(spec.id);
+    const collect::BackendFigures figures =
+        found == parts.snapshot.backends.end() ? collect::BackendFigures{} : found->second;
+    backends.push_back(json::object{
+        {"id", spec.id},
+        {"cluster", cluster.name},
+        {"address", spec.address},
+        {"port", cluster.ports.backend},
+        {"pid", process.pid},
+        {"state", coord::to_string(state_of(parts, process))},
+        {"weight", tables.weight_of(spec.id)},
+        {"slots", tables.slots_of(spec.id)},
+        {"items", figures.items},
+        {"bytes", figures.bytes},
+        {"limit_bytes", figures.limit_bytes == 0 ? spec.memory : figures.limit_bytes},
+        {"requests_per_second", figures.requests_per_second},
+        {"p99_seconds", figures.p99_seconds},
+        {"failures_per_second", figures.failures_per_second},
+        {"last_exit", process.last_exit},
+        {"since", process.since.to_rfc3339()},
+    });
+  }
+  return backends;
+}
+
+json::object build_status(const StatusParts& parts, const AgentFacts& agent) {
+  const coord::RegionSpec& spec = parts.region.spec();
+  json::array clusters;
+  for (const coord::ClusterSpec& cluster : spec.clusters) {
+    const coord::ClusterTables& tables = parts.journal.at(cluster.name);
+    json::object shown{
+        {"name", cluster.name},
+        {"state", cluster_state(parts, cluster)},
+        {"epoch", tables.committed.epoch},
+        {"prepared_epoch", tables.prepared ? tables.prepared->epoch : 0},
+        {"proxies", build_proxies(parts, cluster)},
+        {"backends", build_backends(parts, cluster)},
+    };
+    if (cluster.ports.open != 0 && !cluster.proxies.empty()) {
+      shown["open"] = host_port(cluster.proxies.front().address, cluster.ports.open);
+    }
+    clusters.push_back(std::move(shown));
+  }
+  json::array incidents;
+  for (const incident::Incident* open : parts.book.unresolved()) {
+    incidents.push_back(incident::to_json_brief(*open));
+  }
+  for (const incident::Incident* past : parts.book.resolved(kShownResolved)) {
+    incidents.push_back(incident::to_json_brief(*past));
+  }
+  return json::object{
+      {"region", spec.region},
+      {"generated_at", agent.now.to_rfc3339()},
+      {"gameday", spec.gameday},
+      {"agent", json::object{{"pid", agent.pid},
+                             {"version", MCGUARD_VERSION},
+                             {"uptime_seconds", base::to_seconds(agent.uptime)},
+                             {"controller", true},
+                             {"cpu_seconds", parts.snapshot.agent_cpu_seconds},
+                             {"memory_bytes", parts.snapshot.agent_memory_bytes}}},
+      {"host",
+       json::object{{"load_1m", parts.snapshot.host.load_1m},
+                    {"cpu_busy_share", parts.snapshot.host.cpu_busy_share},
+                    {"memory_total_bytes", parts.snapshot.host.memory_total_bytes},
+                    {"memory_available_bytes", parts.snapshot.host.memory_available_bytes}}},
+      {"clusters", std::move(clusters)},
+      {"incidents", std::move(incidents)},
+      {"runs", parts.engine.list({}, kShownResolved)},
+  };
+}
+
+base::Result<json::object> describe_region(const coord::Region& region,
+                                           const coord::Tenants& tenants, int64_t agent_pid) {
+  const coord::RegionSpec& spec = region.spec();
+  const auto member = [&](const std::string& id, const std::string& address, uint16_t port) {
+    return json::object{
+        {"id", id}, {"address", address}, {"port", port}, {"pid", region.process(id)->pid}};
+  };
+  json::array clusters;
+  for (const coord::ClusterSpec& cluster : spec.clusters) {
+    json::array proxies;
+    for (const coord::ProxySpec& proxy : cluster.proxies) {
+      proxies.push_back(member(proxy.id, proxy.address, cluster.ports.memcache));
+    }
+    json::array backends;
+    for (const coord::BackendSpec& backend : cluster.backends) {
+      backends.push_back(member(backend.id, backend.address, cluster.ports.backend));
+    }
+    json::object shown{
+        {"name", cluster.name}, {"proxies", std::move(proxies)}, {"backends", std::move(backends)}};
+    if (cluster.ports.open != 0 && !cluster.proxies.empty()) {
+      shown["open"] = host_port(cluster.proxies.front().address, cluster.ports.open);
+    }
+    clusters.push_back(std::move(shown));
+  }
+
+  const coord::Cache* cache = tenants.first_cache();
+  const coord::Credential* credential =
+      cache == nullptr ? nullptr : tenants.primary_credential(cache->id);
+  if (credential == nullptr) {
+    return base::Error(base::ErrorCode::kInvalid, "the region has no cache with a credential");
+  }
+  auto password = tenants.reveal(credential->user);
+  if (!password) return password.error();
+  std::string servers;
+  const coord::ClusterSpec* home = region.cluster(cache->cluster);
+  for (const coord::ProxySpec& proxy : home->proxies) {
+    if (!servers.empty()) servers += ",";
+    servers += host_port(proxy.address, home->ports.memcache);
+  }
+  const auto url = [](uint16_t port) { return "http://127.0.0.1:" + std::to_string(port); };
+  return json::object{
+      {"region", spec.region},
+      {"clusters", std::move(clusters)},
+      {"cache", json::object{{"id", cache->id},
+                             {"username", credential->user},
+                             {"password", password->reveal()},
+                             {"servers", servers}}},
+      {"urls", json::object{{"operator", url(spec.ports.operator_api)},
+                            {"status", url(spec.ports.status)},
+                            {"customer", url(spec.ports.customer)},
+                            {"metrics", url(spec.ports.operator_api) + "/metrics"}}},
+      {"agent", json::object{{"pid", agent_pid}}},
+  };
+}
+
+}  // namespace agent::admin

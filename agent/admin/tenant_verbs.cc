@@ -1,0 +1,180 @@
+#include "agent/admin/arguments.h"
+#include "agent/admin/operator.h"
+
+namespace agent::admin {
+namespace {
+
+namespace json = boost::json;
+
+json::object to_json(const coord::Cache& cache) {
+  return json::object{{"id", cache.id},
+                      {"label", cache.label},
+                      {"plan", cache.plan},
+                      {"cluster", cache.cluster},
+                      {"generation", cache.generation},
+                      {"enabled", cache.enabled},
+                      {"limit_bytes", cache.limit_bytes},
+                      {"connection_limit", cache.connection_limit},
+                      {"created_at", cache.created_at}};
+}
+
+json::object to_json(const coord::Credential& credential) {
+  return json::object{{"username", credential.user},
+                      {"cache", credential.cache},
+                      {"write", credential.write},
+                      {"flush", credential.flush},
+                      {"api", credential.api},
+                      {"primary", credential.primary},
+                      {"created_at", credential.created_at}};
+}
+
+// The only place where a new password leaves the agent: to the operator who asked for it.
+json::object to_json(const coord::Issued& issued) {
+  json::object shown = to_json(issued.credential);
+  shown["password"] = issued.password.reveal();
+  return shown;
+}
+
+// What is not named keeps its present value; a new credential may do everything.
+base::Result<coord::Capabilities> capabilities_of(const json::object& args,
+                                                  coord::Capabilities present) {
+  auto write = boolean_argument(args, "write", present.write);
+  if (!write) return write.error();
+  auto flush = boolean_argument(args, "flush", present.flush);
+  if (!flush) return flush.error();
+  auto api = boolean_argument(args, "api", present.api);
+  if (!api) return api.error();
+  return coord::Capabilities{*write, *flush, *api};
+}
+
+}  // namespace
+
+Operator::Answer Operator::list_caches(json::object args) {
+  const std::string cluster = text_argument(args, "cluster").value_or("");
+  json::array listed;
+  for (const coord::Cache* cache : parts_.coordinator.tenants().caches(cluster)) {
+    if (!cache->internal) listed.push_back(to_json(*cache));
+  }
+  json::value answer = json::object{{"caches", std::move(listed)}};
+  co_return answer;
+}
+
+Operator::Answer Operator::show_cache(json::object args) {
+  auto id = required_number(args, "id", coord::kMaxCacheId);
+  if (!id) co_return id.error();
+  const coord::Tenants& tenants = parts_.coordinator.tenants();
+  const coord::Cache* cache = tenants.cache(static_cast<base::CacheId>(*id));
+  if (cache == nullptr) {
+    co_return base::Error(base::ErrorCode::kNotFound,
+                          "no cache " + std::to_string(*id) + "; see `mcguard cache list`");
+  }
+  json::object shown = to_json(*cache);
+  json::array credentials;
+  for (const coord::Credential* credential : tenants.credentials(cache->id)) {
+    credentials.push_back(to_json(*credential));
+  }
+  shown["credentials"] = std::move(credentials);
+  json::value answer = std::move(shown);
+  co_return answer;
+}
+
+Operator::Answer Operator::create_cache(json::object args) {
+  auto label = required_text(args, "label");
+  if (!label) co_return label.error();
+  auto cluster = required_text(args, "cluster");
+  if (!cluster) co_return cluster.error();
+  coord::NewCache wanted(*label, *cluster);
+  if (auto plan = text_argument(args, "plan")) wanted.plan = *std::move(plan);
+  auto limit = number_argument(args, "limit_bytes", 0, uint64_t{1} << 50);
+  if (!limit) co_return limit.error();
+  auto connections = number_argument(args, "connection_limit", 0, 1'000'000);
+  if (!connections) co_return connections.error();
+  wanted.limit_bytes = *limit;
+  wanted.connection_limit = static_cast<uint32_t>(*connections);
+  auto created = co_await parts_.coordinator.tenants().create_cache(std::move(wanted));
+  if (!created) co_return created.error();
+  json::object shown = to_json(created->cache);
+  shown["credential"] = to_json(created->issued);
+  json::value answer = std::move(shown);
+  co_return answer;
+}
+
+Operator::Answer Operator::delete_cache(json::object args) {
+  auto id = required_number(args, "id", coord::kMaxCacheId);
+  if (!id) co_return id.error();
+  auto done = co_await parts_.coordinator.tenants().delete_cache(static_cast<base::CacheId>(*id));
+  if (!done) co_return done.error();
+  json::value answer = json::object{{"deleted", *id}};
+  co_return answer;
+}
+
+// A flush is a run of the runbook `flush`, as an automatic one would be.
+Operator::Answer Operator::flush_cache(json::object args) {
+  auto id = required_number(args, "id", coord::kMaxCacheId);
+  if (!id) co_return id.error();
+  json::object run{
+      {"name", "flush"},
+      {"who", text_argument(args, "who").value_or("cli")},
+      {"params", json::object{{"target", "cache/" + std::to_string(*id)},
+                              {"reason", text_argument(args, "reason").value_or("by hand")}}}};
+  co_return co_await run_runbook(std::move(run));
+}
+
+Operator::Answer Operator::list_credentials(json::object args) {
+  auto cache = number_argument(args, "cache", 0, coord::kMaxCacheId);
+  if (!cache) co_return cache.error();
+  const coord::Tenants& tenants = parts_.coordinator.tenants();
+  json::array listed;
+  for (const coord::Credential* credential :
+       tenants.credentials(static_cast<base::CacheId>(*cache))) {
+    const coord::Cache* owner = tenants.cache(credential->cache);
+    if (owner != nullptr && !owner->internal) listed.push_back(to_json(*credential));
+  }
+  json::value answer = json::object{{"credentials", std::move(listed)}};
+  co_return answer;
+}
+
+Operator::Answer Operator::create_credential(json::object args) {
+  auto cache = required_number(args, "cache", coord::kMaxCacheId);
+  if (!cache) co_return cache.error();
+  auto wanted = capabilities_of(args, coord::Capabilities{true, true, true});
+  if (!wanted) co_return wanted.error();
+  auto issued = co_await parts_.coordinator.tenants().create_credential(
+      static_cast<base::CacheId>(*cache), *wanted);
+  if (!issued) co_return issued.error();
+  json::value answer = to_json(*issued);
+  co_return answer;
+}
+
+Operator::Answer Operator::update_credential(json::object args) {
+  auto user = required_text(args, "user");
+  if (!user) co_return user.error();
+  coord::Tenants& tenants = parts_.coordinator.tenants();
+  const coord::Credential* present = tenants.credential(*user);
+  if (present == nullptr) {
+    co_return base::Error(base::ErrorCode::kNotFound,
+                          "no credential '" + *user + "'; see `mcguard credential list`");
+  }
+  const coord::Capabilities had{present->write, present->flush, present->api};
+  auto wanted = capabilities_of(args, had);
+  if (!wanted) co_return wanted.error();
+  auto done = co_await tenants.update_credential(*user, *wanted);
+  if (!done) co_return done.error();
+  present = tenants.credential(*user);
+  if (present == nullptr) {
+    co_return base::Error(base::ErrorCode::kConflict, "the credential was deleted meanwhile");
+  }
+  json::value answer = to_json(*present);
+  co_return answer;
+}
+
+Operator::Answer Operator::delete_credential(json::object args) {
+  auto user = required_text(args, "user");
+  if (!user) co_return user.error();
+  auto done = co_await parts_.coordinator.tenants().delete_credential(*user);
+  if (!done) co_return done.error();
+  json::value answer = json::object{{"deleted", *user}};
+  co_return answer;
+}
+
+}  // namespace agent::admin

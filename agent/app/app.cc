@@ -1,0 +1,329 @@
+#include "agent/app/app.h"
+
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <csignal>
+#include <cstdio>
+
+#include "agent/app/files.h"
+#include "agent/app/kill_point.h"
+#include "agent/app/parts.h"
+#include "base/core/file.h"
+#include "base/telemetry/log.h"
+
+namespace agent::app {
+namespace {
+
+namespace asio = boost::asio;
+using namespace std::chrono_literals;
+
+constexpr base::Duration kStopPatience = 3s;
+constexpr base::Duration kRegionFileEvery = 50ms;
+
+web::OperatorWeb::Options web_options(const Foundation& ground) {
+  web::OperatorWeb::Options options;
+  options.token = ground.token;
+  return options;
+}
+
+publish::PagePublisher::Options page_options(const Foundation& ground) {
+  publish::PagePublisher::Options options;
+  options.directory = ground.options.dir + "/page";
+  return options;
+}
+
+incident::BookPolicy book_policy(const runbook::Policy& policy) {
+  incident::BookPolicy book;
+  book.correlated_window = policy.correlation.window;
+  return book;
+}
+
+base::Result<> read_texts(Foundation& ground) {
+  auto rules = read_rules(ground.spec.rules_dir);
+  if (!rules) return rules.error();
+  ground.rules = *std::move(rules);
+  auto runbooks = read_sources(ground.spec.runbooks_dir, {});
+  if (!runbooks) return runbooks.error();
+  ground.runbooks = *std::move(runbooks);
+  auto policy = base::read_file(ground.spec.policy);
+  if (!policy) return policy.error();
+  ground.policy = runbook::SourceText(ground.spec.policy, *std::move(policy));
+  return base::Done{};
+}
+
+}  // namespace
+
+App::Parts::Parts(std::unique_ptr<Foundation> built_upon)
+    : ground(std::move(built_upon)),
+      executor(ground->io.get_executor()),
+      timers(ground->timers),
+      started(ground->clock.now()),
+      region(ground->spec),
+      proxies(region, timers),
+      backends(executor, region, timers),
+      provider(executor, region, timers, gate,
+               [this](std::string_view cluster) {
+                 const coord::Cache* cache = coordinator.tenants().first_cache(cluster);
+                 return cache == nullptr ? base::CacheId{0} : cache->id;
+               }),
+      coordinator(coord::Surroundings{executor, region, *ground->store, *ground->box, proxies,
+                                      backends, provider, timers, gate}),
+      canary(executor, region, coordinator.journal(), coordinator.tenants(), timers),
+      detector(ground->rules),
+      book(incident::BookPolicy{}),
+      watch(Watch::Parts{executor, region, *ground->store, detector, book, timers, gate, counters,
+                         [this] {
+                           admin.note_change();
+                           publisher.changed();
+                         }}),
+      collector(
+          collect::View{executor, region, coordinator.journal(), backends, canary, timers, gate},
+          [this](const std::vector<series::Sample>& samples) { watch.observe(samples); }),
+      facts(region, coordinator.journal(), coordinator.tenants(), collector.snapshot(), book,
+            ground->clock),
+      engine([this] {
+        action::add_actions(
+            actions, action::Hands{executor, coordinator, provider, proxies, backends, canary,
+                                   timers, [this] { return collector.snapshot_json(); }});
+        runbook::EngineParts parts(executor, *ground->store, actions, facts, timers, watch);
+        if (region.spec().gameday) {
+          parts.journal_hook = KillPoint(ground->options.dir + "/run/kill-point");
+        }
+        return parts;
+      }()),
+      admin(admin::OperatorParts{coordinator, provider, collector, book, engine, timers,
+                                 [this](const incident::Change& change) {
+                                   watch.apply(change);
+                                   admin.note_change();
+                                 },
+                                 [this] { begin_stop(true, 0); }, started}),
+      publisher(executor, ground->disk.get_executor(), timers, page_options(*ground),
+                [this] { return build_page(); }),
+      web(executor, timers, admin, web_options(*ground),
+          web::OperatorWeb::Providers{[this] { return metrics(); }, [this] { return ready(); }}) {
+  for (const coord::ClusterSpec& cluster : region.spec().clusters) {
+    book.set_cluster(cluster.name, cluster.proxies.size(), cluster.backends.size());
+  }
+}
+
+App::Parts::~Parts() = default;
+
+base::Result<> App::Parts::load_runbooks() {
+  auto loaded = engine.load(ground->runbooks, ground->policy);
+  if (!loaded) return loaded;
+  book.set_policy(book_policy(engine.policy()));
+  return base::Done{};
+}
+
+// Rules, runbooks and policy anew, or nothing at all.
+void App::Parts::reload() {
+  const coord::RegionSpec& spec = region.spec();
+  auto rules = read_rules(spec.rules_dir);
+  auto runbooks = read_sources(spec.runbooks_dir, {});
+  auto policy = base::read_file(spec.policy);
+  std::string wrong;
+  if (!rules) wrong = rules.error().context;
+  if (!runbooks) wrong += (wrong.empty() ? "" : "\n") + runbooks.error().context;
+  if (!policy) wrong += (wrong.empty() ? "" : "\n") + policy.error().context;
+  if (wrong.empty()) {
+    auto loaded = engine.load(*runbooks, runbook::SourceText(spec.policy, *policy));
+    if (!loaded) wrong = loaded.error().context;
+  }
+  if (!wrong.empty()) {
+    base::log::error("reload_refused", {{"error", wrong}});
+    return;
+  }
+  detector.set_rules(*std::move(rules));
+  book.set_policy(book_policy(engine.policy()));
+  base::log::info("reloaded");
+}
+
+base::Result<> App::Parts::listen() {
+  base::net::HttpServer::Options options;
+  options.port = region.spec().ports.operator_api;
+  options.name = "operator API";
+  auto server = base::net::HttpServer::listen(
+      executor, timers, options,
+      [this](base::net::HttpRequest request) { return web.handle(std::move(request)); });
+  if (!server) return server.error();
+  http = *std::move(server);
+  auto calls = base::net::RpcServer::listen(
+      executor, region.spec().agent_socket(),
+      [this](base::net::RpcRequest request) { return answer(std::move(request)); });
+  if (!calls) return calls.error();
+  socket = *std::move(calls);
+  return base::Done{};
+}
+
+void App::Parts::on_process(const action::ProcessEvent& event) {
+  coordinator.on_process_changed(event.id);
+  collector.on_process(event.id, event.running);
+  admin.note_change();
+  publisher.changed();
+  const std::string how = event.how;
+  base::log::info(event.running ? "process_running" : "process_ended",
+                  {{"id", event.id}, {"pid", event.pid}, {"how", how}});
+}
+
+base::Result<> App::Parts::ready() const {
+  std::string waiting;
+  if (coordinator.ready(&waiting)) return base::Done{};
+  return base::Error(base::ErrorCode::kUnavailable, waiting);
+}
+
+asio::awaitable<base::Result<>> App::Parts::start() {
+  if (auto listening = listen(); !listening) co_return listening;
+  if (auto loaded = co_await coordinator.load(); !loaded) co_return loaded;
+  if (auto loaded = co_await watch.load(); !loaded) co_return loaded;
+  provider.listen([this](const action::ProcessEvent& event) { on_process(event); });
+  if (auto running = co_await provider.start_region(); !running) co_return running;
+  if (auto begun = co_await coordinator.start(); !begun) co_return begun;
+  collector.start();
+  watch.start(engine);
+  if (auto resumed = co_await engine.resume(); !resumed) co_return resumed;
+  web.start();
+  publisher.start();
+  base::spawn(executor, gate, "region-file", keep_region_file());
+  co_return base::Done{};
+}
+
+// region.json appears when everything answers and is kept true from then on.
+asio::awaitable<void> App::Parts::keep_region_file() {
+  while (!gate.closed()) {
+    if (!was_ready && ready()) {
+      was_ready = true;
+      base::log::info("ready", {{"seconds", base::to_seconds(ground->clock.now() - started)}});
+      admin.note_change();
+      publisher.changed();
+    }
+    if (was_ready && (region_text.empty() || region_changes != region.change_count())) {
+      write_region_file();
+    }
+    co_await timers.wait_for(kRegionFileEvery);
+  }
+}
+
+asio::awaitable<void> App::Parts::wait_signals() {
+  asio::signal_set signals(executor, SIGTERM, SIGINT, SIGHUP);
+  while (!gate.closed()) {
+    boost::system::error_code failed;
+    const int number =
+        co_await signals.async_wait(asio::redirect_error(asio::use_awaitable, failed));
+    if (failed) co_return;
+    if (number == SIGHUP) {
+      reload();
+    } else {
+      base::log::info("stopping", {{"signal", number}});
+      begin_stop(false, 0);
+    }
+  }
+}
+
+void App::Parts::begin_stop(bool processes_too, int exit_status) {
+  stop_processes = stop_processes || processes_too;
+  if (stopping) return;
+  stopping = true;
+  status = exit_status;
+  base::spawn(executor, gate, "stop", stop());
+}
+
+asio::awaitable<void> App::Parts::stop() {
+  // The caller of region.stop gets its answer before its connection goes.
+  co_await timers.wait_for(20ms);
+  const bool finished = co_await engine.stop(ground->clock.now() + kStopPatience);
+  if (!finished) base::log::warn("runs_left", {{"why", "they go on when the agent is back"}});
+  if (stop_processes) {
+    co_await provider.stop_region();
+    ::unlink((ground->options.dir + "/region.json").c_str());
+  }
+  co_await watch.flush();
+  co_await publisher.stop();
+  co_await web.stop();
+  if (http) co_await http->stop();
+  if (socket) co_await socket->stop(timers);
+  gate.close();
+  ground->timers.stop();
+  ground->io.stop();
+}
+
+asio::awaitable<void> App::Parts::live() {
+  base::spawn(executor, gate, "signals", wait_signals());
+  auto begun = co_await start();
+  if (!begun) {
+    std::fprintf(stderr, "mcguard-agent: %s\n", begun.error().context.c_str());
+    base::log::error("start_failed", {{"error", begun.error().context}});
+    begin_stop(false, 1);
+  }
+}
+
+base::Result<std::unique_ptr<App>> App::create(AppOptions options, coord::RegionSpec spec,
+                                               base::Clock& clock) {
+  for (const char* folder : {"/run", "/log", "/state", "/page", "/evidence"}) {
+    auto made = base::make_directories(options.dir + folder, 0755);
+    if (!made) return made.error();
+  }
+  auto ground = std::make_unique<Foundation>(std::move(options), std::move(spec), clock);
+  const std::string& dir = ground->options.dir;
+
+  if (auto read = read_texts(*ground); !read) return read.error();
+
+  auto lock = take_lock(dir + "/run/agent.lock");
+  if (!lock) return lock.error();
+  ground->lock = *std::move(lock);
+  auto token = operator_token(dir + "/operator.token");
+  if (!token) return token.error();
+  ground->token = *std::move(token);
+  auto box = coord::SecretBox::open(dir + "/secret.key");
+  if (!box) return box.error();
+  ground->box = *std::move(box);
+  auto store =
+      store::SqliteStore::open(store::SqliteOptions(dir + "/agent.db"), ground->io.get_executor());
+  if (!store) return store.error();
+  ground->store = *std::move(store);
+
+  std::unique_ptr<App> app(new App(std::make_unique<Parts>(std::move(ground))));
+  if (auto loaded = app->parts_->load_runbooks(); !loaded) return loaded.error();
+  return app;
+}
+
+base::Result<> App::check(const coord::RegionSpec& spec) {
+  base::SystemClock clock;
+  Foundation ground(AppOptions{}, spec, clock);
+  if (auto read = read_texts(ground); !read) return read;
+  // The actions' names and inputs do not depend on what they act through.
+  runbook::ActionRegistry actions;
+  action::add_action_names(actions);
+  auto library = runbook::Library::build(ground.runbooks, actions);
+  if (!library) return library.error();
+  auto policy = runbook::parse_policy(ground.policy, *library);
+  if (!policy) return policy.error();
+  return base::Done{};
+}
+
+App::App(std::unique_ptr<Parts> parts) : parts_(std::move(parts)) {}
+App::~App() = default;
+
+int App::run() {
+  Parts& parts = *parts_;
+  base::spawn(parts.executor, parts.gate, "live", parts.live());
+  parts.ground->io.run();
+  // What still waits (for an answer that nobody will read) ends here; the loops have been
+  // cancelled.
+  parts.ground->io.restart();
+  const base::Instant deadline = parts.ground->clock.now() + kStopPatience;
+  while (parts.gate.inside() > 0 && parts.ground->clock.now() < deadline) {
+    parts.ground->io.run_one_for(100ms);
+  }
+  const int status = parts.status;
+  base::log::stop();
+  // A coroutine that cannot be ended must not keep a stopped agent alive; nothing is unsaved.
+  if (parts.gate.inside() > 0) ::_exit(status);
+  return status;
+}
+
+}  // namespace agent::app

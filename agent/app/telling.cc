@@ -1,0 +1,129 @@
+#include <unistd.h>
+
+#include <boost/json/serialize.hpp>
+
+#include "agent/admin/arguments.h"
+#include "agent/admin/status.h"
+#include "agent/app/parts.h"
+#include "agent/publish/build.h"
+#include "base/core/file.h"
+#include "base/telemetry/log.h"
+
+namespace agent::app {
+namespace {
+
+namespace asio = boost::asio;
+namespace json = boost::json;
+
+constexpr size_t kPublishedResolved = 50;
+
+}  // namespace
+
+void App::Parts::write_region_file() {
+  const uint64_t changes = region.change_count();
+  auto described = admin::describe_region(region, coordinator.tenants(), ::getpid());
+  if (!described) {
+    base::log::warn("region_file", {{"error", described.error().context}});
+    return;
+  }
+  std::string text = json::serialize(*described) + "\n";
+  if (text != region_text) {
+    auto written = base::write_file_atomic(ground->options.dir + "/region.json", text,
+                                           base::Durability::kRenameOnly, 0600);
+    if (!written) {
+      base::log::error("region_file", {{"error", written.error().context}});
+      return;
+    }
+    region_text = std::move(text);
+  }
+  region_changes = changes;
+}
+
+std::optional<publish::PageModel> App::Parts::build_page() {
+  // Until the first figures are in, nothing is known that could be told.
+  if (!was_ready) return std::nullopt;
+  publish::PageIdentity identity;
+  identity.name = "mcguard " + region.spec().region;
+  identity.url = "http://127.0.0.1:" + std::to_string(region.spec().ports.status);
+  identity.created = ground->clock.wall() + (started - ground->clock.now());
+  if (page) identity.created = page->identity.created;
+
+  std::vector<publish::ClusterHealth> clusters;
+  for (const coord::ClusterSpec& cluster : region.spec().clusters) {
+    publish::ClusterHealth health;
+    health.name = cluster.name;
+    const auto state = [&](const std::string& id) {
+      return admin::shown_state(region, coordinator.journal(), collector.snapshot(),
+                                *region.process(id));
+    };
+    for (const coord::ProxySpec& proxy : cluster.proxies) {
+      ++health.proxies;
+      const coord::ProcessState now = state(proxy.id);
+      health.proxies_serving +=
+          now == coord::ProcessState::kUp || now == coord::ProcessState::kDraining ? 1 : 0;
+    }
+    for (const coord::BackendSpec& backend : cluster.backends) {
+      ++health.backends;
+      const coord::ProcessState now = state(backend.id);
+      health.backends_serving += now == coord::ProcessState::kUp ? 1 : 0;
+      const bool owns_nothing = coordinator.journal().at(cluster.name).weight_of(backend.id) == 0;
+      health.backends_ejected += now != coord::ProcessState::kUp && owns_nothing ? 1 : 0;
+    }
+    clusters.push_back(std::move(health));
+  }
+
+  std::vector<publish::ReportedIncident> incidents;
+  const auto report = [&](const incident::Incident& incident) {
+    incidents.push_back({incident, publish::default_wording(incident.type, incident.scope)});
+  };
+  for (const incident::Incident* incident : book.unresolved()) report(*incident);
+  for (const incident::Incident* incident : book.resolved(kPublishedResolved)) report(*incident);
+  page = publish::build_page(identity, clusters, incidents, ground->clock.wall(),
+                             page ? &*page : nullptr);
+  return page;
+}
+
+std::vector<prometheus::MetricFamily> App::Parts::metrics() {
+  counters.page_writes = publisher.counts().writes;
+  counters.page_write_failures = publisher.counts().failures;
+  counters.page_last_success = publisher.counts().last_success;
+  counters.log_lines_suppressed = base::log::totals().suppressed;
+  counters.telemetry_age_seconds.clear();
+  for (const auto& [id, figures] : collector.snapshot().proxies) {
+    counters.telemetry_age_seconds[id] = figures.telemetry_age_seconds;
+  }
+  return web::counter_families(counters);
+}
+
+// run/agent.sock: a client's flush from a proxy, the supervisor's questions, and every operator
+// verb.
+asio::awaitable<base::Result<json::value>> App::Parts::answer(base::net::RpcRequest request) {
+  if (request.verb == "flush.request") co_return co_await flush_for_client(std::move(request.args));
+  if (request.verb == "region.describe") {
+    auto described = admin::describe_region(region, coordinator.tenants(), ::getpid());
+    json::object shown = described ? *std::move(described) : json::object{};
+    const base::Result<> state = ready();
+    shown["ready"] = state.ok() && was_ready;
+    shown["waiting_for"] = state.ok() ? "" : state.error().context;
+    json::value value = std::move(shown);
+    co_return value;
+  }
+  co_return co_await admin.call(std::move(request.verb), std::move(request.args));
+}
+
+asio::awaitable<base::Result<json::value>> App::Parts::flush_for_client(json::object args) {
+  auto cache = admin::required_number(args, "cache", coord::kMaxCacheId);
+  if (!cache) co_return cache.error();
+  auto delay = admin::number_argument(args, "delay_s", 0, UINT32_MAX);
+  if (!delay) co_return delay.error();
+  coord::FlushRequest flush(static_cast<base::CacheId>(*cache), coord::FlushOrigin::kMemcacheClient,
+                            admin::text_argument(args, "credential").value_or(""), "flush_all");
+  flush.proxy = admin::text_argument(args, "proxy").value_or("");
+  flush.delay_seconds = static_cast<uint32_t>(*delay);
+  auto done = co_await coordinator.flushes().flush(std::move(flush));
+  if (!done) co_return done.error();
+  json::value value = json::object{{"generation", *done}};
+  co_return value;
+}
+
+}  // namespace agent::app
