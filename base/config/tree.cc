@@ -46,6 +46,7 @@ class TreeBuilder final : public YAML::EventHandler {
   void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t,
                 const std::string& value) override {
     const bool refused = refuse_tag(mark, tag);
+    refuse_endless_quote(mark);
     if (expects_key()) {
       key(mark, value);
       return;
@@ -101,6 +102,24 @@ class TreeBuilder final : public YAML::EventHandler {
     if (!written && (tag.empty() || tag == "?" || tag == "!")) return false;
     report(mark, "tags (!name) are not allowed, expected a plain value");
     return true;
+  }
+
+  // yaml-cpp takes a quoted text that the end of the file cuts off after a newline.
+  void refuse_endless_quote(const YAML::Mark& mark) {
+    if (mark.pos < 0 || static_cast<size_t>(mark.pos) >= text_.size()) return;
+    const char quote = text_[static_cast<size_t>(mark.pos)];
+    if (quote != '"' && quote != '\'') return;
+    for (auto at = static_cast<size_t>(mark.pos) + 1; at < text_.size(); ++at) {
+      const bool doubled = quote == '\'' && text_.substr(at, 2) == "''";
+      const bool escaped = quote == '"' && text_[at] == '\\';
+      if (doubled || escaped) {
+        ++at;
+      } else if (text_[at] == quote) {
+        return;
+      }
+    }
+    report(mark, "this quoted text never ends, expected a closing quote");
+    throw GiveUp();
   }
 
   void key(const YAML::Mark& mark, const std::string& name) {
