@@ -25,7 +25,7 @@
 
 namespace agent::coord {
 
-// What the coordinator is built on; all outlive it.
+// What the coordinator is built on; all outlive it. Copied.
 struct Surroundings {
   boost::asio::any_io_executor executor;
   Region& region;
@@ -50,7 +50,7 @@ class Coordinator {
   // made in the background as soon as possible; see ready().
   boost::asio::awaitable<base::Result<>> start();
   // Whether every proxy of the region is in step with a committed table; else what is missing.
-  bool ready(std::string* waiting_for) const;
+  bool ready(std::string* waiting_for) const;  // waiting_for may be nullptr
   // To be called at each start and end of a process (ProcessProvider does by its listeners).
   void on_process_changed(std::string_view id);
 

@@ -38,25 +38,30 @@ class FenceRecords {
   // When a record covering `record` was first known to be on the backend's present process.
   std::optional<base::Instant> held_since(std::string_view backend,
                                           const FenceRecord& record) const;
-  // The highest epoch that may have been written to any backend of the cluster since the agent
-  // started.
-  base::Epoch highest_possible(std::string_view cluster) const;
+  // Whether a record naming `epoch` or a newer one may have been written since the agent started.
+  bool may_exist(std::string_view cluster, base::Epoch epoch) const;
   // The backend's process has ended or its contents were flushed: nothing is known of its record.
   void forget(std::string_view backend);
 
  private:
   struct Held {
+    bool known = false;
     FenceRecord record;
     base::Instant since;
     uint64_t life = 0;
   };
+  struct Tried {
+    int in_flight = 0;
+    base::Epoch highest = 0;  // of those that were written or may have been
+  };
+
   const Region& region_;
   const TableJournal& journal_;
   const Tenants& tenants_;
   BackendControl& backends_;
   base::Clock& clock_;
   std::map<std::string, Held, std::less<>> held_;
-  std::map<std::string, base::Epoch, std::less<>> possible_;
+  std::map<std::string, Tried, std::less<>> tried_;
 };
 
 }  // namespace agent::coord

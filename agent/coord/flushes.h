@@ -16,7 +16,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "agent/coord/fence_records.h"
 #include "agent/coord/peers.h"
@@ -67,13 +66,22 @@ class Flushes {
 
  private:
   struct Progress;
+  struct Timer {
+    FlushRequest request;
+    base::WallTime due;
+  };
+  using Answer = boost::asio::awaitable<base::Result<base::Generation>>;
+  Answer delay(FlushRequest request, std::string cluster);
+  Answer wait_for(std::shared_ptr<Progress> progress);
+  std::shared_ptr<Progress> begin(FlushStep step);
   boost::asio::awaitable<void> complete(std::shared_ptr<Progress> progress);
-  bool done(const Progress& progress) const;
   boost::asio::awaitable<void> tell(std::string proxy);
-  boost::asio::awaitable<void> raise(std::string backend);
-  boost::asio::awaitable<void> run_timer(std::string key, FlushRequest request, base::WallTime due);
-  boost::asio::awaitable<base::Result<base::Generation>> delay(FlushRequest request);
-  void log_line(const FlushRequest& request, const FlushStep& step) const;
+  boost::asio::awaitable<void> raise(std::shared_ptr<Progress> progress, std::string backend);
+  boost::asio::awaitable<void> run_timers();
+  boost::asio::awaitable<base::Result<>> load_timers();
+  bool done(const Progress& progress) const;
+  bool fenced_everywhere(const Progress& progress) const;
+  void log_line(const boost::json::object& journal, const FlushStep& step) const;
 
   boost::asio::any_io_executor executor_;
   const Region& region_;
@@ -85,6 +93,7 @@ class Flushes {
   base::Timers& timers_;
   base::Gate& gate_;
   size_t pending_ = 0;
+  std::map<base::CacheId, Timer> delayed_;  // at most one a cache: a later request replaces it
 };
 
 }  // namespace agent::coord

@@ -59,9 +59,13 @@ class ProxySync {
  private:
   struct Peer {
     Turn turn;
+    std::string cluster;
     KnownProxy known;
-    uint64_t life = 0;
-    explicit Peer(boost::asio::any_io_executor executor) : turn(std::move(executor)) {}
+    std::string instance;
+    bool configured = false;  // this instance, by us
+    uint64_t life = 0;        // counts the proxy's processes
+    Peer(boost::asio::any_io_executor executor, std::string c)
+        : turn(std::move(executor)), cluster(std::move(c)) {}
   };
   using Answer = boost::asio::awaitable<base::Result<>>;
   Peer& peer(std::string_view proxy);
@@ -78,7 +82,6 @@ class ProxySync {
   Answer commit(const std::string& proxy, base::Epoch epoch);
   Answer abort(const std::string& proxy, base::Epoch epoch);
 
-  boost::asio::any_io_executor executor_;
   const Region& region_;
   const TableJournal& journal_;
   const Tenants& tenants_;

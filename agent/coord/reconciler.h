@@ -8,33 +8,30 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <map>
-#include <memory>
 #include <string>
-#include <string_view>
 
 #include "agent/coord/fence_records.h"
 #include "agent/coord/peers.h"
 #include "agent/coord/proxy_sync.h"
 #include "agent/coord/region.h"
-#include "agent/coord/tables.h"
-#include "agent/coord/tenants.h"
-#include "agent/coord/turn.h"
+#include "agent/coord/table_journal.h"
 #include "base/life/life.h"
 #include "base/time/timers.h"
 
 namespace agent::coord {
 
-inline constexpr base::Duration kReconcileEvery = base::Duration(1'000'000'000);
-inline constexpr base::Duration kLookEvery = base::Duration(50'000'000);
-inline constexpr base::Duration kStuckAfter = base::Duration(1'000'000'000);
+inline constexpr base::Duration kReconcileEvery = std::chrono::seconds(1);
+inline constexpr base::Duration kLookEvery = std::chrono::milliseconds(50);
+inline constexpr base::Duration kStuckAfter = std::chrono::seconds(1);
+inline constexpr base::Duration kRaiseAgain = std::chrono::milliseconds(200);
+inline constexpr base::Duration kWaitLook = std::chrono::milliseconds(5);
 
 // Thread: the control thread's. Owner: app.
 class Reconciler {
  public:
-  Reconciler(boost::asio::any_io_executor executor, Region& region, const Tenants& tenants,
-             const TableJournal& journal, ProxySync& sync, FenceRecords& fences,
-             ProcessControl& processes, base::Timers& timers, base::Gate& gate);
+  Reconciler(boost::asio::any_io_executor executor, Region& region, const TableJournal& journal,
+             ProxySync& sync, FenceRecords& fences, ProcessControl& processes, base::Timers& timers,
+             base::Gate& gate);
   // Starts the loops; they end when the gate is closed.
   void start();
   // Returns when the proxy is in step and configured, or at the deadline (kTimeout says what is
@@ -44,11 +41,10 @@ class Reconciler {
  private:
   boost::asio::awaitable<void> watch_proxy(std::string proxy);
   boost::asio::awaitable<void> watch_backend(std::string backend);
-  void judge(const std::string& proxy, bool synced);
+  void judge(const std::string& proxy);
 
   boost::asio::any_io_executor executor_;
   Region& region_;
-  const Tenants& tenants_;
   const TableJournal& journal_;
   ProxySync& sync_;
   FenceRecords& fences_;

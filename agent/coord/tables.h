@@ -9,9 +9,11 @@
 #include <boost/asio/awaitable.hpp>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "agent/coord/epoch_change.h"
 #include "agent/coord/fence_records.h"
@@ -43,8 +45,8 @@ struct TableRequest {
 class Tables {
  public:
   Tables(boost::asio::any_io_executor executor, Region& region, TableJournal& journal,
-         ProxySync& sync, FenceRecords& fences, ProcessControl& processes, base::Timers& timers,
-         base::Gate& gate);
+         ProxySync& sync, FenceRecords& fences, BackendControl& backends, ProcessControl& processes,
+         base::Timers& timers, base::Gate& gate);
 
   // The new epoch, committed and given to every proxy that answers; or the present epoch when the
   // weights are already so. kRefused: rolled back, the text names the silent proxies and the
@@ -57,19 +59,27 @@ class Tables {
   ChangeBlockers blockers(std::string_view cluster) const;
 
  private:
-  struct Active;  // one change under way
-  boost::asio::awaitable<base::Result<base::Epoch>> drive(std::string cluster, bool may_kill);
-  boost::asio::awaitable<void> report_prepare(std::shared_ptr<Active> active, std::string proxy);
-  boost::asio::awaitable<void> report_fence(std::shared_ptr<Active> active, std::string backend);
-  boost::asio::awaitable<base::Result<>> decide_commit(const std::string& cluster);
+  struct Active;  // a change under way
+  struct Job;     // a request whose caller may have stopped waiting
+  using Outcome = base::Result<base::Epoch>;
+  boost::asio::awaitable<void> run_job(std::shared_ptr<Job> job);
+  boost::asio::awaitable<Outcome> change_in_turn(TableRequest request);
+  boost::asio::awaitable<base::Result<>> flush_returning(std::string cluster,
+                                                         std::vector<std::string> backends);
+  boost::asio::awaitable<Outcome> drive(std::string cluster, bool may_kill);
+  boost::asio::awaitable<std::optional<Outcome>> take_step(std::shared_ptr<Active> active);
+  boost::asio::awaitable<void> ask_prepare(std::shared_ptr<Active> active, std::string proxy);
+  boost::asio::awaitable<void> try_fence(std::shared_ptr<Active> active, std::string backend);
   boost::asio::awaitable<void> tell_proxies(std::string cluster);
-  boost::asio::awaitable<base::Epoch> epoch_floor(std::string cluster);
+  boost::asio::awaitable<void> tell(std::string proxy);
+  boost::asio::awaitable<bool> find_floor(std::string cluster);
 
   boost::asio::any_io_executor executor_;
   Region& region_;
   TableJournal& journal_;
   ProxySync& sync_;
   FenceRecords& fences_;
+  BackendControl& backends_;
   ProcessControl& processes_;
   base::Timers& timers_;
   base::Gate& gate_;

@@ -147,9 +147,12 @@ class Tenants {
   uint64_t change_count() const { return changes_; }
 
  private:
+  static constexpr size_t kDeltas = 256;
+  static constexpr size_t kFlushes = 256;
   struct Delta {
     uint64_t generation = 0;
-    std::vector<base::CacheId> caches;  // upserted, or removed when they are no longer there
+    // What was touched: to be upserted, or removed if it is no longer there.
+    std::vector<base::CacheId> caches;
     std::vector<std::string> users;
   };
   struct PerCluster {
@@ -160,22 +163,21 @@ class Tenants {
   };
   struct Mutation;
   boost::asio::awaitable<base::Result<>> apply(Mutation mutation);
-  boost::asio::awaitable<base::Result<>> create_first();
-  boost::asio::awaitable<base::Result<>> load_clusters();
-  boost::asio::awaitable<base::Result<>> load_tenants();
+  boost::asio::awaitable<base::Result<>> commit(std::string cluster, TenantVersion version,
+                                                store::Transaction transaction);
+  boost::asio::awaitable<base::Result<>> create_first(std::string cluster, bool with_customer);
+  boost::asio::awaitable<base::Result<>> load_entries();
   Issued issue(base::CacheId cache, Capabilities capabilities, bool primary) const;
-  base::CacheId free_cache_id() const;
 
-  boost::asio::any_io_executor executor_;
   const Region& region_;
   store::Store& store_;
   const SecretBox& box_;
   base::Clock& clock_;
   Turn turn_;
   std::map<base::CacheId, Cache> caches_;
-  std::map<base::CacheId, store::Revision> cache_revisions_;
   std::map<std::string, Credential, std::less<>> credentials_;
   std::map<std::string, PerCluster, std::less<>> clusters_;
+  base::CacheId last_cache_ = 0;
   uint64_t changes_ = 0;
 };
 

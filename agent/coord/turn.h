@@ -8,43 +8,36 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <deque>
-#include <functional>
 #include <memory>
+#include <utility>
 #include <vector>
 
 namespace agent::coord {
 
-// Thread: one executor's. Owner: the object whose operations it orders.
+// Thread: one executor's. Owner: the object whose operations it orders. A holder may outlive it.
 class Turn {
  public:
   explicit Turn(boost::asio::any_io_executor executor);
-  Turn(Turn&&) noexcept;
-  Turn& operator=(Turn&&) = delete;
-  ~Turn();
 
   // Gives the turn back when it dies.
-  class Held {
-   public:
-    explicit Held(Turn* turn) : turn_(turn) {}
-    Held(Held&& other) noexcept : turn_(std::exchange(other.turn_, nullptr)) {}
-    Held& operator=(Held&&) = delete;
-    ~Held() {
-      if (turn_ != nullptr) turn_->release();
-    }
-
-   private:
-    Turn* turn_;
-  };
+  class Held;
   boost::asio::awaitable<Held> take();
 
  private:
-  struct Waiter;
-  void release();
+  struct State;
+  static void wake_next(State& state);
+  std::shared_ptr<State> state_;
+};
 
-  boost::asio::any_io_executor executor_;
-  bool taken_ = false;
-  std::deque<std::shared_ptr<Waiter>> waiters_;
+class Turn::Held {
+ public:
+  explicit Held(std::shared_ptr<State> state) : state_(std::move(state)) {}
+  Held(Held&&) noexcept = default;
+  Held& operator=(Held&&) = delete;
+  ~Held();
+
+ private:
+  std::shared_ptr<State> state_;
 };
 
 // Runs all at once on `executor` and returns when every one has ended. They must not throw.

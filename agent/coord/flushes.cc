@@ -1,0 +1,356 @@
+#include "agent/coord/flushes.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <optional>
+#include <set>
+#include <vector>
+
+#include "agent/coord/epoch_change.h"
+#include "agent/coord/tenant_json.h"
+#include "base/core/check.h"
+#include "base/core/text.h"
+#include "base/net/fd.h"
+#include "base/telemetry/log.h"
+
+namespace agent::coord {
+namespace {
+
+using namespace boost::asio::experimental::awaitable_operators;  // NOLINT: for ||
+
+// Proxies that answer do so well within this; only then are records raised, since a record that is
+// ahead of a proxy makes it hold back for a moment.
+constexpr base::Duration kTellFirst = std::chrono::milliseconds(150);
+constexpr base::Duration kLook = std::chrono::milliseconds(10);
+constexpr base::Duration kLookSlowly = std::chrono::milliseconds(200);
+constexpr base::Duration kTimerLook = std::chrono::milliseconds(200);
+constexpr std::string_view kFlushPrefix = "/flushes/";
+constexpr std::string_view kTimerPrefix = "/timers/flush/";
+
+std::string text(const boost::json::object& object, std::string_view key) {
+  const auto* value = object.if_contains(key);
+  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
+}
+
+uint64_t number(const boost::json::object& object, std::string_view key) {
+  const auto* value = object.if_contains(key);
+  boost::system::error_code failed;
+  return value != nullptr && value->is_number() ? value->to_number<uint64_t>(failed) : 0;
+}
+
+boost::json::object to_journal(const FlushRequest& request) {
+  boost::json::object journal;
+  journal["origin"] = to_string(request.origin);
+  journal["who"] = request.who;
+  journal["proxy"] = request.proxy;
+  journal["reason"] = request.reason;
+  return journal;
+}
+
+std::optional<boost::json::object> parse_journal(const store::Entry& entry) {
+  boost::system::error_code failed;
+  boost::json::value value = boost::json::parse(entry.value, failed);
+  if (failed || !value.is_object()) {
+    base::log::error("flush_journal_damaged", {{"key", entry.key}});
+    return std::nullopt;
+  }
+  return std::move(value.get_object());
+}
+
+std::string quoted(const std::string& words) {
+  std::string out = "\"";
+  for (const char c : base::printable(words)) {
+    if (c == '"' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out + "\"";
+}
+
+}  // namespace
+
+std::string_view to_string(FlushOrigin origin) {
+  switch (origin) {
+    case FlushOrigin::kMemcacheClient:
+      return "memcache client";
+    case FlushOrigin::kWebInterface:
+      return "web interface";
+    case FlushOrigin::kAdminOperation:
+      return "admin operation";
+  }
+  CHECK(false);
+  return {};
+}
+
+base::Result<FlushOrigin> parse_flush_origin(std::string_view words) {
+  for (const FlushOrigin origin :
+       {FlushOrigin::kMemcacheClient, FlushOrigin::kWebInterface, FlushOrigin::kAdminOperation}) {
+    if (to_string(origin) == words) return origin;
+  }
+  return base::Error(base::ErrorCode::kInvalid,
+                     "origin: got \"" + base::printable(words, 40) +
+                         "\", expected memcache client, web interface or admin operation",
+                     base::Origin::kClient);
+}
+
+struct Flushes::Progress {
+  Progress(boost::asio::any_io_executor executor, FlushStep s, base::Instant at)
+      : step(std::move(s)), started(at), ended(std::move(executor)) {}
+  FlushStep step;
+  base::Instant started;
+  bool finished = false;
+  std::set<std::string> raising;
+  Signal ended;
+};
+
+Flushes::Flushes(boost::asio::any_io_executor executor, const Region& region, store::Store& store,
+                 Tenants& tenants, ProxySync& sync, FenceRecords& fences, ProcessControl& processes,
+                 base::Timers& timers, base::Gate& gate)
+    : executor_(std::move(executor)),
+      region_(region),
+      store_(store),
+      tenants_(tenants),
+      sync_(sync),
+      fences_(fences),
+      processes_(processes),
+      timers_(timers),
+      gate_(gate) {}
+
+boost::asio::awaitable<base::Result<>> Flushes::resume() {
+  auto entries = co_await store_.list(std::string(kFlushPrefix));
+  if (!entries.ok()) co_return entries.error();
+  for (const store::Entry& entry : *entries) {
+    const auto journal = parse_journal(entry);
+    if (!journal) continue;
+    const size_t slash = entry.key.find('/', kFlushPrefix.size());
+    FlushStep step;
+    step.cluster = entry.key.substr(kFlushPrefix.size(), slash - kFlushPrefix.size());
+    step.sequence = number(*journal, "sequence");
+    if (region_.cluster(step.cluster) == nullptr) continue;
+    if (const auto* caches = journal->if_contains("caches"); caches && caches->is_array()) {
+      for (const auto& id : caches->get_array()) {
+        boost::system::error_code failed;
+        const auto cache = tenants_.cache(id.to_number<base::CacheId>(failed));
+        if (cache != nullptr) step.caches.emplace_back(cache->id, cache->generation);
+      }
+    }
+    // Perhaps for the second time; the sequence tells readers that it is the same flush.
+    log_line(*journal, step);
+    begin(std::move(step));
+  }
+  auto timers = co_await load_timers();
+  if (!timers.ok()) co_return timers;
+  base::spawn(executor_, gate_, "delayed flushes", run_timers());
+  co_return base::Done{};
+}
+
+Flushes::Answer Flushes::flush(FlushRequest request) {
+  std::string cluster = request.cluster;
+  std::vector<base::CacheId> caches;
+  if (request.cache != 0) {
+    const Cache* cache = tenants_.cache(request.cache);
+    if (cache == nullptr) {
+      co_return base::Error(base::ErrorCode::kNotFound,
+                            "no cache has id " + std::to_string(request.cache),
+                            base::Origin::kClient);
+    }
+    cluster = cache->cluster;
+    caches.push_back(request.cache);
+  }
+  if (request.delay_seconds > 0) co_return co_await delay(std::move(request), cluster);
+  boost::json::object journal = to_journal(request);
+  boost::json::object copy = journal;
+  auto step = co_await tenants_.bump(cluster, std::move(caches), std::move(copy));
+  if (!step.ok()) co_return step.error();
+  log_line(journal, *step);
+  co_return co_await wait_for(begin(std::move(*step)));
+}
+
+std::shared_ptr<Flushes::Progress> Flushes::begin(FlushStep step) {
+  auto progress = std::make_shared<Progress>(executor_, std::move(step), timers_.clock().now());
+  ++pending_;
+  base::spawn(executor_, gate_, "flush", complete(progress));
+  return progress;
+}
+
+Flushes::Answer Flushes::wait_for(std::shared_ptr<Progress> progress) {
+  const base::Instant deadline = progress->started + kFlushPatience;
+  while (!progress->finished && !gate_.closed() && timers_.clock().now() < deadline) {
+    co_await (progress->ended.wait() || timers_.wait_until(deadline));
+  }
+  if (!progress->finished) {
+    co_return base::Error(base::ErrorCode::kTimeout, "flush pending: it will complete",
+                          base::Origin::kBackend);
+  }
+  co_return progress->step.caches.empty() ? 0 : progress->step.caches.front().second;
+}
+
+bool Flushes::fenced_everywhere(const Progress& progress) const {
+  FenceRecord record;
+  record.flush_sequence = progress.step.sequence;
+  const base::Instant now = timers_.clock().now();
+  const ClusterSpec& cluster = *region_.cluster(progress.step.cluster);
+  return std::all_of(cluster.backends.begin(), cluster.backends.end(), [&](const auto& backend) {
+    // Whatever runs under this name later is given no older record: sequences are durable.
+    if (!processes_.running(backend.id)) return true;
+    const auto since = fences_.held_since(backend.id, record);
+    return since && now >= *since + kFencedAfter;
+  });
+}
+
+bool Flushes::done(const Progress& progress) const {
+  const ClusterSpec& cluster = *region_.cluster(progress.step.cluster);
+  const bool all =
+      std::all_of(cluster.proxies.begin(), cluster.proxies.end(), [&](const auto& proxy) {
+        return sync_.acknowledged_flush(proxy.id, progress.step.sequence);
+      });
+  return all || fenced_everywhere(progress);
+}
+
+boost::asio::awaitable<void> Flushes::complete(std::shared_ptr<Progress> progress) {
+  const ClusterSpec& cluster = *region_.cluster(progress->step.cluster);
+  for (const ProxySpec& proxy : cluster.proxies) {
+    base::spawn(executor_, gate_, "flush tell", tell(proxy.id));
+  }
+  FenceRecord record;
+  record.flush_sequence = progress->step.sequence;
+  while (!gate_.closed() && !done(*progress)) {
+    const base::Duration waited = timers_.clock().now() - progress->started;
+    for (const BackendSpec& backend : cluster.backends) {
+      if (waited < kTellFirst || progress->raising.contains(backend.id)) continue;
+      if (!processes_.running(backend.id) || fences_.held_since(backend.id, record)) continue;
+      progress->raising.insert(backend.id);
+      base::spawn(executor_, gate_, "flush fence", raise(progress, backend.id));
+    }
+    co_await timers_.wait_for(waited < kFlushPatience ? kLook : kLookSlowly);
+  }
+  if (gate_.closed()) co_return;
+  progress->finished = true;
+  --pending_;
+  progress->ended.notify();
+  store::Transaction transaction;
+  transaction.erase(flush_key(cluster.name, progress->step.sequence));
+  auto erased = co_await store_.commit(std::move(transaction));
+  if (!erased.ok()) {
+    // It will be taken up once more after a restart, which changes nothing.
+    base::log::warn("flush_not_closed", {{"error", erased.error().to_string()}});
+  }
+}
+
+boost::asio::awaitable<void> Flushes::tell(std::string proxy) {
+  auto told = co_await sync_.sync(proxy, false);
+  if (!told.ok()) {
+    base::log::info("flush_not_told", {{"proxy", proxy}, {"error", told.error().to_string()}});
+  }
+}
+
+boost::asio::awaitable<void> Flushes::raise(std::shared_ptr<Progress> progress,
+                                            std::string backend) {
+  auto raised = co_await fences_.raise(backend);
+  if (!raised.ok()) {
+    base::log::info("flush_not_fenced",
+                    {{"backend", backend}, {"error", raised.error().to_string()}});
+  }
+  progress->raising.erase(backend);
+}
+
+Flushes::Answer Flushes::delay(FlushRequest request, std::string cluster) {
+  if (request.cache == 0) {
+    co_return base::Error(base::ErrorCode::kInvalid,
+                          "only the flush of one cache can be delayed, not that of " + cluster,
+                          base::Origin::kClient);
+  }
+  const base::WallTime due = timers_.clock().wall() + std::chrono::seconds(request.delay_seconds);
+  request.delay_seconds = 0;
+  boost::json::object document = to_journal(request);
+  document["due_ns"] = due.ns;
+  store::Transaction transaction;
+  transaction.put(std::string(kTimerPrefix) + std::to_string(request.cache),
+                  boost::json::serialize(document));
+  auto saved = co_await store_.commit(std::move(transaction));
+  if (!saved.ok()) co_return saved.error();
+  const base::CacheId id = request.cache;
+  Timer timer{std::move(request), due};
+  delayed_.insert_or_assign(id, std::move(timer));
+  const Cache* cache = tenants_.cache(id);
+  co_return cache == nullptr ? 0 : cache->generation;
+}
+
+boost::asio::awaitable<base::Result<>> Flushes::load_timers() {
+  auto entries = co_await store_.list(std::string(kTimerPrefix));
+  if (!entries.ok()) co_return entries.error();
+  for (const store::Entry& entry : *entries) {
+    const auto journal = parse_journal(entry);
+    const auto id = base::parse_u64(std::string_view(entry.key).substr(kTimerPrefix.size()));
+    if (!journal || !id) continue;
+    auto origin = parse_flush_origin(text(*journal, "origin"));
+    FlushRequest request(static_cast<base::CacheId>(*id),
+                         origin.ok() ? *origin : FlushOrigin::kAdminOperation,
+                         text(*journal, "who"), text(*journal, "reason"));
+    request.proxy = text(*journal, "proxy");
+    base::WallTime due;
+    due.ns = static_cast<int64_t>(number(*journal, "due_ns"));
+    Timer timer{std::move(request), due};
+    delayed_.insert_or_assign(static_cast<base::CacheId>(*id), std::move(timer));
+  }
+  co_return base::Done{};
+}
+
+boost::asio::awaitable<void> Flushes::run_timers() {
+  while (!gate_.closed()) {
+    co_await timers_.wait_for(kTimerLook);
+    std::vector<Timer> due;
+    for (const auto& [id, timer] : delayed_) {
+      if (timer.due <= timers_.clock().wall()) due.push_back(timer);
+    }
+    for (Timer& timer : due) {
+      const base::CacheId id = timer.request.cache;
+      auto flushed = co_await flush(timer.request);
+      if (!flushed.ok() && flushed.code() != base::ErrorCode::kTimeout &&
+          flushed.code() != base::ErrorCode::kNotFound) {
+        base::log::warn("delayed_flush_failed", {{"error", flushed.error().to_string()}});
+        continue;  // at the next look
+      }
+      const auto at = delayed_.find(id);
+      if (at != delayed_.end() && at->second.due != timer.due) continue;  // set again meanwhile
+      delayed_.erase(id);
+      store::Transaction transaction;
+      transaction.erase(std::string(kTimerPrefix) + std::to_string(id));
+      auto erased = co_await store_.commit(std::move(transaction));
+      if (!erased.ok()) {
+        base::log::warn("flush_timer_not_closed", {{"error", erased.error().to_string()}});
+      }
+    }
+  }
+}
+
+// One line a flush; it may come twice after a crash, with the same sequence.
+void Flushes::log_line(const boost::json::object& journal, const FlushStep& step) const {
+  const std::string proxy = text(journal, "proxy");
+  const ProxySpec* spec = region_.proxy(proxy);
+  std::string lines;
+  for (const auto& [cache, generation] : step.caches) {
+    const Cache* known = tenants_.cache(cache);
+    if (known != nullptr && known->internal) continue;
+    lines += timers_.clock().wall().to_rfc3339() + " cache=" + std::to_string(cache) +
+             " generation=" + std::to_string(generation) + " cluster=" + step.cluster +
+             " sequence=" + std::to_string(step.sequence) +
+             " host=" + (spec == nullptr ? "-" : proxy + "/" + spec->address) +
+             " origin=" + quoted(text(journal, "origin")) + " by=" + quoted(text(journal, "who")) +
+             " reason=" + quoted(text(journal, "reason")) + "\n";
+  }
+  const std::string path = region_.spec().log_path("flush");
+  const base::net::UniqueFd file(
+      ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640));
+  if (!file.valid() ||
+      ::write(file.get(), lines.data(), lines.size()) != static_cast<ssize_t>(lines.size())) {
+    base::log::error("flush_log_failed", {{"file", path}, {"flush", step.sequence}});
+  }
+}
+
+}  // namespace agent::coord

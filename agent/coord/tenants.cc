@@ -1,0 +1,478 @@
+#include "agent/coord/tenants.h"
+
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <algorithm>
+#include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
+#include <set>
+
+#include "agent/coord/tenant_json.h"
+#include "base/core/check.h"
+#include "base/core/rng.h"
+#include "base/core/text.h"
+
+namespace agent::coord {
+namespace {
+
+std::string upper(std::string text) {
+  for (char& c : text) {
+    if (c >= 'a' && c <= 'f') c = static_cast<char>(c - 'a' + 'A');
+  }
+  return text;
+}
+
+std::string hmac_sha256(std::string_view key, std::string_view text) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned length = 0;
+  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
+  CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes, text.size(), digest,
+             &length) != nullptr);
+  return std::string(reinterpret_cast<const char*>(digest), length);
+}
+
+base::Error no_cache(base::CacheId id) {
+  return base::Error(base::ErrorCode::kNotFound,
+                     "no cache has id " + std::to_string(id) + "; `mcguard cache list` shows them",
+                     base::Origin::kClient);
+}
+
+base::Error no_credential(std::string_view user) {
+  return base::Error(base::ErrorCode::kNotFound,
+                     "no credential is named " + base::printable(user, 40) +
+                         "; `mcguard credential list` shows them",
+                     base::Origin::kClient);
+}
+
+// Numbers of deleted caches are never given again: their keys may still be stored.
+constexpr const char* kLastCacheKey = "/meta/last_cache";
+
+base::Error no_cluster(std::string_view name) {
+  return base::Error(base::ErrorCode::kNotFound, "no cluster is named " + base::printable(name, 60),
+                     base::Origin::kClient);
+}
+
+}  // namespace
+
+// What one transaction changes in one cluster.
+struct Tenants::Mutation {
+  explicit Mutation(std::string c) : cluster(std::move(c)) {}
+  std::string cluster;
+  std::vector<Cache> put_caches;
+  std::vector<Credential> put_users;
+  std::vector<base::CacheId> erase_caches;
+  std::vector<std::string> erase_users;
+};
+
+Tenants::Tenants(boost::asio::any_io_executor executor, const Region& region, store::Store& store,
+                 const SecretBox& box, base::Clock& clock)
+    : region_(region), store_(store), box_(box), clock_(clock), turn_(std::move(executor)) {
+  for (const ClusterSpec& cluster : region.spec().clusters) clusters_[cluster.name];
+}
+
+boost::asio::awaitable<base::Result<>> Tenants::load() {
+  auto loaded = co_await load_entries();
+  if (!loaded.ok()) co_return loaded;
+  bool first = true;
+  for (const ClusterSpec& cluster : region_.spec().clusters) {
+    const bool fresh = version(cluster.name).generation == 0;
+    const bool with_customer = fresh && (first || cluster.ports.open != 0);
+    first = false;
+    if (!with_customer && canary_cache(cluster.name) != nullptr) continue;
+    auto created = co_await create_first(cluster.name, with_customer);
+    if (!created.ok()) co_return created;
+  }
+  co_return base::Done{};
+}
+
+boost::asio::awaitable<base::Result<>> Tenants::load_entries() {
+  for (auto& [name, state] : clusters_) {
+    auto entry = co_await store_.get(tenants_key(name));
+    if (!entry.ok()) co_return entry.error();
+    if (!entry->has_value()) continue;
+    auto version = parse_version((*entry)->key, (*entry)->value);
+    if (!version.ok()) co_return version.error();
+    state.version = *version;
+    state.revision = (*entry)->modified;
+  }
+  auto last = co_await store_.get(kLastCacheKey);
+  if (!last.ok()) co_return last.error();
+  if (last->has_value()) {
+    last_cache_ = static_cast<base::CacheId>(base::parse_u64((*last)->value).value_or(0));
+  }
+  auto caches = co_await store_.list("/caches/");
+  if (!caches.ok()) co_return caches.error();
+  for (const store::Entry& entry : *caches) {
+    auto cache = parse_cache(entry.key, entry.value);
+    if (!cache.ok()) co_return cache.error();
+    last_cache_ = std::max(last_cache_, cache->id);
+    caches_[cache->id] = std::move(*cache);
+  }
+  auto credentials = co_await store_.list("/credentials/");
+  if (!credentials.ok()) co_return credentials.error();
+  for (const store::Entry& entry : *credentials) {
+    auto credential = parse_credential(entry.key, entry.value);
+    if (!credential.ok()) co_return credential.error();
+    credentials_[credential->user] = std::move(*credential);
+  }
+  ++changes_;
+  co_return base::Done{};
+}
+
+boost::asio::awaitable<base::Result<>> Tenants::create_first(std::string cluster,
+                                                             bool with_customer) {
+  const Turn::Held held = co_await turn_.take();
+  Mutation mutation(cluster);
+  base::CacheId next = last_cache_ + 1;
+  const auto add = [&](std::string label, bool internal) {
+    Cache cache;
+    cache.id = next++;
+    cache.label = std::move(label);
+    cache.plan = "standard";
+    cache.cluster = cluster;
+    cache.internal = internal;
+    cache.created_at = clock_.wall().to_rfc3339();
+    Capabilities capabilities;
+    capabilities.api = !internal;
+    mutation.put_users.push_back(issue(cache.id, capabilities, true).credential);
+    mutation.put_caches.push_back(std::move(cache));
+  };
+  if (with_customer) add("first", false);
+  if (canary_cache(cluster) == nullptr) add("canary", true);
+  co_return co_await apply(std::move(mutation));
+}
+
+// The caller holds the turn.
+boost::asio::awaitable<base::Result<>> Tenants::commit(std::string cluster, TenantVersion version,
+                                                       store::Transaction transaction) {
+  PerCluster& state = clusters_.find(cluster)->second;
+  const std::string key = tenants_key(cluster);
+  const std::string document = to_document(version);
+  transaction.expect(key, state.revision).put(key, document);
+  auto saved = co_await store_.commit(std::move(transaction));
+  if (!saved.ok() && saved.code() == base::ErrorCode::kUnknown) {
+    // One transaction: if the version is there, everything is.
+    auto entry = co_await store_.get(key);
+    if (entry.ok() && entry->has_value() && (*entry)->value == document) saved = (*entry)->modified;
+  }
+  if (!saved.ok()) co_return saved.error();
+  state.version = version;
+  state.revision = *saved;
+  ++changes_;
+  co_return base::Done{};
+}
+
+// The caller holds the turn.
+boost::asio::awaitable<base::Result<>> Tenants::apply(Mutation mutation) {
+  TenantVersion next = version(mutation.cluster);
+  ++next.generation;
+  Delta delta;
+  delta.generation = next.generation;
+  store::Transaction transaction;
+  base::CacheId last = last_cache_;
+  for (const Cache& cache : mutation.put_caches) {
+    last = std::max(last, cache.id);
+    transaction.put(cache_key(cache.id), to_document(cache));
+    delta.caches.push_back(cache.id);
+  }
+  for (const Credential& credential : mutation.put_users) {
+    transaction.put(credential_key(credential.user), to_document(credential));
+    delta.users.push_back(credential.user);
+  }
+  for (const base::CacheId id : mutation.erase_caches) {
+    transaction.erase(cache_key(id));
+    delta.caches.push_back(id);
+  }
+  for (const std::string& user : mutation.erase_users) {
+    transaction.erase(credential_key(user));
+    delta.users.push_back(user);
+  }
+  if (last != last_cache_) transaction.put(kLastCacheKey, std::to_string(last));
+  auto saved = co_await commit(mutation.cluster, next, std::move(transaction));
+  if (!saved.ok()) co_return saved;
+  last_cache_ = last;
+  for (Cache& cache : mutation.put_caches) caches_[cache.id] = std::move(cache);
+  for (Credential& credential : mutation.put_users) {
+    const std::string user = credential.user;
+    credentials_[user] = std::move(credential);
+  }
+  for (const base::CacheId id : mutation.erase_caches) caches_.erase(id);
+  for (const std::string& user : mutation.erase_users) credentials_.erase(user);
+  std::deque<Delta>& deltas = clusters_.find(mutation.cluster)->second.deltas;
+  deltas.push_back(std::move(delta));
+  if (deltas.size() > kDeltas) deltas.pop_front();
+  co_return base::Done{};
+}
+
+Issued Tenants::issue(base::CacheId cache, Capabilities capabilities, bool primary) const {
+  Issued issued;
+  Credential& credential = issued.credential;
+  do {
+    credential.user = upper(base::random_hex(3));
+  } while (credentials_.contains(credential.user));
+  issued.password = base::Secret(upper(base::random_hex(16)));
+  const std::string salt = base::random_bytes(16);
+  credential.cache = cache;
+  credential.salt = base::hex_encode(salt);
+  credential.verifier = base::hex_encode(hmac_sha256(salt, issued.password.reveal()));
+  credential.sealed = box_.seal(issued.password, credential.user);
+  credential.write = capabilities.write;
+  credential.flush = capabilities.flush;
+  credential.api = capabilities.api;
+  credential.primary = primary;
+  credential.created_at = clock_.wall().to_rfc3339();
+  return issued;
+}
+
+boost::asio::awaitable<base::Result<Created>> Tenants::create_cache(NewCache wanted) {
+  if (region_.cluster(wanted.cluster) == nullptr) co_return no_cluster(wanted.cluster);
+  const Turn::Held held = co_await turn_.take();
+  Created created;
+  created.cache.id = last_cache_ + 1;
+  if (created.cache.id > kMaxCacheId) {
+    co_return base::Error(base::ErrorCode::kExhausted, "all cache numbers are used up");
+  }
+  created.cache.label = wanted.label;
+  created.cache.plan = wanted.plan;
+  created.cache.cluster = wanted.cluster;
+  created.cache.internal = wanted.internal;
+  created.cache.limit_bytes = wanted.limit_bytes;
+  created.cache.connection_limit = wanted.connection_limit;
+  created.cache.created_at = clock_.wall().to_rfc3339();
+  created.issued = issue(created.cache.id, Capabilities(), true);
+  Mutation mutation(wanted.cluster);
+  mutation.put_caches.push_back(created.cache);
+  mutation.put_users.push_back(created.issued.credential);
+  auto applied = co_await apply(std::move(mutation));
+  if (!applied.ok()) co_return applied.error();
+  co_return created;
+}
+
+boost::asio::awaitable<base::Result<>> Tenants::set_cache_enabled(base::CacheId id, bool enabled) {
+  const Turn::Held held = co_await turn_.take();
+  const Cache* present = cache(id);
+  if (present == nullptr) co_return no_cache(id);
+  Mutation mutation(present->cluster);
+  mutation.put_caches.push_back(*present);
+  mutation.put_caches.back().enabled = enabled;
+  co_return co_await apply(std::move(mutation));
+}
+
+boost::asio::awaitable<base::Result<>> Tenants::delete_cache(base::CacheId id) {
+  const Turn::Held held = co_await turn_.take();
+  const Cache* present = cache(id);
+  if (present == nullptr) co_return no_cache(id);
+  if (present->internal) {
+    co_return base::Error(base::ErrorCode::kRefused,
+                          "cache " + std::to_string(id) +
+                              " is the canary's; mcguard needs it to see what customers see");
+  }
+  Mutation mutation(present->cluster);
+  mutation.erase_caches.push_back(id);
+  for (const Credential* credential : credentials(id)) {
+    mutation.erase_users.push_back(credential->user);
+  }
+  co_return co_await apply(std::move(mutation));
+}
+
+boost::asio::awaitable<base::Result<Issued>> Tenants::create_credential(base::CacheId id,
+                                                                        Capabilities capabilities) {
+  const Turn::Held held = co_await turn_.take();
+  const Cache* present = cache(id);
+  if (present == nullptr) co_return no_cache(id);
+  Issued issued = issue(id, capabilities, primary_credential(id) == nullptr);
+  Mutation mutation(present->cluster);
+  mutation.put_users.push_back(issued.credential);
+  auto applied = co_await apply(std::move(mutation));
+  if (!applied.ok()) co_return applied.error();
+  co_return issued;
+}
+
+boost::asio::awaitable<base::Result<>> Tenants::update_credential(std::string user,
+                                                                  Capabilities capabilities) {
+  const Turn::Held held = co_await turn_.take();
+  const Credential* present = credential(user);
+  if (present == nullptr) co_return no_credential(user);
+  const Cache* owner = cache(present->cache);
+  CHECK(owner != nullptr);
+  Mutation mutation(owner->cluster);
+  Credential changed = *present;
+  changed.write = capabilities.write;
+  changed.flush = capabilities.flush;
+  changed.api = capabilities.api;
+  mutation.put_users.push_back(std::move(changed));
+  co_return co_await apply(std::move(mutation));
+}
+
+boost::asio::awaitable<base::Result<>> Tenants::delete_credential(std::string user) {
+  const Turn::Held held = co_await turn_.take();
+  const Credential* present = credential(user);
+  if (present == nullptr) co_return no_credential(user);
+  const Cache* owner = cache(present->cache);
+  CHECK(owner != nullptr);
+  if (owner->internal) {
+    co_return base::Error(base::ErrorCode::kRefused,
+                          "credential " + user + " is the canary's; mcguard needs it");
+  }
+  Mutation mutation(owner->cluster);
+  mutation.erase_users.push_back(user);
+  co_return co_await apply(std::move(mutation));
+}
+
+boost::asio::awaitable<base::Result<FlushStep>> Tenants::bump(std::string cluster,
+                                                              std::vector<base::CacheId> ids,
+                                                              boost::json::object journal) {
+  if (region_.cluster(cluster) == nullptr) co_return no_cluster(cluster);
+  const Turn::Held held = co_await turn_.take();
+  if (ids.empty()) {
+    for (const Cache* each : caches(cluster)) ids.push_back(each->id);
+  }
+  FlushStep step;
+  step.cluster = cluster;
+  TenantVersion next = version(cluster);
+  step.sequence = ++next.flush_sequence;
+  store::Transaction transaction;
+  boost::json::array named;
+  for (const base::CacheId id : ids) {
+    const Cache* present = cache(id);
+    if (present == nullptr || present->cluster != cluster) co_return no_cache(id);
+    Cache bumped = *present;
+    ++bumped.generation;
+    step.caches.emplace_back(id, bumped.generation);
+    transaction.put(cache_key(id), to_document(bumped));
+    named.push_back(id);
+  }
+  journal["caches"] = std::move(named);
+  journal["sequence"] = step.sequence;
+  transaction.put(flush_key(cluster, step.sequence), boost::json::serialize(journal));
+  auto saved = co_await commit(cluster, next, std::move(transaction));
+  if (!saved.ok()) co_return saved.error();
+  for (const auto& [id, generation] : step.caches) caches_[id].generation = generation;
+  std::deque<FlushStep>& flushes = clusters_.find(cluster)->second.flushes;
+  flushes.push_back(step);
+  if (flushes.size() > kFlushes) flushes.pop_front();
+  co_return step;
+}
+
+const Cache* Tenants::cache(base::CacheId id) const {
+  const auto at = caches_.find(id);
+  return at == caches_.end() ? nullptr : &at->second;
+}
+
+const Credential* Tenants::credential(std::string_view user) const {
+  const auto at = credentials_.find(user);
+  return at == credentials_.end() ? nullptr : &at->second;
+}
+
+std::vector<const Cache*> Tenants::caches(std::string_view cluster) const {
+  std::vector<const Cache*> found;
+  for (const auto& [id, each] : caches_) {
+    if (cluster.empty() || each.cluster == cluster) found.push_back(&each);
+  }
+  return found;
+}
+
+std::vector<const Credential*> Tenants::credentials(base::CacheId id) const {
+  std::vector<const Credential*> found;
+  for (const auto& [user, each] : credentials_) {
+    if (id == 0 || each.cache == id) found.push_back(&each);
+  }
+  return found;
+}
+
+base::Result<base::Secret> Tenants::reveal(std::string_view user) const {
+  const Credential* found = credential(user);
+  if (found == nullptr) return no_credential(user);
+  return box_.unseal(found->sealed, found->user);
+}
+
+const Cache* Tenants::first_cache(std::string_view cluster) const {
+  for (const Cache* each : caches(cluster)) {
+    if (!each->internal && each->enabled) return each;
+  }
+  return nullptr;
+}
+
+const Cache* Tenants::canary_cache(std::string_view cluster) const {
+  for (const Cache* each : caches(cluster)) {
+    if (each->internal) return each;
+  }
+  return nullptr;
+}
+
+const Credential* Tenants::primary_credential(base::CacheId id) const {
+  const auto found = credentials(id);
+  for (const Credential* each : found) {
+    if (each->primary) return each;
+  }
+  return found.empty() ? nullptr : found.front();
+}
+
+TenantVersion Tenants::version(std::string_view cluster) const {
+  const auto at = clusters_.find(cluster);
+  return at == clusters_.end() ? TenantVersion() : at->second.version;
+}
+
+boost::json::object Tenants::full(std::string_view cluster) const {
+  boost::json::array cache_list;
+  boost::json::array credential_list;
+  std::set<base::CacheId> members;
+  for (const Cache* each : caches(cluster)) {
+    members.insert(each->id);
+    cache_list.push_back(to_proxy_json(*each));
+  }
+  for (const auto& [user, each] : credentials_) {
+    if (members.contains(each.cache)) credential_list.push_back(to_proxy_json(each));
+  }
+  boost::json::object object;
+  object["caches"] = std::move(cache_list);
+  object["credentials"] = std::move(credential_list);
+  return object;
+}
+
+std::optional<boost::json::object> Tenants::delta(std::string_view cluster, uint64_t from) const {
+  const PerCluster& state = clusters_.find(cluster)->second;
+  if (from == 0 || from >= state.version.generation) return std::nullopt;
+  if (state.deltas.empty() || state.deltas.front().generation > from + 1) return std::nullopt;
+  std::set<base::CacheId> touched_caches;
+  std::set<std::string> touched_users;
+  for (const Delta& each : state.deltas) {
+    if (each.generation <= from) continue;
+    touched_caches.insert(each.caches.begin(), each.caches.end());
+    touched_users.insert(each.users.begin(), each.users.end());
+  }
+  boost::json::array put_caches, put_users, remove_caches, remove_users;
+  for (const base::CacheId id : touched_caches) {
+    if (const Cache* present = cache(id)) {
+      put_caches.push_back(to_proxy_json(*present));
+    } else {
+      remove_caches.push_back(id);
+    }
+  }
+  for (const std::string& user : touched_users) {
+    if (const Credential* present = credential(user)) {
+      put_users.push_back(to_proxy_json(*present));
+    } else {
+      remove_users.push_back(boost::json::string(user));
+    }
+  }
+  boost::json::object object;
+  object["base"] = from;
+  object["generation"] = state.version.generation;
+  object["caches"] = std::move(put_caches);
+  object["credentials"] = std::move(put_users);
+  object["remove_caches"] = std::move(remove_caches);
+  object["remove_credentials"] = std::move(remove_users);
+  return object;
+}
+
+const FlushStep* Tenants::flush_after(std::string_view cluster, uint64_t sequence) const {
+  const PerCluster& state = clusters_.find(cluster)->second;
+  for (const FlushStep& step : state.flushes) {
+    if (step.sequence == sequence + 1) return &step;
+  }
+  return nullptr;
+}
+
+}  // namespace agent::coord
