@@ -9,8 +9,10 @@
 
 #include <prometheus/metric_family.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace base::telemetry {
@@ -18,6 +20,8 @@ namespace base::telemetry {
 enum class ExpositionFormat { kText004, kOpenMetrics };
 ExpositionFormat negotiate(std::string_view accept_header);
 std::string_view content_type(ExpositionFormat format);
+// Families of one name are written as one, whose HELP and TYPE are the first's. Bytes that are not
+// UTF-8 become U+FFFD: one such label value would otherwise cost the whole scrape.
 std::string expose(const std::vector<prometheus::MetricFamily>& families, ExpositionFormat format);
 
 // Shorthands for building families.
@@ -30,7 +34,7 @@ class FamilyBuilder {
   FamilyBuilder& add_histogram(Labels labels,
                                const std::vector<std::pair<double, uint64_t>>& buckets,
                                uint64_t count, double sum_seconds);
-  prometheus::MetricFamily build() &&;
+  prometheus::MetricFamily build();  // moves out: call last
 
  private:
   prometheus::MetricFamily family_;
