@@ -27,9 +27,9 @@ struct Want {
 // mg: a get, or a get-and-touch when `touch` has an exptime (T).
 struct Get {
   Want want;
-  std::optional<int64_t> touch;
+  std::optional<int64_t> touch = {};
   bool quiet = false;  // q: no reply for a miss
-  std::optional<uint32_t> opaque;
+  std::optional<uint32_t> opaque = {};
 };
 void append_get(Buffer& out, KeyPieces key, const Get& options);
 
@@ -45,18 +45,18 @@ struct Store {
   StoreMode mode = StoreMode::kSet;
   uint32_t flags = 0;
   int64_t exptime = 0;
-  std::optional<uint64_t> cas;  // C: only if the item's is this
+  std::optional<uint64_t> cas = {};  // C: only if the item's is this
   bool return_cas = false;
   bool quiet = false;  // q: no reply for success
-  std::optional<uint32_t> opaque;
+  std::optional<uint32_t> opaque = {};
 };
 void append_store(Buffer& out, KeyPieces key, uint32_t value_length, const Store& options);
 
 // md
 struct Delete {
-  std::optional<uint64_t> cas;
+  std::optional<uint64_t> cas = {};
   bool quiet = false;
-  std::optional<uint32_t> opaque;
+  std::optional<uint32_t> opaque = {};
 };
 void append_delete(Buffer& out, KeyPieces key, const Delete& options);
 
@@ -64,12 +64,12 @@ void append_delete(Buffer& out, KeyPieces key, const Delete& options);
 struct Arithmetic {
   bool decrement = false;
   uint64_t delta = 1;
-  std::optional<uint64_t> initial;  // J with N: create when there is none
-  int64_t exptime = 0;              // of the created item
-  std::optional<uint64_t> cas;
+  std::optional<uint64_t> initial = {};  // J with N: create when there is none
+  int64_t exptime = 0;                   // of the created item
+  std::optional<uint64_t> cas = {};
   bool return_cas = false;
   bool quiet = false;
-  std::optional<uint32_t> opaque;
+  std::optional<uint32_t> opaque = {};
 };
 void append_arithmetic(Buffer& out, KeyPieces key, const Arithmetic& options);
 
