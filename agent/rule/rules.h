@@ -30,20 +30,21 @@ struct ExitRule : Common {};
 
 // test: proxy_stuck. The process is there but serves nobody.
 struct ProxyStuckRule : Common {
-  base::Duration heartbeat_age = 1500ms;   // a worker has not turned its loop for so long
-  int canary_failures = 2;                 // in a row, on every backend through this proxy
-  base::Duration canary_silence = 1500ms;  // and no canary through it has come back for so long
-  base::Duration contrast_within = 5s;     // elsewhere the same backend answered within so long
-  base::Duration clear_after = 2s;         // healthy for so long: over
+  base::Duration heartbeat_age = 1500ms;  // a worker has not turned its loop for so long
+  base::Duration heartbeat_alone = 5s;    // so long is enough, whatever canaries say
+  int canary_failures = 2;                // in a row, on every backend through this proxy,
+  base::Duration canary_silence = 2s;     // the last success of each at least so long ago,
+  base::Duration contrast_within = 5s;    // while elsewhere those backends answered within so long
+  base::Duration clear_after = 1s;        // healthy for so long: over
 };
 
 // test: backend_stuck. It accepts connections but does not answer, whoever asks.
 struct BackendStuckRule : Common {
-  int probe_failures = 1;                   // of the agent's own probe, in a row
-  base::Duration silence = 1s;              // since the last answer to that probe
-  base::Duration oldest_in_flight = 500ms;  // through every proxy; or a failing canary there
-  base::Duration window = 2500ms;           // how long such an observation counts
-  base::Duration clear_after = 2s;
+  int probe_failures = 1;                   // of the agent's own probe, in a row,
+  base::Duration silence = 1s;              // its last success at least so long ago,
+  base::Duration oldest_in_flight = 500ms;  // and this through every proxy, or a failing canary,
+  base::Duration window = 2500ms;           // observed within so long
+  base::Duration clear_after = 1s;
 };
 
 // test: surge. Established connections against a learned level; who is behind them.

@@ -1,0 +1,207 @@
+#include "agent/rule/rules.h"
+
+#include <array>
+#include <set>
+
+#include "agent/incident/wording.h"
+#include "base/config/yaml.h"
+
+namespace agent::rule {
+
+namespace {
+
+using base::config::Map;
+using base::config::Node;
+using incident::Type;
+
+// What `test:` may say, in the order of kTests' use below.
+enum Test : size_t { kExit, kProxyStuck, kBackendStuck, kSurge, kShift };
+const std::vector<std::string> kTests = {"exit", "proxy_stuck", "backend_stuck", "surge", "shift"};
+
+constexpr base::Duration kLeast = 10ms;
+constexpr base::Duration kMost = 24h;
+
+// A key of the file and the member it sets; the member's own value is the default.
+void read(Map& map, const char* key, base::Duration& member) {
+  member = map.duration(key, member, kLeast, kMost);
+}
+void read(Map& map, const char* key, double& member, double min, double max) {
+  member = map.number(key, member, min, max);
+}
+void read(Map& map, const char* key, int& member, int min, int max) {
+  member = static_cast<int>(map.integer(key, member, min, max));
+}
+
+void read_thresholds(Map&, ExitRule&) {}
+
+void read_thresholds(Map& map, ProxyStuckRule& rule) {
+  read(map, "heartbeat_age", rule.heartbeat_age);
+  read(map, "heartbeat_alone", rule.heartbeat_alone);
+  read(map, "canary_failures", rule.canary_failures, 1, 1000);
+  read(map, "canary_silence", rule.canary_silence);
+  read(map, "contrast_within", rule.contrast_within);
+  read(map, "clear_after", rule.clear_after);
+}
+
+void read_thresholds(Map& map, BackendStuckRule& rule) {
+  read(map, "probe_failures", rule.probe_failures, 1, 1000);
+  read(map, "silence", rule.silence);
+  read(map, "oldest_in_flight", rule.oldest_in_flight);
+  read(map, "window", rule.window);
+  read(map, "clear_after", rule.clear_after);
+}
+
+void read_thresholds(Map& map, SurgeRule& rule) {
+  read(map, "factor", rule.factor, 1.1, 1000);
+  read(map, "least_excess", rule.least_excess, 1, 1e9);
+  read(map, "lasting", rule.lasting);
+  read(map, "clear_factor", rule.clear_factor, 1, 1000);
+  read(map, "clear_after", rule.clear_after);
+  read(map, "learn_first", rule.learn_first);
+  read(map, "forget", rule.forget);
+  read(map, "median_ratio", rule.median_ratio, 1, 1000);
+  rule.top_share = map.share("top_share", rule.top_share);
+}
+
+void read_thresholds(Map& map, ShiftRule& rule) {
+  rule.least_share = map.share("least_share", rule.least_share);
+  rule.fault_share = map.share("fault_share", rule.fault_share);
+  read(map, "ratio", rule.ratio, 1.5, 100);
+  read(map, "threshold_cluster", rule.threshold_cluster, 1, 1e6);
+  read(map, "threshold_single", rule.threshold_single, 1, 1e6);
+  read(map, "slot_cap", rule.slot_cap, 0.1, 1000);
+  read(map, "spread", rule.spread, 1, 100);
+  read(map, "hold", rule.hold);
+  read(map, "load_step", rule.load_step, 1.1, 1000);
+  read(map, "forget", rule.forget);
+  read(map, "clip", rule.clip, 1, 100);
+  read(map, "clear_after", rule.clear_after);
+}
+
+// Shares that would make the likelihood ratio meaningless.
+void check(Map& map, const ShiftRule& rule) {
+  if (rule.least_share > 0 && rule.fault_share > rule.least_share && rule.fault_share < 0.9) return;
+  map.required("fault_share").problem("a share above least_share and below 90%");
+}
+void check(Map&, const Common&) {}
+
+// Where the rule of a file goes: told by its test, and for exits by its type.
+class Loader {
+ public:
+  explicit Loader(base::config::Problems& problems) : problems_(problems) {
+    for (Common* rule : all()) rule->enabled = false;
+  }
+
+  void load(const RuleFile& file) {
+    const size_t before = problems_.size();
+    const Node root = base::config::Document::parse(file.text, file.name, problems_);
+    if (problems_.size() > before) return;
+    Map map(root);
+    const std::string name = map.required("rule").text();
+    const Node type_node = map.required("type");
+    const auto type = incident::parse_type(type_node.text());
+    map.required("test");
+    const auto test = map.choice("test", kExit, kTests);
+    if (problems_.size() == before) {
+      if (!type || !fits(test, *type)) {
+        type_node.problem(expected_type(test));
+      } else {
+        read_rule(map, name, test, *type);
+      }
+      map.finish();
+    }
+  }
+
+  RuleSet take() { return std::move(rules_); }
+
+ private:
+  std::array<Common*, 6> all() {
+    return {&rules_.proxy_dead,    &rules_.proxy_stuck,      &rules_.backend_dead,
+            &rules_.backend_stuck, &rules_.connection_surge, &rules_.latency_shift};
+  }
+
+  static bool fits(size_t test, Type type) {
+    switch (test) {
+      case kExit:
+        return type == Type::kProxyDead || type == Type::kBackendDead;
+      case kProxyStuck:
+        return type == Type::kProxyStuck;
+      case kBackendStuck:
+        return type == Type::kBackendStuck;
+      case kSurge:
+        return type == Type::kConnectionSurge;
+      default:
+        return type == Type::kNetworkDegraded;
+    }
+  }
+  static std::string_view expected_type(size_t test) {
+    switch (test) {
+      case kExit:
+        return "proxy_dead or backend_dead for test: exit";
+      case kProxyStuck:
+        return "proxy_stuck for test: proxy_stuck";
+      case kBackendStuck:
+        return "backend_stuck for test: backend_stuck";
+      case kSurge:
+        return "connection_surge for test: surge";
+      default:
+        return "network_degraded for test: shift";
+    }
+  }
+
+  void read_rule(Map& map, const std::string& name, size_t test, Type type) {
+    switch (test) {
+      case kExit:
+        return fill(map, name, type == Type::kProxyDead ? rules_.proxy_dead : rules_.backend_dead);
+      case kProxyStuck:
+        return fill(map, name, rules_.proxy_stuck);
+      case kBackendStuck:
+        return fill(map, name, rules_.backend_stuck);
+      case kSurge:
+        return fill(map, name, rules_.connection_surge);
+      default:
+        return fill(map, name, rules_.latency_shift);
+    }
+  }
+
+  template <class Rule>
+  void fill(Map& map, const std::string& name, Rule& rule) {
+    if (!seen_.insert(&rule).second) {
+      map.required("test").problem("one rule of this kind; another file has it already");
+    }
+    rule.name = name;
+    rule.enabled = map.boolean("enabled", true);
+    map.text("about", "");  // for people
+    read_thresholds(map, rule);
+    check(map, rule);
+  }
+
+  base::config::Problems& problems_;
+  RuleSet rules_;
+  std::set<const Common*> seen_;
+};
+
+}  // namespace
+
+RuleSet::RuleSet() {
+  const auto name = [](Common& rule, const char* text, Type type) {
+    rule.name = text;
+    rule.type = type;
+  };
+  name(proxy_dead, "proxy_dead", Type::kProxyDead);
+  name(proxy_stuck, "proxy_stuck", Type::kProxyStuck);
+  name(backend_dead, "backend_dead", Type::kBackendDead);
+  name(backend_stuck, "backend_stuck", Type::kBackendStuck);
+  name(connection_surge, "connection_surge", Type::kConnectionSurge);
+  name(latency_shift, "latency_shift", Type::kNetworkDegraded);
+}
+
+base::Result<RuleSet> parse_rules(const std::vector<RuleFile>& files) {
+  base::config::Problems problems;
+  Loader loader(problems);
+  for (const RuleFile& file : files) loader.load(file);
+  if (auto result = problems.result(); !result.ok()) return result.error();
+  return loader.take();
+}
+
+}  // namespace agent::rule

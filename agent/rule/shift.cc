@@ -1,0 +1,78 @@
+#include "agent/rule/shift.h"
+
+namespace agent::rule {
+
+ShiftCluster& LatencyShift::cluster(const std::string& name) {
+  auto& found = clusters_[name];
+  if (!found) found = std::make_unique<ShiftCluster>(name, *rule_);
+  return *found;
+}
+
+void LatencyShift::observe(const series::Sample& pace) {
+  cluster(pace.key.cluster)
+      .observe(pace.key.proxy, pace.key.backend, pace.at, pace.value, pace.weight);
+}
+
+void LatencyShift::lost(const std::string& name, const std::string& proxy,
+                        const std::string& backend, base::Instant now) {
+  cluster(name).lost(proxy, backend, now);
+}
+
+void LatencyShift::exclude(const incident::Scope& sick, base::Instant now) {
+  const auto it = clusters_.find(sick.cluster);
+  if (it != clusters_.end()) it->second->exclude(sick, now + rule_->hold);
+}
+
+void LatencyShift::evaluate(base::Instant now, std::vector<incident::Verdict>& out) {
+  for (auto& [name, cluster] : clusters_) cluster->evaluate(now, out);
+}
+
+template <class Keep>
+void LatencyShift::rebuild(const std::string& name, Keep keep) {
+  auto fresh = std::make_unique<ShiftCluster>(name, *rule_);
+  clusters_[name]->each_learned([&](const std::string& proxy, const std::string& backend,
+                                    const series::Share& share, base::Instant last) {
+    if (keep(proxy, backend, last)) fresh->restore(proxy, backend, share);
+  });
+  clusters_[name] = std::move(fresh);
+}
+
+void LatencyShift::forget(const incident::Scope& gone) {
+  if (!clusters_.contains(gone.cluster)) return;
+  rebuild(gone.cluster, [&](const std::string& proxy, const std::string& backend, base::Instant) {
+    return proxy != gone.proxy && backend != gone.backend;
+  });
+}
+
+void LatencyShift::forget_silent(base::Instant before) {
+  for (const auto& [name, cluster] : clusters_) {
+    if (!cluster->has_silent(before)) continue;
+    rebuild(name, [&](const std::string&, const std::string&, base::Instant last) {
+      return last.ns == 0 || last >= before;
+    });
+  }
+  std::erase_if(clusters_, [](const auto& entry) { return entry.second->link_count() == 0; });
+}
+
+std::vector<LearnedLink> LatencyShift::learned() const {
+  std::vector<LearnedLink> list;
+  for (const auto& [name, cluster] : clusters_) {
+    cluster->each_learned([&](const std::string& proxy, const std::string& backend,
+                              const series::Share& share, base::Instant) {
+      list.push_back({name, proxy, backend, share.share(), share.trials()});
+    });
+  }
+  return list;
+}
+
+void LatencyShift::restore(const LearnedLink& link) {
+  cluster(link.cluster).restore(link.proxy, link.backend, series::Share(link.share, link.trials));
+}
+
+size_t LatencyShift::series_count() const {
+  size_t count = 0;
+  for (const auto& [name, cluster] : clusters_) count += cluster->link_count();
+  return count;
+}
+
+}  // namespace agent::rule

@@ -1,0 +1,49 @@
+// The latency shift rule over all clusters: one ShiftCluster each, and what they learned for saving.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/rule/shift_cluster.h"
+#include "agent/series/sample.h"
+
+namespace agent::rule {
+
+struct LearnedLink {
+  std::string cluster, proxy, backend;
+  double share = 0;
+  double trials = 0;
+};
+
+// Thread: the detector's. Owner: the detector.
+class LatencyShift {
+ public:
+  explicit LatencyShift(const ShiftRule& rule) : rule_(std::make_unique<ShiftRule>(rule)) {}
+  void set_rule(const ShiftRule& rule) { *rule_ = rule; }
+
+  void observe(const series::Sample& pace);
+  void lost(const std::string& cluster, const std::string& proxy, const std::string& backend,
+            base::Instant now);
+  // A dead or stuck member: its links prove nothing now and for the hold time after.
+  void exclude(const incident::Scope& sick, base::Instant now);
+  void evaluate(base::Instant now, std::vector<incident::Verdict>& out);
+
+  void forget(const incident::Scope& gone);
+  void forget_silent(base::Instant before);
+  std::vector<LearnedLink> learned() const;
+  void restore(const LearnedLink& link);
+  size_t series_count() const;
+
+ private:
+  ShiftCluster& cluster(const std::string& name);
+  // A fresh matrix with what the remaining links have learned.
+  template <class Keep>
+  void rebuild(const std::string& name, Keep keep);
+
+  std::unique_ptr<ShiftRule> rule_;  // the clusters refer to it
+  std::map<std::string, std::unique_ptr<ShiftCluster>, std::less<>> clusters_;
+};
+
+}  // namespace agent::rule

@@ -1,0 +1,420 @@
+#include "agent/rule/shift_cluster.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "agent/rule/phrase.h"
+#include "agent/series/sample.h"
+
+namespace agent::rule {
+
+namespace {
+
+using series::SlotBuffer;
+
+constexpr double kTrials = 16;                // a proxy's slot counts as at most so many requests
+constexpr base::Duration kRunGap = 100ms;     // slots further apart are not one pause
+constexpr base::Duration kLongestPause = 1s;  // what stays all slow for longer is no pause
+constexpr base::Duration kComplete = 250ms;   // after so long every link has told its slot
+constexpr base::Duration kNoData = 10s;
+constexpr double kLostEvidence = 3;    // of one unanswered canary, each time it is told
+constexpr double kHealthy = 20;        // log likelihood ratio that says the trouble is over
+constexpr double kWiden = 5;           // by so much a wider place must be the better explanation
+constexpr double kStepRequests = 200;  // per second; smaller steps of the load are no steps
+constexpr size_t kEvidenceLinks = 16;
+
+}  // namespace
+
+ShiftCluster::Bin& ShiftCluster::Link::bin(base::Instant at) {
+  const int64_t number = at.ns / kBin.count();
+  Bin& found = bins[static_cast<size_t>(number) % kBins];
+  if (found.number != number) {
+    found = Bin{};
+    found.number = number;
+  }
+  return found;
+}
+
+// What one slow and one fast request say about this link, from its learned share.
+void ShiftCluster::weigh(Link& link) {
+  const double usual = std::clamp(link.share.share(), rule_.least_share, 0.5);
+  const double faulty = std::clamp(rule_.ratio * usual, rule_.fault_share, 0.95);
+  link.log_slow = std::log(faulty / usual);
+  link.log_fast = std::log((1 - faulty) / (1 - usual));
+}
+
+uint32_t ShiftCluster::link_index(const std::string& proxy, const std::string& backend) {
+  auto& row_links = index_[proxy];
+  if (const auto it = row_links.find(backend); it != row_links.end()) return it->second;
+  const auto place = [](std::vector<Group>& groups, const std::string& name) {
+    const auto it = std::find_if(groups.begin(), groups.end(),
+                                 [&](const Group& group) { return group.name == name; });
+    if (it != groups.end()) return static_cast<uint32_t>(it - groups.begin());
+    groups.emplace_back().name = name;
+    return static_cast<uint32_t>(groups.size() - 1);
+  };
+  Link link;
+  link.row = place(rows_, proxy);
+  link.column = place(columns_, backend);
+  weigh(link);
+  links_.push_back(link);
+  return row_links[backend] = static_cast<uint32_t>(links_.size() - 1);
+}
+
+void ShiftCluster::observe(const std::string& proxy, const std::string& backend, base::Instant at,
+                           double slow, double all) {
+  if (all <= 0) return;
+  const uint32_t index = link_index(proxy, backend);
+  Link& link = links_[index];
+  // New, or silent for so long that it is as good as new.
+  if (link.last.ns == 0 || at - link.last > rule_.hold) {
+    link.hold_until = std::max(link.hold_until, at + rule_.hold);
+  }
+  link.last = std::max(link.last, at);
+  slots_.add(at, {index, static_cast<float>(std::min(slow, all)), static_cast<float>(all)});
+}
+
+void ShiftCluster::lost(const std::string& proxy, const std::string& backend, base::Instant now) {
+  Link& link = links_[link_index(proxy, backend)];
+  if (now < link.hold_until) return;
+  link.last = std::max(link.last, now);
+  link.bin(now).evidence += static_cast<float>(kLostEvidence);
+  link.bin(now).slow += 1;
+  link.bin(now).all += 1;
+  const double cap = 2 * rule_.threshold_single;
+  link.sum.add(kLostEvidence, now, cap);
+  rows_[link.row].sum.add(kLostEvidence, now, cap);
+  columns_[link.column].sum.add(kLostEvidence, now, cap);
+  whole_.sum.add(kLostEvidence, now, cap);
+  if (active_ && covers(link)) {
+    last_data_ = last_sign_ = now;
+    health_ = 0;
+  }
+}
+
+void ShiftCluster::exclude(const incident::Scope& member, base::Instant until) {
+  for (Link& link : links_) {
+    const bool row = !member.proxy.empty() && rows_[link.row].name == member.proxy;
+    const bool column = !member.backend.empty() && columns_[link.column].name == member.backend;
+    if (!row && !column) continue;
+    // The moments before it was known to be sick are no evidence either.
+    if (until > link.hold_until) {
+      link.hold_until = until;
+      link.sum.reset();
+      for (Bin& bin : link.bins) bin.evidence = 0;
+    }
+  }
+}
+
+// Decides what a request of this slot counts for the group: 1 usually; 0 within a pause; at a pause's
+// beginning as much as makes one request of all.
+void ShiftCluster::judge_pause(Group& group, base::Instant at) {
+  const bool slow = group.slow >= group.all;
+  const bool goes_on = slow && group.was_slow && at - group.last_slot <= kRunGap;
+  if (!goes_on) group.run_begin = at;
+  group.was_slow = slow;
+  group.last_slot = at;
+  group.pause_weight = 1;
+  if (!slow || at - group.run_begin >= kLongestPause) return;
+  group.pause_weight = goes_on ? 0 : 1 / group.all;
+}
+
+void ShiftCluster::take_slot(base::Instant at, const std::vector<SlotBuffer::Entry>& entries) {
+  tick(at);
+  touched_links_.clear();
+  touched_rows_.clear();
+  touched_columns_.clear();
+  slot_slow_.clear();
+  slot_all_.clear();
+  whole_.slow = whole_.all = whole_.evidence = 0;
+  for (const SlotBuffer::Entry& entry : entries) {
+    bin_requests_ += entry.all;
+    Link& link = links_[entry.link];
+    if (at < link.hold_until) continue;
+    touched_links_.push_back(entry.link);
+    slot_slow_.push_back(entry.slow);
+    slot_all_.push_back(entry.all);
+    const auto touch = [&](Group& group, std::vector<uint32_t>* touched, uint32_t index) {
+      if (group.all == 0 && touched != nullptr) touched->push_back(index);
+      group.slow += entry.slow;
+      group.all += entry.all;
+    };
+    touch(rows_[link.row], &touched_rows_, link.row);
+    touch(columns_[link.column], &touched_columns_, link.column);
+    touch(whole_, nullptr, 0);
+  }
+  if (touched_links_.empty()) return;
+  for (const uint32_t row : touched_rows_) judge_pause(rows_[row], at);
+  for (const uint32_t column : touched_columns_) judge_pause(columns_[column], at);
+  judge_pause(whole_, at);
+  add_evidence(at);
+  for (const uint32_t row : touched_rows_) {
+    rows_[row].slow = rows_[row].all = rows_[row].evidence = 0;
+  }
+  for (const uint32_t column : touched_columns_) {
+    columns_[column].slow = columns_[column].all = columns_[column].evidence = 0;
+  }
+}
+
+void ShiftCluster::add_evidence(base::Instant at) {
+  const double cap = 2 * rule_.threshold_single;
+  const double slot_cap = rule_.slot_cap;
+  const bool held = at < hold_until_;
+  double sign = 0;
+  for (size_t i = 0; i < touched_links_.size(); ++i) {
+    Link& link = links_[touched_links_[i]];
+    Group& row = rows_[link.row];
+    Group& column = columns_[link.column];
+    const double weight = std::min({row.pause_weight, column.pause_weight, whole_.pause_weight});
+    const double slow = slot_slow_[i] * weight;
+    const double all = slot_all_[i] * weight;
+    Bin& bin = link.bin(at);
+    bin.slow += static_cast<float>(slot_slow_[i]);
+    bin.all += static_cast<float>(slot_all_[i]);
+    link.learn_slow += slow;
+    link.learn_all += all;
+    if (held) continue;
+    const double scale = row.all > kTrials ? kTrials / row.all : 1;
+    const double llr = scale * (slow * link.log_slow + (all - slow) * link.log_fast);
+    bin.evidence += static_cast<float>(std::min(llr, slot_cap));
+    link.sum.add(std::min(llr, slot_cap), at, cap);
+    row.evidence += llr;
+    column.evidence += llr;
+    if (active_ && covers(link)) sign += std::min(llr, slot_cap);
+  }
+  if (held) return;
+  double total = 0;
+  for (const uint32_t index : touched_rows_) {
+    const double llr = std::min(rows_[index].evidence, slot_cap);
+    rows_[index].sum.add(llr, at, cap);
+    total += llr;
+  }
+  for (const uint32_t index : touched_columns_) {
+    columns_[index].sum.add(std::min(columns_[index].evidence, slot_cap), at, cap);
+  }
+  whole_.sum.add(total, at, cap);
+  if (!active_) return;
+  last_data_ = at;
+  health_ = std::clamp(health_ - sign, 0.0, 2 * kHealthy);
+  if (health_ <= 0) last_sign_ = at;
+}
+
+bool ShiftCluster::is_in_doubt() const {
+  return active_ || whole_.sum.value() > rule_.threshold_cluster / 2;
+}
+
+void ShiftCluster::reset_sums() {
+  whole_.sum.reset();
+  for (Group& row : rows_) row.sum.reset();
+  for (Group& column : columns_) column.sum.reset();
+  for (Link& link : links_) {
+    link.sum.reset();
+    for (Bin& bin : link.bins) bin.evidence = 0;
+  }
+}
+
+// Once per quarter second: the load, and what the links learn.
+void ShiftCluster::tick(base::Instant at) {
+  const int64_t number = at.ns / kBin.count();
+  if (number == tick_) return;
+  const bool first = tick_ < 0;
+  const double passed = first ? 1 : static_cast<double>(number - tick_);
+  tick_ = number;
+  if (!first) note_load(at);
+  bin_requests_ = 0;
+  const double seconds = passed * base::to_seconds(kBin);
+  const double decay = std::exp(-seconds / base::to_seconds(rule_.forget));
+  const bool held = at < hold_until_;
+  const bool doubt = is_in_doubt();
+  for (Link& link : links_) {
+    link.share.decay(decay);
+    // Slowness that came with a step of the load is learned as it is; doubtful times teach nothing.
+    if (held || !doubt) {
+      link.share.learn(link.learn_slow, link.learn_all, held ? 0 : rule_.clip, rule_.least_share);
+      weigh(link);
+    }
+    link.learn_slow = link.learn_all = 0;
+  }
+}
+
+void ShiftCluster::note_load(base::Instant at) {
+  const double rate = bin_requests_ / base::to_seconds(kBin);
+  if (usual_rate_ < 0) usual_rate_ = rate;
+  const bool stepped = rate >= rule_.load_step * usual_rate_ && rate - usual_rate_ >= kStepRequests;
+  // Trouble that was there before the load grew is not the load's doing.
+  const bool before = is_in_doubt() && (active_ || at - whole_.sum.since() > 1s);
+  if (stepped && !before) {
+    usual_rate_ = rate;
+    hold_until_ = at + rule_.hold;
+    reset_sums();
+    for (Link& link : links_) link.share.lighten();
+  }
+  constexpr double kMinute = 60;
+  usual_rate_ += base::to_seconds(kBin) / kMinute * (rate - usual_rate_);
+}
+
+bool ShiftCluster::covers(const Link& link) const {
+  switch (where_.kind) {
+    case Attribution::Kind::kAll:
+      return true;
+    case Attribution::Kind::kRow:
+      return link.row == where_.row;
+    case Attribution::Kind::kColumn:
+      return link.column == where_.column;
+    case Attribution::Kind::kLink:
+      return link.row == where_.row && link.column == where_.column;
+  }
+  return false;
+}
+
+std::vector<MatrixCell> ShiftCluster::matrix(base::Instant since, base::Instant now) const {
+  const int64_t begin = since.ns / kBin.count();
+  std::vector<MatrixCell> cells;
+  for (const Link& link : links_) {
+    if (now < link.hold_until || now - link.last > kNoData) continue;
+    MatrixCell cell{link.row, link.column, 0};
+    for (const Bin& bin : link.bins) {
+      if (bin.number >= begin) cell.evidence += bin.evidence;
+    }
+    cells.push_back(cell);
+  }
+  return cells;
+}
+
+void ShiftCluster::look_for_trouble(base::Instant now) {
+  // Whoever is furthest beyond its threshold says since when to look.
+  double worst = whole_.sum.value() / rule_.threshold_cluster;
+  base::Instant since = whole_.sum.since();
+  const auto ask = [&](const series::Cusum& sum) {
+    const double level = sum.value() / rule_.threshold_single;
+    if (level <= worst) return;
+    worst = level;
+    since = sum.since();
+  };
+  for (const Group& row : rows_) ask(row.sum);
+  for (const Group& column : columns_) ask(column.sum);
+  for (const Link& link : links_) ask(link.sum);
+  if (worst < 1) return;
+
+  since = std::max(since, now - (kBins - 2) * kBin);
+  const Attribution where = attribute(matrix(since, now));
+  const double needed =
+      where.kind == Attribution::Kind::kAll ? rule_.threshold_cluster : rule_.threshold_single;
+  // The cost of the choice is not evidence of health: a little below the threshold will do.
+  if (where.score < 0.9 * needed) return;
+  close(where, since, now);
+}
+
+// Closes on a place if the slow requests there are spread over time, and writes down what was seen.
+void ShiftCluster::close(const Attribution& where, base::Instant since, base::Instant now) {
+  const Attribution before = where_;
+  where_ = where;
+  const int64_t begin = since.ns / kBin.count();
+  std::array<bool, kBins> slow_bins{};
+  double slow = 0, all = 0, usual = 0;
+  std::vector<incident::Evidence> evidence;
+  for (const Link& link : links_) {
+    if (!covers(link) || now < link.hold_until) continue;
+    double link_slow = 0, link_all = 0;
+    for (size_t i = 0; i < kBins; ++i) {
+      if (link.bins[i].number < begin) continue;
+      link_slow += link.bins[i].slow;
+      link_all += link.bins[i].all;
+      slow_bins[i] = slow_bins[i] || link.bins[i].slow > 0;
+    }
+    if (link_all <= 0) continue;
+    slow += link_slow;
+    all += link_all;
+    usual += link.share.share() * link_all;
+    if (evidence.size() >= kEvidenceLinks) continue;
+    evidence.push_back({series::to_string({"link_pace", name_, rows_[link.row].name,
+                                           columns_[link.column].name, ""}),
+                        link.share.share(), link_slow / link_all, "share of slow requests"});
+  }
+  const auto spread = std::count(slow_bins.begin(), slow_bins.end(), true);
+  if (spread < rule_.spread || all <= 0) {
+    where_ = before;
+    return;
+  }
+  active_ = true;
+  since_ = since;
+  last_sign_ = last_data_ = now;
+  health_ = 0;
+  confidence_ = std::clamp(1 / (1 + std::exp(-where.margin / 2)), 0.5, 0.99);
+  observed_ = slow / all;
+  usual_ = usual / all;
+  evidence_ = std::move(evidence);
+}
+
+void ShiftCluster::watch_trouble(base::Instant now) {
+  const bool healthy = health_ >= kHealthy && last_data_ - last_sign_ >= rule_.clear_after;
+  if (healthy || now - last_data_ >= kNoData) {
+    active_ = false;
+    ended_ = true;
+    reset_sums();
+    return;
+  }
+  if (where_.kind == Attribution::Kind::kAll) return;
+  // The first sign of a wide trouble may have come from one place.
+  const Attribution wider = attribute(matrix(now - (kBins - 2) * kBin, now));
+  if (wider.kind == Attribution::Kind::kAll && wider.score >= rule_.threshold_cluster &&
+      wider.margin >= kWiden) {
+    close(wider, since_, now);
+  }
+}
+
+incident::Verdict ShiftCluster::verdict() const {
+  incident::Verdict verdict;
+  verdict.rule = rule_.name;
+  verdict.type = rule_.type;
+  verdict.scope.cluster = name_;
+  const bool row = where_.kind == Attribution::Kind::kRow;
+  const bool column = where_.kind == Attribution::Kind::kColumn;
+  const bool link = where_.kind == Attribution::Kind::kLink;
+  if (row || link) verdict.scope.proxy = rows_[where_.row].name;
+  if (column || link) verdict.scope.backend = columns_[where_.column].name;
+  verdict.active = active_;
+  verdict.confidence = confidence_;
+  verdict.since = since_;
+  verdict.sentence = percent_text(observed_) +
+                     " of the requests between proxies and backends take 5 ms or more (usually " +
+                     percent_text(usual_) + "): " + verdict.scope.to_string() + ".";
+  verdict.evidence = evidence_;
+  return verdict;
+}
+
+void ShiftCluster::evaluate(base::Instant now, std::vector<incident::Verdict>& out) {
+  slots_.take(now - kComplete,
+              [this](base::Instant at, const auto& entries) { take_slot(at, entries); });
+  if (!rule_.enabled) {
+    ended_ = ended_ || active_;
+    active_ = false;
+  } else if (active_) {
+    const Attribution before = where_;
+    const incident::Verdict old = verdict();
+    watch_trouble(now);
+    if (active_ && before.kind != where_.kind) {
+      out.push_back(old);
+      out.back().active = false;
+    }
+  } else {
+    look_for_trouble(now);
+  }
+  if (active_ || ended_) out.push_back(verdict());
+  ended_ = false;
+}
+
+void ShiftCluster::restore(const std::string& proxy, const std::string& backend,
+                           series::Share share) {
+  Link& link = links_[link_index(proxy, backend)];
+  link.share = share;
+  weigh(link);
+}
+
+bool ShiftCluster::has_silent(base::Instant before) const {
+  return !active_ && std::any_of(links_.begin(), links_.end(), [&](const Link& link) {
+    return link.last.ns != 0 && link.last < before;
+  });
+}
+
+}  // namespace agent::rule

@@ -1,0 +1,128 @@
+// The latency shift of one cluster: a CUSUM for the cluster, for each proxy, each backend, each link.
+//
+// Idea (measured in the research on the outage of 2016): the share of slow requests moves when the
+// mean hardly does and the median not at all. Each 10 ms slot of a link brings how many requests were
+// slow and how many there were; their log likelihood ratio between a faulty and the usual share
+// accumulates. What keeps it quiet otherwise:
+//   - pauses: a run of slots in which everything of a proxy, a backend or the cluster is slow counts
+//     as one slow request, until it has lasted a second;
+//   - a slot's evidence is capped per proxy and counts as at most kTrials requests, so that neither
+//     one bad moment nor sheer volume decides;
+//   - slow slots must spread over several quarter seconds;
+//   - the usual share is learned with slow forgetting, clipped, and not at all while in doubt;
+//   - a step of the load holds everything for some seconds and its share is learned: slowness that
+//     comes with the load is overload, not the network.
+// Left out: waiting for complete slots and naming clusters (shift.h).
+#pragma once
+
+#include <array>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "agent/incident/incident.h"
+#include "agent/rule/attribution.h"
+#include "agent/rule/rules.h"
+#include "agent/series/cusum.h"
+#include "agent/series/learned.h"
+#include "agent/series/slots.h"
+
+namespace agent::rule {
+
+// Thread: the detector's. Owner: LatencyShift. Memory: about 1 KiB per link, and the slot buffer.
+class ShiftCluster {
+ public:
+  ShiftCluster(std::string name, const ShiftRule& rule) : name_(std::move(name)), rule_(rule) {}
+
+  void observe(const std::string& proxy, const std::string& backend, base::Instant at, double slow,
+               double all);
+  // A link whose canaries are lost: requests that never end, told 10 times a second.
+  void lost(const std::string& proxy, const std::string& backend, base::Instant now);
+  // The links of this member prove nothing until `until`.
+  void exclude(const incident::Scope& member, base::Instant until);
+  void evaluate(base::Instant now, std::vector<incident::Verdict>& out);
+
+  // A link has said nothing since then, and no trouble is at hand.
+  bool has_silent(base::Instant before) const;
+  size_t link_count() const { return links_.size(); }
+  // proxy, backend, what was learned, when last heard.
+  template <class Use>
+  void each_learned(Use use) const {
+    for (const Link& link : links_)
+      use(rows_[link.row].name, columns_[link.column].name, link.share, link.last);
+  }
+  void restore(const std::string& proxy, const std::string& backend, series::Share share);
+
+ private:
+  static constexpr base::Duration kBin = std::chrono::milliseconds(250);
+  static constexpr size_t kBins = 64;  // 16 s, the longest look back
+
+  struct Bin {
+    int64_t number = -1;
+    float evidence = 0, slow = 0, all = 0;
+  };
+  struct Link {
+    uint32_t row = 0, column = 0;
+    series::Share share;
+    double log_slow = 0, log_fast = 0;  // log likelihood ratio of one slow, one fast request
+    base::Instant last, hold_until, learn_until;
+    series::Cusum sum;
+    std::array<Bin, kBins> bins{};
+    double learn_slow = 0, learn_all = 0;  // since the last tick
+    Bin& bin(base::Instant at);
+  };
+  // A proxy, a backend or the whole: what its present slot and its run of slow slots say.
+  struct Group {
+    std::string name;
+    series::Cusum sum;
+    base::Instant run_begin, last_slot;
+    bool was_slow = false;
+    double slow = 0, all = 0, evidence = 0;  // of the slot at hand
+    double pause_weight = 1;                 // what a request of this slot counts
+  };
+
+  uint32_t link_index(const std::string& proxy, const std::string& backend);
+  void weigh(Link& link);
+  void take_slot(base::Instant at, const std::vector<series::SlotBuffer::Entry>& entries);
+  void judge_pause(Group& group, base::Instant at);
+  void add_evidence(base::Instant at);
+  void tick(base::Instant at);
+  void note_load(base::Instant at);
+  void reset_sums();
+  bool is_in_doubt() const;
+  bool covers(const Link& link) const;
+  std::vector<MatrixCell> matrix(base::Instant since, base::Instant now) const;
+  void look_for_trouble(base::Instant now);
+  void close(const Attribution& where, base::Instant since, base::Instant now);
+  void watch_trouble(base::Instant now);
+  incident::Verdict verdict() const;
+
+  // Constant after construction.
+  const std::string name_;
+  const ShiftRule& rule_;
+
+  series::SlotBuffer slots_;
+  std::vector<Link> links_;
+  std::vector<Group> rows_, columns_;
+  Group whole_;
+  std::map<std::string, std::map<std::string, uint32_t, std::less<>>, std::less<>> index_;
+  std::vector<uint32_t> touched_links_, touched_rows_, touched_columns_;  // of the slot at hand
+  std::vector<double> slot_slow_, slot_all_;                              // by touched link
+
+  int64_t tick_ = -1;
+  double bin_requests_ = 0;
+  double usual_rate_ = -1;
+  base::Instant hold_until_;
+
+  // The trouble at hand.
+  bool active_ = false;
+  bool ended_ = false;
+  Attribution where_;
+  base::Instant since_, last_sign_, last_data_;
+  double health_ = 0;  // evidence that it is over
+  double confidence_ = 1;
+  double observed_ = 0, usual_ = 0;
+  std::vector<incident::Evidence> evidence_;
+};
+
+}  // namespace agent::rule
