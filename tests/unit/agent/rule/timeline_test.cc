@@ -1,0 +1,315 @@
+// What people live through, as timelines on virtual time: faults, noise, and what the detector and
+// the incident book make of them together.
+#include <gtest/gtest.h>
+
+#include "tests/unit/agent/rule/world.h"
+
+namespace {
+
+using namespace std::chrono_literals;
+using agent::incident::RunEvent;
+using agent::incident::State;
+using agent::incident::Type;
+using test::World;
+using test::WorldOptions;
+
+// Until an incident is open; the delay in seconds, or -1.
+double detection_delay(World& world, base::Duration limit) {
+  const auto took = world.run_until(
+      [&] {
+        const auto open = world.book.unresolved();
+        return !open.empty() && open[0]->state != State::kSuspected;
+      },
+      limit);
+  return took ? base::to_seconds(*took) : -1;
+}
+
+WorldOptions seeded(uint64_t seed) {
+  WorldOptions options;
+  options.seed = seed;
+  return options;
+}
+
+TEST(Timeline, AKilledProxyIsOneIncidentThatClosesSoonAfterItsReplacement) {
+  World world(seeded(1));
+  world.run_for(1min);
+  auto& proxy = world.cluster("amber").proxies[0];
+  world.kill(proxy);
+  EXPECT_LE(detection_delay(world, 5s), 0.11);
+  ASSERT_NE(world.only_incident(), nullptr) << world.story();
+  const std::string id = world.only_incident()->id;
+  EXPECT_EQ(world.only_incident()->type, Type::kProxyDead);
+  EXPECT_EQ(world.only_incident()->scope.proxy, "amber-proxy-1");
+
+  RunEvent run{RunEvent::Kind::kStarted,           "run-1", "replace-proxy", id,
+               {"amber", "amber-proxy-1", "", ""}, ""};
+  world.book.run_event(run, world.moment());
+  EXPECT_EQ(world.book.find(id)->state, State::kMitigating);
+  world.run_for(2s);
+  proxy.dead = false;
+  const base::Instant recovered = world.now();
+  world.run_for(3s);
+  run.kind = RunEvent::Kind::kVerified;
+  world.book.run_event(run, world.moment());
+  ASSERT_TRUE(world.run_until([&] { return world.book.unresolved().empty(); }, 30s))
+      << world.story();
+  EXPECT_LE(base::to_seconds(world.now() - recovered), 8);
+  world.run_for(2min);
+  EXPECT_EQ(world.incident_count(), 1U) << world.story();
+}
+
+TEST(Timeline, AKilledProxyWithoutReplacementStaysOneIncident) {
+  World world(seeded(2));
+  world.run_for(1min);
+  world.kill(world.cluster("amber").proxies[1]);
+  world.run_for(10min);
+  ASSERT_EQ(world.incident_count(), 1U) << world.story();
+  EXPECT_EQ(world.only_incident()->state, State::kOpen);
+}
+
+TEST(Timeline, AStoppedProxyIsStuckWithinSecondsAndNotItsNeighbours) {
+  World world(seeded(3));
+  world.run_for(1min);
+  world.stop(world.cluster("birch").proxies[0]);
+  EXPECT_GT(detection_delay(world, 10s), 0);
+  EXPECT_LE(base::to_seconds(world.now() - world.cluster("birch").proxies[0].stopped_at), 3);
+  world.run_for(1min);
+  ASSERT_NE(world.only_incident(), nullptr) << world.story();
+  EXPECT_EQ(world.only_incident()->type, Type::kProxyStuck);
+  EXPECT_EQ(world.only_incident()->scope.proxy, "birch-proxy-1");
+}
+
+TEST(Timeline, AStoppedBackendIsAttributedToItWithinSeconds) {
+  for (const double rate : {20.0, 500.0}) {
+    WorldOptions options = seeded(4);
+    options.rate = rate;
+    World world(options);
+    world.run_for(1min);
+    auto& backend = world.cluster("amber").backends[1];
+    world.stop(backend);
+    const double delay = detection_delay(world, 10s);
+    EXPECT_GT(delay, 0);
+    EXPECT_LE(delay, 2.5) << "rate " << rate;
+    world.run_for(20s);
+    backend.stopped = false;
+    world.run_for(2min);
+    ASSERT_NE(world.only_incident(), nullptr) << world.story();
+    EXPECT_EQ(world.only_incident()->type, Type::kBackendStuck);
+    EXPECT_EQ(world.only_incident()->scope.backend, "amber-backend-2");
+    EXPECT_EQ(world.only_incident()->state, State::kResolved);
+  }
+}
+
+TEST(Timeline, FifteenPercentSlowOnOneClusterIsThatClustersNetworkWithinSeconds) {
+  double sum = 0, worst = 0;
+  for (uint64_t seed = 10; seed < 30; ++seed) {
+    World world(seeded(seed));
+    world.run_for(30s);
+    world.cluster("amber").slow_share = 0.15;
+    const double delay = detection_delay(world, 20s);
+    ASSERT_GT(delay, 0) << "seed " << seed;
+    sum += delay;
+    worst = std::max(worst, delay);
+    world.run_for(20s);
+    ASSERT_NE(world.only_incident(), nullptr) << "seed " << seed << "\n" << world.story();
+    EXPECT_EQ(world.only_incident()->type, Type::kNetworkDegraded);
+    EXPECT_EQ(world.only_incident()->scope.to_string(), "cluster amber") << "seed " << seed;
+    world.cluster("amber").slow_share = 0;
+    EXPECT_TRUE(world.run_until([&] { return world.book.unresolved().empty(); }, 60s));
+  }
+  RecordProperty("mean_delay_seconds", std::to_string(sum / 20));
+  std::printf("tiny traffic: mean %.1f s, worst %.1f s\n", sum / 20, worst);
+  EXPECT_LE(sum / 20, 5);
+  EXPECT_LE(worst, 8);
+}
+
+TEST(Timeline, UnderTrafficTheShiftIsFoundFaster) {
+  for (uint64_t seed = 30; seed < 33; ++seed) {
+    for (const double rate : {300.0, 3000.0}) {
+      WorldOptions options = seeded(seed);
+      options.rate = rate;
+      World world(options);
+      world.run_for(30s);
+      world.cluster("birch").slow_share = 0.15;
+      const double delay = detection_delay(world, 20s);
+      EXPECT_GT(delay, 0) << "seed " << seed << " rate " << rate;
+      EXPECT_LE(delay, 2.5) << "seed " << seed << " rate " << rate;
+      world.run_for(5s);
+      ASSERT_NE(world.only_incident(), nullptr) << world.story();
+      EXPECT_EQ(world.only_incident()->scope.to_string(), "cluster birch");
+    }
+  }
+}
+
+TEST(Timeline, OneSlowProxyOrBackendIsNotTheNetwork) {
+  for (const bool row : {true, false}) {
+    WorldOptions options = seeded(40);
+    options.rate = 200;
+    World world(options);
+    world.run_for(30s);
+    world.cluster("amber").slow_on = [row](size_t p, size_t b) {
+      return (row ? p : b) == 1 ? 0.2 : 0.0;
+    };
+    EXPECT_GT(detection_delay(world, 10s), 0);
+    world.run_for(10s);
+    ASSERT_NE(world.only_incident(), nullptr) << world.story();
+    EXPECT_EQ(world.only_incident()->scope.to_string(),
+              row ? "proxy amber-proxy-2" : "backend amber-backend-2");
+  }
+}
+
+TEST(Timeline, BothClustersSlowAreOneIncidentOfSeveralClusters) {
+  World world(seeded(50));
+  world.run_for(30s);
+  world.cluster("amber").slow_share = 0.2;
+  world.run_for(10s);
+  world.cluster("birch").slow_share = 0.2;
+  world.run_for(15s);
+  ASSERT_NE(world.only_incident(), nullptr) << world.story();
+  EXPECT_EQ(world.only_incident()->type, Type::kSeveralClusters);
+  EXPECT_EQ(world.only_incident()->scope, agent::incident::Scope{});
+}
+
+TEST(Timeline, LinksThatLoseEverythingAreTheNetworkAndNobodyIsCalledStuck) {
+  World world(seeded(51));
+  world.run_for(30s);
+  world.cluster("amber").lost = true;
+  const double delay = detection_delay(world, 15s);
+  EXPECT_GT(delay, 0);
+  EXPECT_LE(delay, 10);
+  world.run_for(30s);
+  ASSERT_NE(world.only_incident(), nullptr) << world.story();
+  EXPECT_EQ(world.only_incident()->scope.to_string(), "cluster amber");
+  EXPECT_EQ(world.only_incident()->type, Type::kNetworkDegraded);
+}
+
+TEST(Timeline, AFlappingNetworkIsOneIncident) {
+  WorldOptions options = seeded(60);
+  options.rate = 200;
+  World world(options);
+  world.run_for(30s);
+  for (int i = 0; i < 20; ++i) {
+    world.cluster("amber").slow_share = i % 2 == 0 ? 0.15 : 0;
+    world.run_for(8s);
+  }
+  EXPECT_EQ(world.incident_count(), 1U) << world.story();
+}
+
+TEST(Timeline, LoadThatDoublesOrStartsIsNoTrouble) {
+  World world(seeded(70));
+  world.run_for(30s);
+  for (const double rate : {400.0, 800.0, 1600.0, 100.0, 800.0}) {
+    world.cluster("amber").rate = rate;
+    world.run_for(30s);
+  }
+  EXPECT_EQ(world.incident_count(), 0U) << world.story();
+}
+
+TEST(Timeline, SlownessThatComesWithALoadStepIsOverloadNotTheNetwork) {
+  WorldOptions options = seeded(71);
+  options.rate = 100;
+  World world(options);
+  world.run_for(1min);
+  world.cluster("amber").rate = 2000;
+  world.cluster("amber").slow_share = 0.1;
+  world.run_for(2min);
+  EXPECT_EQ(world.incident_count(), 0U) << world.story();
+}
+
+TEST(Timeline, AFaultUnderAnEarlierLoadStepIsStillFound) {
+  World world(seeded(72));
+  world.run_for(20s);
+  world.cluster("amber").rate = 1000;
+  world.run_for(10s);
+  world.cluster("amber").slow_share = 0.15;
+  EXPECT_GT(detection_delay(world, 5s), 0);
+}
+
+TEST(Timeline, ALongPauseIsNoTrouble) {
+  for (const double rate : {20.0, 1000.0}) {
+    WorldOptions options = seeded(80);
+    options.rate = rate;
+    World world(options);
+    world.run_for(30s);
+    for (const auto length : {200ms, 900ms, 3000ms}) {
+      world.pause(length);
+      world.run_for(20s);
+    }
+    EXPECT_EQ(world.incident_count(), 0U) << world.story();
+  }
+}
+
+TEST(Timeline, HoursOfOrdinaryNoiseRaiseNothing) {
+  World world(seeded(90));
+  world.run_for(3h);
+  EXPECT_EQ(world.incident_count(), 0U) << world.story();
+}
+
+TEST(Timeline, ABusyMachineWithABurstEverySecondRaisesNothing) {
+  for (const double rate : {20.0, 300.0}) {
+    WorldOptions options = seeded(91);
+    options.rate = rate;
+    options.pauses = 1;
+    options.longest_pause = 40ms;
+    options.background = 0.003;
+    World world(options);
+    world.run_for(rate > 100 ? 10min : 1h);
+    EXPECT_EQ(world.incident_count(), 0U) << "rate " << rate << "\n" << world.story();
+  }
+}
+
+TEST(Timeline, OneClientThatFloodsIsNamed) {
+  WorldOptions options = seeded(100);
+  options.clients = true;
+  World world(options);
+  world.run_for(5min);
+  world.cluster("amber").proxies[0].clients["192.0.2.7"] = 4000;
+  EXPECT_GT(detection_delay(world, 10s), 0);
+  ASSERT_NE(world.only_incident(), nullptr) << world.story();
+  EXPECT_EQ(world.only_incident()->type, Type::kClientFlood);
+  EXPECT_EQ(world.only_incident()->scope.client, "192.0.2.7");
+  EXPECT_EQ(world.only_incident()->scope.proxy, "amber-proxy-1");
+}
+
+TEST(Timeline, ASurgeByEverybodyBlamesNobody) {
+  WorldOptions options = seeded(101);
+  options.clients = true;
+  World world(options);
+  world.run_for(5min);
+  for (auto& proxy : world.cluster("amber").proxies) {
+    for (auto& [client, count] : proxy.clients) count *= 6;
+  }
+  EXPECT_GT(detection_delay(world, 10s), 0);
+  ASSERT_NE(world.only_incident(), nullptr) << world.story();
+  EXPECT_EQ(world.only_incident()->type, Type::kConnectionSurge);
+  EXPECT_EQ(world.only_incident()->scope.to_string(), "cluster amber");
+}
+
+// August 2016 in small: slow packets on all links, then connections pile up and move about, then the
+// next cluster. The answer must be the network, in one incident, and no machine.
+TEST(Timeline, TheOutageInSmallIsOneIncidentAboutTheNetwork) {
+  WorldOptions options = seeded(110);
+  options.clients = true;
+  options.rate = 100;
+  World world(options);
+  world.run_for(5min);
+  auto& amber = world.cluster("amber");
+  amber.slow_share = 0.15;
+  EXPECT_LE(detection_delay(world, 10s), 3);
+  for (int i = 0; i < 6; ++i) {
+    for (size_t p = 0; p < amber.proxies.size(); ++p) {
+      const double factor = (i % 2 == 0) == (p == 0) ? 8 : 2;
+      for (auto& [client, count] : amber.proxies[p].clients) count = 30 * factor;
+    }
+    world.run_for(1min);
+  }
+  ASSERT_NE(world.only_incident(), nullptr) << world.story();
+  EXPECT_EQ(world.only_incident()->type, Type::kNetworkDegraded);
+  world.cluster("birch").slow_share = 0.15;
+  world.run_for(30s);
+  ASSERT_NE(world.only_incident(), nullptr) << world.story();
+  EXPECT_EQ(world.only_incident()->type, Type::kSeveralClusters);
+  EXPECT_TRUE(world.book.is_correlated("amber", Type::kNetworkDegraded, world.now()));
+}
+
+}  // namespace

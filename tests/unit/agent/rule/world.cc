@@ -1,0 +1,201 @@
+#include "tests/unit/agent/rule/world.h"
+
+#include <algorithm>
+
+namespace test {
+
+using agent::series::Sample;
+using agent::series::SeriesKey;
+
+World::World(WorldOptions options)
+    : detector(agent::rule::RuleSet()),
+      book(agent::incident::BookPolicy()),
+      options_(options),
+      random_(options.seed) {
+  for (const char* name : {"amber", "birch"}) {
+    Cluster cluster;
+    cluster.name = name;
+    cluster.rate = options.rate;
+    for (int i = 1; i <= options.proxies; ++i) {
+      Proxy& proxy = cluster.proxies.emplace_back();
+      proxy.id = cluster.name + "-proxy-" + std::to_string(i);
+      for (int c = 1; c <= 10; ++c) proxy.clients["10.0.0." + std::to_string(c)] = 30;
+    }
+    for (int i = 1; i <= options.backends; ++i) {
+      cluster.backends.emplace_back().id = cluster.name + "-backend-" + std::to_string(i);
+    }
+    clusters_.push_back(std::move(cluster));
+    book.set_cluster(name, static_cast<size_t>(options.proxies),
+                     static_cast<size_t>(options.backends));
+  }
+}
+
+World::Cluster& World::cluster(const std::string& name) {
+  return *std::find_if(clusters_.begin(), clusters_.end(),
+                       [&](const Cluster& cluster) { return cluster.name == name; });
+}
+
+void World::pause(base::Duration length) {
+  pause_begin_ = now_;
+  pause_end_ = now_ + length;
+}
+
+void World::kill(Proxy& proxy) {
+  proxy.dead = true;
+  observe({"proxy_exited", proxy.id.substr(0, proxy.id.find('-')), proxy.id, "", ""}, now_, 1);
+}
+void World::stop(Proxy& proxy) {
+  proxy.stopped = true;
+  proxy.stopped_at = now_;
+}
+void World::stop(Backend& backend) {
+  backend.stopped = true;
+  backend.stopped_at = now_;
+}
+
+void World::observe(const SeriesKey& key, base::Instant at, double value, double weight) {
+  ++samples;
+  detector.observe(Sample{key, at, value, weight});
+}
+
+// One link's last ten slots. What is sent during a pause is answered, slowly, at its end.
+void World::tell_link(Cluster& cluster, size_t p, size_t b) {
+  const Proxy& proxy = cluster.proxies[p];
+  const Backend& backend = cluster.backends[b];
+  const SeriesKey key{"link_pace", cluster.name, proxy.id, backend.id, ""};
+  const bool silent =
+      proxy.dead || proxy.stopped || backend.dead || backend.stopped || cluster.lost;
+  const double fault = cluster.slow_on ? cluster.slow_on(p, b) : cluster.slow_share;
+  const double share = std::max(options_.background, fault);
+  double& held = held_[proxy.id + backend.id];
+  std::poisson_distribution<int> arrivals(cluster.rate / 100);
+  for (int i = 10; i > 0; --i) {
+    const base::Instant at = now_ - i * 10ms;
+    int all = arrivals(random_);
+    if (silent) continue;
+    if (at >= pause_begin_ && at < pause_end_) {
+      // Nobody sends much while nobody is answered.
+      held = std::min(held + all, 50.0);
+      continue;
+    }
+    double slow = 0;
+    if (share > 0) slow = std::binomial_distribution<int>(all, share)(random_);
+    slow += held;
+    const double count = all + held;
+    held = 0;
+    if (count > 0) observe(key, at, slow, count);
+  }
+  const bool waits = !proxy.dead && !proxy.stopped && backend.stopped;
+  // The proxy's own deadline is a second: the oldest request is never older.
+  const double age = base::to_seconds(now_ - backend.stopped_at);
+  observe({"backend_oldest_in_flight_seconds", cluster.name, proxy.id, backend.id, ""}, now_,
+          waits ? age - static_cast<int64_t>(age) : 0.001);
+}
+
+void World::tell_pace(Cluster& cluster) {
+  for (size_t p = 0; p < cluster.proxies.size(); ++p) {
+    Proxy& proxy = cluster.proxies[p];
+    for (size_t b = 0; b < cluster.backends.size(); ++b) tell_link(cluster, p, b);
+    if (proxy.dead) continue;
+    double age = 0.02;
+    if (proxy.stopped) age = base::to_seconds(now_ - proxy.stopped_at);
+    if (now_ >= pause_begin_ && now_ < pause_end_) age += base::to_seconds(now_ - pause_begin_);
+    observe({"proxy_heartbeat_age_seconds", cluster.name, proxy.id, "", ""}, now_, age);
+  }
+}
+
+void World::tell_canaries(Cluster& cluster) {
+  for (const Backend& backend : cluster.backends) {
+    observe({"backend_exited", cluster.name, "", backend.id, ""}, now_, backend.dead ? 1 : 0);
+    observe({"backend_probe_ok", cluster.name, "", backend.id, ""}, now_,
+            backend.dead || backend.stopped ? 0 : 1);
+    for (const Proxy& proxy : cluster.proxies) {
+      const bool ok = !backend.dead && !backend.stopped && !proxy.dead && !proxy.stopped;
+      observe({"canary_ok", cluster.name, proxy.id, backend.id, ""}, now_,
+              ok && !cluster.lost ? 1 : 0);
+    }
+  }
+}
+
+void World::tell_connections(Cluster& cluster) {
+  std::normal_distribution<double> noise(1, 0.03);
+  for (const Proxy& proxy : cluster.proxies) {
+    observe({"proxy_exited", cluster.name, proxy.id, "", ""}, now_, proxy.dead ? 1 : 0);
+    if (proxy.dead) continue;
+    double sum = proxy.connections;
+    if (options_.clients) {
+      sum = 0;
+      std::vector<std::pair<double, std::string>> top;
+      for (const auto& [client, count] : proxy.clients) {
+        sum += count;
+        top.emplace_back(count * noise(random_), client);
+      }
+      std::sort(top.rbegin(), top.rend());
+      for (size_t i = 0; i < std::min<size_t>(10, top.size()); ++i) {
+        observe({"client_connections", cluster.name, proxy.id, "", top[i].second}, now_,
+                top[i].first);
+      }
+    }
+    observe({"proxy_connections", cluster.name, proxy.id, "", ""}, now_, sum * noise(random_));
+  }
+}
+
+void World::step() {
+  now_ = now_ + 100ms;
+  ++steps_;
+  std::uniform_real_distribution<double> chance(0, 1);
+  if (now_ >= pause_end_ && chance(random_) < options_.pauses / 10) {
+    const double length = chance(random_) * base::to_seconds(options_.longest_pause);
+    pause_begin_ = now_ - 50ms;
+    pause_end_ = pause_begin_ + base::Duration(static_cast<int64_t>(length * 1e9));
+  }
+  for (Cluster& cluster : clusters_) {
+    tell_pace(cluster);
+    if (steps_ % 5 == 0) tell_canaries(cluster);
+    if (steps_ % 10 == 0) tell_connections(cluster);
+  }
+  verdicts = detector.evaluate(now_);
+  for (auto& change : book.apply(verdicts, moment())) changes.push_back(std::move(change));
+}
+
+void World::run_for(base::Duration length) {
+  const base::Instant end = now_ + length;
+  while (now_ < end) step();
+}
+
+std::optional<base::Duration> World::run_until(const std::function<bool()>& done,
+                                               base::Duration limit) {
+  const base::Instant begin = now_;
+  while (now_ - begin < limit) {
+    step();
+    if (done()) return now_ - begin;
+  }
+  return std::nullopt;
+}
+
+const agent::incident::Incident* World::only_incident() const {
+  const auto open = book.unresolved();
+  const auto past = book.resolved(10);
+  if (open.size() + past.size() != 1) return nullptr;
+  return open.empty() ? past[0] : open[0];
+}
+
+size_t World::incident_count() const {
+  return book.unresolved().size() + book.resolved(1000).size();
+}
+
+std::string World::story() const {
+  std::string text;
+  auto list = book.unresolved();
+  for (const auto* incident : book.resolved(20)) list.push_back(incident);
+  for (const auto* incident : list) {
+    text += incident->id + " " + incident->title + " [" + std::string(to_string(incident->state)) +
+            "]\n";
+    for (const auto& entry : incident->timeline) {
+      text += "  " + entry.at.to_rfc3339() + " " + entry.kind + ": " + entry.text + "\n";
+    }
+  }
+  return text;
+}
+
+}  // namespace test

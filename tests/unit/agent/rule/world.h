@@ -1,0 +1,101 @@
+// A small region on virtual time: two clusters of proxies and backends that produce the samples the
+// collectors would, with seeded noise, and faults that a test switches on and off.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "agent/incident/book.h"
+#include "agent/rule/detector.h"
+
+namespace test {
+
+using namespace std::chrono_literals;
+
+struct WorldOptions {
+  uint64_t seed = 1;
+  int proxies = 2;
+  int backends = 2;
+  double rate = 20;            // requests a second on each link; 20: only the fence reads
+  double background = 0.0005;  // share of slow requests in health
+  double pauses = 0.05;        // pauses of the whole machine a second
+  base::Duration longest_pause = 60ms;
+  bool clients = false;  // produce client_connections
+};
+
+// Thread: the test's.
+class World {
+ public:
+  explicit World(WorldOptions options);
+
+  struct Proxy {
+    std::string id;
+    bool dead = false, stopped = false;
+    base::Instant stopped_at;
+    double connections = 50;
+    std::map<std::string, double> clients;
+    base::Instant pause_until;
+  };
+  struct Backend {
+    std::string id;
+    bool dead = false, stopped = false;
+    base::Instant stopped_at;
+  };
+  struct Cluster {
+    std::string name;
+    std::vector<Proxy> proxies;
+    std::vector<Backend> backends;
+    double rate = 0;
+    double slow_share = 0;                                        // a fault on all links
+    std::function<double(size_t proxy, size_t backend)> slow_on;  // or on some
+    bool lost = false;                                            // nothing gets through the links
+  };
+
+  Cluster& cluster(const std::string& name);
+  void pause(base::Duration length);  // the whole machine
+  void kill(Proxy& proxy);
+  void stop(Proxy& proxy);
+  void stop(Backend& backend);
+
+  // Ten calls to the detector and the book a second.
+  void run_for(base::Duration length);
+  // Runs until `done` or at most `limit`; how long that took, or nullopt.
+  std::optional<base::Duration> run_until(const std::function<bool()>& done, base::Duration limit);
+
+  base::Instant now() const { return now_; }
+  agent::incident::Moment moment() const { return {now_, base::WallTime{kWall + now_.ns}}; }
+  agent::rule::Detector detector;
+  agent::incident::IncidentBook book;
+  std::vector<agent::incident::Change> changes;
+  std::vector<agent::incident::Verdict> verdicts;  // of the last evaluate
+  uint64_t samples = 0;
+
+  const agent::incident::Incident* only_incident() const;
+  size_t incident_count() const;
+  std::string story() const;  // every incident with its timeline, for failure messages
+
+ private:
+  static constexpr int64_t kWall = 1'767'225'600'000'000'000;
+
+  void step();
+  void observe(const agent::series::SeriesKey& key, base::Instant at, double value,
+               double weight = 1);
+  void tell_pace(Cluster& cluster);
+  void tell_link(Cluster& cluster, size_t proxy, size_t backend);
+  void tell_canaries(Cluster& cluster);
+  void tell_connections(Cluster& cluster);
+
+  WorldOptions options_;
+  std::mt19937_64 random_;
+  std::vector<Cluster> clusters_;
+  base::Instant now_{1'000'000'000'000};
+  base::Instant pause_begin_, pause_end_;
+  std::map<std::string, double> held_;  // requests waiting for the end of a pause, by link
+  int64_t steps_ = 0;
+};
+
+}  // namespace test
