@@ -1,10 +1,10 @@
 // Actions: what runbook steps do. The engine sees only this interface; the adapters that reach the
 // world are in agent/action, their fakes in tests/support.
 //
-// An action declares its own class and reversibility (a runbook's text cannot make it milder). It is
-// called with an idempotency key (run id / step id) and a fence, and answers done, failed (certainly
-// nothing happened, or it was undone) or unknown. After a crash the engine asks probe() whether the
-// call happened; probe only reads.
+// An action declares its own class and reversibility (a runbook's text cannot make it milder). It
+// is called with an idempotency key (run id / step id) and a fence, and answers done, failed
+// (certainly nothing happened, or it was undone) or unknown. After a crash the engine asks probe()
+// whether the call happened; probe only reads.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -35,15 +35,15 @@ struct ActionCall {
   std::string idempotency_key;  // "run-…/spawn"
   uint64_t fence = 0;
   base::Instant deadline;
-  boost::json::object with;     // resolved arguments
+  boost::json::object with;  // resolved arguments
 
   ActionCall() = default;
   ActionCall(std::string key, uint64_t f, base::Instant d, boost::json::object w)
       : idempotency_key(std::move(key)), fence(f), deadline(d), with(std::move(w)) {}
 };
 
-// done: a value, which later steps read as ${steps.<id>.<field>}. An Error whose code is kUnknown or
-// kTimeout means unknown; any other code means certainly not done.
+// done: a value, which later steps read as ${steps.<id>.<field>}. An Error whose code is kUnknown
+// or kTimeout means unknown; any other code means certainly not done.
 using ActionResult = base::Result<boost::json::object>;
 
 enum class Happened { kNo, kYes, kUnknown };

@@ -67,6 +67,9 @@ class Expression {
     bool compared_with_equals = false;  // stands beside == or !=: may be a word
   };
   std::vector<Name> names() const;
+  // Compares unlike things, or uses a number as a truth? `samples` gives values of the right kinds
+  // (unknown: any kind). A sentence, or nullopt.
+  std::optional<std::string> mistake(const Lookup& samples) const;
 
   struct Node;
 

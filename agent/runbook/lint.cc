@@ -1,0 +1,313 @@
+// lint(): the sense of a runbook, against the actions that exist.
+#include <boost/json/array.hpp>
+
+#include <algorithm>
+#include <set>
+
+#include "agent/runbook/guard.h"
+#include "agent/runbook/reference.h"
+#include "agent/runbook/runbook.h"
+
+namespace agent::runbook {
+namespace {
+
+using base::config::Place;
+using base::config::Problems;
+
+const std::vector<std::string_view>& fields_of(ParamType type) {
+  static const std::vector<std::string_view> member = {"id",      "kind", "cluster",
+                                                       "address", "port", "state"};
+  static const std::vector<std::string_view> cluster = {"id",      "kind",     "cluster",
+                                                        "proxies", "backends", "dead_proxies"};
+  static const std::vector<std::string_view> cache = {"id", "kind", "cluster", "label"};
+  static const std::vector<std::string_view> none;
+  switch (type) {
+    case ParamType::kProxy:
+    case ParamType::kBackend:
+      return member;
+    case ParamType::kCluster:
+      return cluster;
+    case ParamType::kCache:
+      return cache;
+    default:
+      return none;
+  }
+}
+
+bool is_list_field(std::string_view field) {
+  return field == "proxies" || field == "backends" || field == "dead_proxies";
+}
+
+template <class Names>
+std::string joined(const Names& names) {
+  std::string text;
+  for (const auto& name : names) text += (text.empty() ? "" : ", ") + std::string(name);
+  return text.empty() ? "none" : text;
+}
+
+// Thread: one. Owner: lint(). Invariant: earlier_ holds the ids of the steps before the one
+// checked.
+class Linter {
+ public:
+  Linter(const Runbook& book, const ActionRegistry& actions, Problems& problems)
+      : book_(book), actions_(actions), problems_(problems) {}
+
+  void check() {
+    if (book_.steps.empty()) report(book_.place, "steps", "is empty, expected at least one step");
+    for (const std::string& lock : book_.locks) references(lock, book_.place, "locks", false);
+    references(book_.cooldown.key, book_.place, "cooldown.key", false);
+    if (book_.cls >= Class::kDisruptive) {
+      if (book_.locks.empty()) {
+        report(book_.place, "locks",
+               "is empty, expected a lock: a disruptive runbook holds one, "
+               "such as cluster/${proxy.cluster}");
+      }
+      if (book_.guards.empty()) {
+        report(book_.place, "guards", "is empty, expected guards: a disruptive runbook needs them");
+      }
+    }
+    guards(book_.guards, "guards");
+    if (book_.approve.present) approval();
+    for (const Step& step : book_.steps) check_step(step);
+  }
+
+ private:
+  void report(const Place& place, const std::string& key, const std::string& message) {
+    problems_.add(place, key, message);
+  }
+
+  void guards(const std::vector<Guard>& list, const std::string& key) {
+    for (const Guard& guard : list) expression(guard.expression, guard.place, key);
+  }
+
+  // Bare names must be facts, or words beside == and !=.
+  void expression(const Expression& expression, const Place& place, const std::string& key) {
+    for (const Expression::Name& name : expression.names()) {
+      if (name.reference) {
+        report(place, key, "${" + name.name + "}: a guard asks facts by name, without ${}");
+      } else if (!guard_kind(name.name).has_value() && !name.compared_with_equals) {
+        report(place, key,
+               name.name +
+                   ": no such fact, expected one of healthy, healthy_after, "
+                   "load, load_after, telemetry_age, correlated_failure, budget, "
+                   "target.dead, target.serving, target.state, policy.min_healthy, class, "
+                   "confidence");
+      }
+    }
+    kinds(expression, place, key, [](std::string_view name, bool) -> std::optional<Value> {
+      const auto kind = guard_kind(name);
+      if (!kind.has_value()) return std::nullopt;
+      Value sample;
+      sample.kind = *kind;
+      return sample;
+    });
+  }
+
+  void kinds(const Expression& expression, const Place& place, const std::string& key,
+             const Lookup& samples) {
+    if (auto wrong = expression.mistake(samples)) {
+      report(place, key, "\"" + expression.text() + "\": " + *wrong);
+    }
+  }
+
+  void approval() {
+    for (const Expression::Name& name : book_.approve.when.names()) {
+      if (name.compared_with_equals || name.name == "class" || name.name == "confidence") continue;
+      report(book_.place, "approve.when", name.name + ": expected class or confidence");
+    }
+    kinds(book_.approve.when, book_.place, "approve.when",
+          [](std::string_view name, bool) -> std::optional<Value> {
+            if (name == "class") return Value::word("observe");
+            if (name == "confidence") return Value::of(1);
+            return std::nullopt;
+          });
+  }
+
+  void check_step(const Step& step) {
+    const std::string key = "steps." + step.id;
+    if (!ids_.insert(step.id).second) {
+      report(step.place, key, "there is another step with this id, expected unique ids");
+    }
+    if (!step.each.empty()) check_each(step, key + ".each");
+    has_item_ = !step.each.empty();
+    if (step.when.has_value()) check_when(step, key + ".when");
+    const ActionInfo* info = action(step.action, step.place, key + ".do");
+    if (info != nullptr) check_act(step, *info, key);
+    references(step.with, step.place, key + ".with", true);
+    if (!step.probe.empty()) action(step.probe, step.place, key + ".probe");
+    if (step.guards.has_value()) guards(*step.guards, key + ".guards");
+    earlier_.insert(step.id);  // from here on its own value may be named
+    if (step.verify.has_value()) check_verify(step, key + ".verify");
+    if (step.undo.has_value()) check_undo(step, key + ".undo");
+    if (has_item_) earlier_.erase(step.id);  // one id per member: no single value to name
+    has_item_ = false;
+  }
+
+  void check_act(const Step& step, const ActionInfo& info, const std::string& key) {
+    inputs(step.with, info, step.place, key + ".with");
+    if (info.cls > book_.cls) {
+      report(step.place, key + ".do",
+             info.name + " is " + std::string(to_string(info.cls)) + ", the runbook says class " +
+                 std::string(to_string(book_.cls)) +
+                 ", expected at least the class of its actions");
+    }
+    if (info.reversible && !step.undo.has_value() && !step.point_of_no_return) {
+      report(step.place, key,
+             info.name +
+                 " is reversible, expected an undo, or "
+                 "point_of_no_return: true");
+    }
+  }
+
+  void check_each(const Step& step, const std::string& key) {
+    const std::vector<std::string> names = references_in(step.each);
+    if (names.size() != 1 || step.each != "${" + names.front() + "}") {
+      report(step.place, key,
+             "got \"" + step.each +
+                 "\", expected one reference to a list, such as "
+                 "${cluster.dead_proxies}");
+      return;
+    }
+    const size_t dot = names.front().find('.');
+    if (dot == std::string::npos ||
+        !is_list_field(std::string_view(names.front()).substr(dot + 1))) {
+      report(step.place, key, "${" + names.front() + "} is no list: the selection would be empty");
+      return;
+    }
+    reference(names.front(), step.place, key, false);
+  }
+
+  void check_when(const Step& step, const std::string& key) {
+    bool constant = true;
+    for (const Expression::Name& name : step.when->names()) {
+      if (name.reference) {
+        constant = false;
+        reference(name.name, step.place, key, true);
+      } else if (!name.compared_with_equals) {
+        report(step.place, key, name.name + ": expected a ${reference}");
+      }
+    }
+    const auto words = [](std::string_view, bool) -> std::optional<Value> { return std::nullopt; };
+    if (constant && step.when->evaluate(words).truth != Truth::kYes) {
+      report(step.place, key, "never holds: the step is unreachable");
+    }
+  }
+
+  void check_verify(const Step& step, const std::string& key) {
+    const ActionInfo* info = action(step.verify->action, step.place, key + ".do");
+    if (info != nullptr) {
+      inputs(step.verify->with, *info, step.place, key + ".with");
+      if (info->cls != Class::kObserve) {
+        report(step.place, key + ".do",
+               info->name + " is " + std::string(to_string(info->cls)) +
+                   ", expected an action that only observes");
+      }
+    }
+    references(step.verify->with, step.place, key + ".with", true);
+  }
+
+  void check_undo(const Step& step, const std::string& key) {
+    if (step.point_of_no_return) {
+      report(step.place, key, "is unreachable: the step is a point of no return");
+    }
+    const ActionInfo* info = action(step.undo->action, step.place, key + ".do");
+    if (info != nullptr) inputs(step.undo->with, *info, step.place, key + ".with");
+    references(step.undo->with, step.place, key + ".with", true);
+  }
+
+  const ActionInfo* action(const std::string& name, const Place& place, const std::string& key) {
+    const Action* found = actions_.find(name);
+    if (found != nullptr) return &found->info();
+    std::vector<std::string> known;
+    for (const ActionInfo* info : actions_.list()) known.push_back(info->name);
+    report(place, key, "got \"" + name + "\", expected an action: " + joined(known));
+    return nullptr;
+  }
+
+  void inputs(const boost::json::object& with, const ActionInfo& info, const Place& place,
+              const std::string& key) {
+    for (const auto& [name, value] : with) {
+      const std::string input(name);
+      if (std::find(info.inputs.begin(), info.inputs.end(), input) == info.inputs.end()) {
+        report(place, key + "." + input,
+               info.name + " takes no such argument, expected one of: " + joined(info.inputs));
+      }
+      if (value.is_string() && value.get_string().empty()) {
+        report(place, key + "." + input, "is empty: an empty selection is never everything");
+      }
+    }
+  }
+
+  template <class Text>
+  void references(const Text& text, const Place& place, const std::string& key, bool in_run) {
+    for (const std::string& name : references_in(text)) reference(name, place, key, in_run);
+  }
+  void references(const boost::json::object& with, const Place& place, const std::string& key,
+                  bool in_run) {
+    references(boost::json::value(with), place, key, in_run);
+  }
+
+  // `in_run`: values that exist only once the run goes on may be named.
+  void reference(const std::string& name, const Place& place, const std::string& key, bool in_run) {
+    const size_t dot = name.find('.');
+    const std::string root = name.substr(0, dot);
+    const std::string field = dot == std::string::npos ? "" : name.substr(dot + 1);
+    const std::string shown = "${" + name + "}";
+    if (root == "steps" || root == "run") {
+      if (!in_run) report(place, key, shown + ": is not known yet when a run is planned");
+      if (in_run && root == "run" && field != "id" && field != "incident") {
+        report(place, key, shown + ": expected ${run.id} or ${run.incident}");
+      }
+      if (in_run && root == "steps") step_reference(shown, field, place, key);
+      return;
+    }
+    if (root == "policy") {
+      if (field != "backend_grace")
+        report(place, key, shown + ": expected ${policy.backend_grace}");
+      return;
+    }
+    if (root == "item" && has_item_ && field.empty()) return;
+    const Param* param = book_.param(root);
+    if (param == nullptr) {
+      std::vector<std::string> known;
+      for (const Param& each : book_.params) known.push_back(each.name);
+      report(place, key, shown + ": no such param, expected one of: " + joined(known));
+      return;
+    }
+    if (field.empty()) return;
+    for (const ParamType type : param->types) {
+      const auto& fields = fields_of(type);
+      if (std::find(fields.begin(), fields.end(), field) == fields.end()) {
+        report(place, key,
+               shown + ": a " + std::string(to_string(type)) +
+                   " has no such field, expected one of: " + joined(fields));
+      }
+    }
+  }
+
+  void step_reference(const std::string& shown, const std::string& field, const Place& place,
+                      const std::string& key) {
+    const std::string id = field.substr(0, field.find('.'));
+    if (field.find('.') == std::string::npos) {
+      report(place, key, shown + ": expected ${steps.<id>.<field>}");
+    } else if (earlier_.count(id) == 0) {
+      report(place, key,
+             shown + ": no earlier step " + id + ", expected one of: " + joined(earlier_));
+    }
+  }
+
+  const Runbook& book_;
+  const ActionRegistry& actions_;
+  Problems& problems_;
+  std::set<std::string> ids_;
+  std::set<std::string> earlier_;
+  bool has_item_ = false;
+};
+
+}  // namespace
+
+void lint(const Runbook& runbook, const ActionRegistry& actions, Problems& problems) {
+  Linter(runbook, actions, problems).check();
+}
+
+}  // namespace agent::runbook
