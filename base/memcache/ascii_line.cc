@@ -7,6 +7,7 @@
 
 #include "base/memcache/ascii_writer.h"
 #include "base/memcache/client_number.h"
+#include "base/memcache/word.h"
 
 namespace base::memcache {
 namespace {
@@ -23,17 +24,6 @@ constexpr Line kUnknown{Line::Kind::kRefused, ascii::kError};
 // A client that asked for noreply hears nothing of errors found after that was known.
 Line refuse(const Request& request, std::string_view reply) {
   return {Line::Kind::kRefused, request.quiet ? std::string_view() : reply};
-}
-
-// Removes the first word from `text` and returns it; empty at the end.
-std::string_view take_word(std::string_view& text) {
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  while (at != end && *at == ' ') ++at;
-  const char* const start = at;
-  while (at != end && *at != ' ') ++at;
-  text = std::string_view(at, static_cast<size_t>(end - at));
-  return std::string_view(start, static_cast<size_t>(at - start));
 }
 
 // The words behind a command other than get. More than any command takes are only counted as such.
@@ -84,7 +74,7 @@ Line parse_get(std::string_view rest, Request& request, Command command, bool wi
 }
 
 bool read_value_length(std::string_view word, Request& request) {
-  int64_t length;
+  int64_t length = 0;
   if (!read_client_i32(word, length)) return false;
   if (length < 0 || length > std::numeric_limits<int32_t>::max() - 2) return false;
   request.value_length = static_cast<uint32_t>(length);

@@ -23,18 +23,8 @@ bool may_be_long(std::string_view start) {
 }
 
 Parsed refused(Fate fate, size_t consumed, std::string_view reply) {
-  Parsed parsed;
-  parsed.state = ParseState::kError;
-  parsed.fate = fate;
-  parsed.consumed = consumed;
+  Parsed parsed = Parsed::error(fate, consumed);
   parsed.reply = reply;
-  return parsed;
-}
-
-Parsed completed(size_t consumed) {
-  Parsed parsed;
-  parsed.state = ParseState::kComplete;
-  parsed.consumed = consumed;
   return parsed;
 }
 
@@ -42,9 +32,7 @@ Parsed completed(size_t consumed) {
 
 Parsed AsciiParser::need(size_t bytes) {
   needed_ = bytes;
-  Parsed parsed;
-  parsed.needed = bytes;
-  return parsed;
+  return Parsed::need_more(bytes);
 }
 
 Parsed AsciiParser::parse(std::string_view input, Request& request) {
@@ -67,7 +55,7 @@ Parsed AsciiParser::parse(std::string_view input, Request& request) {
   const Line line = parse_line(input.substr(0, length - (has_return ? 1 : 0)), request);
   switch (line.kind) {
     case Line::Kind::kDone:
-      return completed(length + 1);
+      return Parsed::complete(length + 1);
     case Line::Kind::kValue:
       return take_value(input, length + 1, request);
     case Line::Kind::kRefused:
@@ -87,7 +75,7 @@ Parsed AsciiParser::take_value(std::string_view input, size_t head, Request& req
   }
   if (length > limits_.buffered) {
     request.value_follows = true;
-    return completed(head);
+    return Parsed::complete(head);
   }
   const size_t total = head + length + kValueEnd.size();
   if (input.size() < total) return need(total);
@@ -95,7 +83,7 @@ Parsed AsciiParser::take_value(std::string_view input, size_t head, Request& req
   if (input.substr(head + length, kValueEnd.size()) != kValueEnd) {
     return refused(Fate::kKeep, total, request.quiet ? "" : ascii::kBadDataChunk);
   }
-  return completed(total);
+  return Parsed::complete(total);
 }
 
 }  // namespace base::memcache

@@ -10,17 +10,17 @@ namespace base::memcache {
 static_assert(std::endian::native == std::endian::little);
 
 inline uint16_t load_u16(const char* from) {
-  uint16_t number;
+  uint16_t number = 0;
   std::memcpy(&number, from, sizeof(number));
   return __builtin_bswap16(number);
 }
 inline uint32_t load_u32(const char* from) {
-  uint32_t number;
+  uint32_t number = 0;
   std::memcpy(&number, from, sizeof(number));
   return __builtin_bswap32(number);
 }
 inline uint64_t load_u64(const char* from) {
-  uint64_t number;
+  uint64_t number = 0;
   std::memcpy(&number, from, sizeof(number));
   return __builtin_bswap64(number);
 }

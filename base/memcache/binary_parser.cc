@@ -165,25 +165,9 @@ void read_extras(Shape shape, const char* extras, size_t size, Request& request)
 }
 
 Parsed refused(Status status, Fate fate, size_t consumed = 0, uint64_t swallow = 0) {
-  Parsed parsed;
-  parsed.state = ParseState::kError;
-  parsed.fate = fate;
+  Parsed parsed = Parsed::error(fate, consumed);
   parsed.status = static_cast<uint16_t>(status);
-  parsed.consumed = consumed;
   parsed.swallow = swallow;
-  return parsed;
-}
-
-Parsed need(size_t bytes) {
-  Parsed parsed;
-  parsed.needed = bytes;
-  return parsed;
-}
-
-Parsed completed(size_t consumed) {
-  Parsed parsed;
-  parsed.state = ParseState::kComplete;
-  parsed.consumed = consumed;
   return parsed;
 }
 
@@ -201,7 +185,7 @@ Parsed parse_binary(std::string_view input, Request& request, const BinaryLimits
   if (!input.empty() && static_cast<uint8_t>(input[0]) != kBinaryRequestMagic) {
     return refused(Status::kSuccess, Fate::kClose);
   }
-  if (input.size() < kBinaryHeaderSize) return need(kBinaryHeaderSize);
+  if (input.size() < kBinaryHeaderSize) return Parsed::need_more(kBinaryHeaderSize);
   const char* const header = input.data();
   const Lengths lengths{static_cast<uint8_t>(header[4]), load_u16(header + 2),
                         load_u32(header + 8)};
@@ -222,7 +206,7 @@ Parsed parse_binary(std::string_view input, Request& request, const BinaryLimits
   request.cas = load_u64(header + 16);
   const size_t before_value = kBinaryHeaderSize + lengths.extras + lengths.key;
   const size_t value_length = lengths.value();
-  if (input.size() < before_value) return need(before_value);
+  if (input.size() < before_value) return Parsed::need_more(before_value);
 
   read_extras(rule.shape, header + kBinaryHeaderSize, lengths.extras, request);
   request.key = input.substr(kBinaryHeaderSize + lengths.extras, lengths.key);
@@ -237,12 +221,12 @@ Parsed parse_binary(std::string_view input, Request& request, const BinaryLimits
   }
   if (value_length > limits.buffered) {
     request.value_follows = true;
-    return completed(before_value);
+    return Parsed::complete(before_value);
   }
   const size_t total = before_value + value_length;
-  if (input.size() < total) return need(total);
+  if (input.size() < total) return Parsed::need_more(total);
   request.value = input.substr(before_value, value_length);
-  return completed(total);
+  return Parsed::complete(total);
 }
 
 }  // namespace base::memcache

@@ -29,7 +29,7 @@ inline bool read_client_u64(std::string_view text, uint64_t& value) {
 
 // Unsigned 32 bits, as flags: read as 64 bits and cut.
 inline bool read_client_u32(std::string_view text, uint32_t& value) {
-  uint64_t wide;
+  uint64_t wide = 0;
   if (!read_client_u64(text, wide)) return false;
   value = static_cast<uint32_t>(wide);
   return true;

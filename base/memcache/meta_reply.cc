@@ -3,21 +3,12 @@
 #include <cstring>
 
 #include "base/memcache/decimal.h"
+#include "base/memcache/word.h"
 
 namespace base::memcache {
 namespace {
 
 constexpr size_t kLongestLine = 8192;
-
-std::string_view take_word(std::string_view& text) {
-  const char* at = text.data();
-  const char* const end = at + text.size();
-  while (at != end && *at == ' ') ++at;
-  const char* const start = at;
-  while (at != end && *at != ' ') ++at;
-  text = std::string_view(at, static_cast<size_t>(end - at));
-  return std::string_view(start, static_cast<size_t>(at - start));
-}
 
 bool read_flag(std::string_view word, MetaReply& reply) {
   const std::string_view token = word.substr(1);
@@ -139,27 +130,11 @@ bool read_line(std::string_view line, MetaReply& reply) {
   }
 }
 
-Parsed nonsense() {
-  Parsed parsed;
-  parsed.state = ParseState::kError;
-  parsed.fate = Fate::kClose;
-  return parsed;
-}
-
-Parsed completed(size_t consumed) {
-  Parsed parsed;
-  parsed.state = ParseState::kComplete;
-  parsed.consumed = consumed;
-  return parsed;
-}
-
 }  // namespace
 
 Parsed MetaReplyParser::need(size_t bytes) {
   needed_ = bytes;
-  Parsed parsed;
-  parsed.needed = bytes;
-  return parsed;
+  return Parsed::need_more(bytes);
 }
 
 Parsed MetaReplyParser::parse(std::string_view input, MetaReply& reply) {
@@ -168,28 +143,28 @@ Parsed MetaReplyParser::parse(std::string_view input, MetaReply& reply) {
   const size_t length = newline == nullptr
                             ? input.size()
                             : static_cast<size_t>(static_cast<const char*>(newline) - input.data());
-  if (length > kLongestLine) return nonsense();
+  if (length > kLongestLine) return Parsed::error(Fate::kClose);
   if (newline == nullptr) {
     scanned_ = length;
     return need(length + 1);
   }
   scanned_ = 0;
   needed_ = 0;
-  if (length == 0 || input[length - 1] != '\r') return nonsense();
+  if (length == 0 || input[length - 1] != '\r') return Parsed::error(Fate::kClose);
   reply = MetaReply();
-  if (!read_line(input.substr(0, length - 1), reply)) return nonsense();
+  if (!read_line(input.substr(0, length - 1), reply)) return Parsed::error(Fate::kClose);
   const size_t head = length + 1;
-  if (reply.code != MetaCode::kValue) return completed(head);
+  if (reply.code != MetaCode::kValue) return Parsed::complete(head);
   const size_t value = reply.value_length;
   if (value > buffered_) {
     reply.value_follows = true;
-    return completed(head);
+    return Parsed::complete(head);
   }
   const size_t total = head + value + 2;
   if (input.size() < total) return need(total);
   reply.value = input.substr(head, value);
-  if (input[total - 2] != '\r' || input[total - 1] != '\n') return nonsense();
-  return completed(total);
+  if (input[total - 2] != '\r' || input[total - 1] != '\n') return Parsed::error(Fate::kClose);
+  return Parsed::complete(total);
 }
 
 }  // namespace base::memcache

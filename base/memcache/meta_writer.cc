@@ -17,7 +17,7 @@ char* start(Buffer& out, char verb, KeyPieces key) {
   *at++ = 'm';
   *at++ = verb;
   *at++ = ' ';
-  // A head is never empty but for reserved keys; memcpy from a null view is undefined.
+  // A reserved key has no head, a digest no tail; memcpy from a null view is undefined.
   if (!key.head.empty()) std::memcpy(at, key.head.data(), key.head.size());
   at += key.head.size();
   if (!key.tail.empty()) std::memcpy(at, key.tail.data(), key.tail.size());

@@ -18,6 +18,8 @@
 #include <iterator>
 #include <string_view>
 
+#include "base/memcache/word.h"
+
 namespace base::telemetry {
 enum class Operation : uint8_t;
 }
@@ -85,13 +87,7 @@ class Tokens {
     reference operator*() const { return current_; }
     pointer operator->() const { return &current_; }
     Iterator& operator++() {
-      const char* at = rest_.data();
-      const char* const end = at + rest_.size();
-      while (at != end && *at == ' ') ++at;
-      const char* const start = at;
-      while (at != end && *at != ' ') ++at;
-      current_ = std::string_view(start, static_cast<size_t>(at - start));
-      rest_ = std::string_view(at, static_cast<size_t>(end - at));
+      current_ = take_word(rest_);
       return *this;
     }
     Iterator operator++(int) {
@@ -165,6 +161,25 @@ enum class Fate : uint8_t {
 };
 
 struct Parsed {
+  static Parsed complete(size_t consumed) {
+    Parsed parsed;
+    parsed.state = ParseState::kComplete;
+    parsed.consumed = consumed;
+    return parsed;
+  }
+  static Parsed need_more(size_t needed) {
+    Parsed parsed;
+    parsed.needed = needed;
+    return parsed;
+  }
+  static Parsed error(Fate fate, size_t consumed = 0) {
+    Parsed parsed;
+    parsed.state = ParseState::kError;
+    parsed.fate = fate;
+    parsed.consumed = consumed;
+    return parsed;
+  }
+
   ParseState state = ParseState::kNeedMore;
   Fate fate = Fate::kKeep;
   uint16_t status = 0;  // binary errors: the response status (binary_writer.h)

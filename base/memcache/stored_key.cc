@@ -28,7 +28,7 @@ bool is_plain(std::string_view key) {
   const char* at = key.data();
   size_t left = key.size();
   for (; left >= 8; at += 8, left -= 8) {
-    uint64_t word;
+    uint64_t word = 0;
     std::memcpy(&word, at, 8);
     const uint64_t low =
         word & ~kHigh;  // without the top bits no addition carries into its neighbour
