@@ -18,12 +18,12 @@ constexpr std::string_view kTotal = "_total";
 std::string number_text(double number) {
   if (std::isnan(number)) return "NaN";
   if (std::isinf(number)) return number > 0 ? "+Inf" : "-Inf";
-  char buffer[32];
-  constexpr double kPlainIntegers = 1e15;  // beyond, the shortest form is shorter
-  const bool plain = std::floor(number) == number && std::abs(number) < kPlainIntegers;
-  const auto end = plain
-                       ? std::to_chars(buffer, buffer + sizeof buffer, static_cast<int64_t>(number))
-                       : std::to_chars(buffer, buffer + sizeof buffer, number);
+  char buffer[64];
+  const double size = std::abs(number);
+  const bool plain = size == 0 || (size >= 1e-6 && size < 1e15);  // as people write them: 0.0005
+  const auto end =
+      plain ? std::to_chars(buffer, buffer + sizeof buffer, number, std::chars_format::fixed)
+            : std::to_chars(buffer, buffer + sizeof buffer, number);
   return std::string(buffer, end.ptr);
 }
 

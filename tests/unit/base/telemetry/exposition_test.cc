@@ -99,6 +99,9 @@ TEST(Exposition, WritesTheShortestNumberThatReadsBackTheSame) {
       {0, "0"},
       {-3, "-3"},
       {0.1, "0.1"},
+      {0.0005, "0.0005"},
+      {-0.0, "-0"},
+      {1e-9, "1e-09"},
       {1.0 / 3, "0.3333333333333333"},
       {1795418897.042, "1795418897.042"},
       {123456789012345, "123456789012345"},
@@ -124,7 +127,7 @@ TEST(Exposition, FamiliesOfOneNameShareOneHead) {
   const auto part = [](const char* proxy) {
     return FamilyBuilder("x", "h", MetricType::Gauge).add({{"proxy", proxy}}, 1).build();
   };
-  EXPECT_EQ(expose({part("a"), counter(), part("b")}, kText).substr(0, 60),
+  EXPECT_EQ(expose({part("a"), counter(), part("b")}, kText).substr(0, 59),
             "# HELP x h\n# TYPE x gauge\nx{proxy=\"a\"} 1\nx{proxy=\"b\"} 1\n# H");
 }
 
