@@ -70,7 +70,6 @@ std::vector<Change> IncidentBook::apply(const std::vector<Verdict>& verdicts, Mo
   for (Tracked& tracked : book.open) book.advance(tracked, at);
   book.archive_resolved();
   book.forget_targets(at.now);
-  book.active = std::move(keys);
   return book.take_changes();
 }
 

@@ -144,7 +144,7 @@ void IncidentBook::Impl::offer(const Verdict& verdict, Moment at) {
       say(Change::Kind::kSuspected, *tracked);
     }
   }
-  if (!active.contains(key)) symptoms.record(verdict.type, verdict.scope, at.now);
+  symptoms.record(verdict.type, verdict.scope, at.now);
   absorb(*tracked, verdict, at);
 }
 

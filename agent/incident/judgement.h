@@ -22,7 +22,6 @@ struct IncidentBook::Impl {
   std::vector<Tracked> past;  // resolved, in order of their end
   Symptoms symptoms;
   std::set<VerdictKey> muted;   // resolved by hand while the trouble was there
-  std::set<VerdictKey> active;  // as of the last call
 
   struct Target {
     Scope scope;

@@ -18,12 +18,19 @@ Attribution attribute(const std::vector<MatrixCell>& cells) {
   const auto row_count = static_cast<double>(std::max<size_t>(rows.size(), 1));
   const auto column_count = static_cast<double>(std::max<size_t>(columns.size(), 1));
 
-  // Sets of rows or of columns are trouble of more than one member: the cluster's.
-  double row_set = -row_count * std::log(2), column_set = -column_count * std::log(2);
-  for (const auto& [row, evidence] : rows) row_set += std::max(0.0, evidence);
-  for (const auto& [column, evidence] : columns) column_set += std::max(0.0, evidence);
+  // A set of rows or of columns is trouble of more than one member: the cluster's.
+  const auto best_set = [](const std::map<uint32_t, double>& members) {
+    double sum = 0;
+    size_t chosen = 0;
+    for (const auto& [member, evidence] : members) {
+      if (evidence <= 0) continue;
+      sum += evidence;
+      ++chosen;
+    }
+    return chosen < 2 ? -1e9 : sum - static_cast<double>(members.size()) * std::log(2);
+  };
   std::vector<Attribution> choices;
-  choices.push_back({Kind::kAll, 0, 0, std::max({all, row_set, column_set}), 0});
+  choices.push_back({Kind::kAll, 0, 0, std::max({all, best_set(rows), best_set(columns)}), 0});
   if (rows.size() > 1) {
     for (const auto& [row, evidence] : rows) {
       choices.push_back({Kind::kRow, row, 0, evidence - std::log(row_count), 0});

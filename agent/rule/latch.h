@@ -16,7 +16,7 @@ class Latch {
               base::Duration clear_after) {
     if (active_) {
       if (stay) last_bad_ = now;
-      if (now - last_bad_ >= clear_after) {
+      if (!stay && now - last_bad_ >= clear_after) {
         active_ = false;
         ended_ = true;
       }

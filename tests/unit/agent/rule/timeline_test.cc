@@ -150,7 +150,7 @@ TEST(Timeline, OneSlowProxyOrBackendIsNotTheNetwork) {
     world.cluster("amber").slow_on = [row](size_t p, size_t b) {
       return (row ? p : b) == 1 ? 0.2 : 0.0;
     };
-    EXPECT_GT(detection_delay(world, 10s), 0);
+    EXPECT_GT(detection_delay(world, 10s), 0) << world.story();
     world.run_for(10s);
     ASSERT_NE(world.only_incident(), nullptr) << world.story();
     EXPECT_EQ(world.only_incident()->scope.to_string(),
