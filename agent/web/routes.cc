@@ -70,6 +70,7 @@ std::span<const Route> routes() {
 RouteMatch match_route(std::string_view method, std::string_view path) {
   if (method == "HEAD") method = "GET";
   RouteMatch match;
+  if (path.ends_with('/')) return match;
   for (const Route& route : kRoutes) {
     std::optional<boost::json::object> args = match_pattern(route.pattern, path);
     if (!args) continue;
