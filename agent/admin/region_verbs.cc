@@ -82,7 +82,7 @@ Operator::Answer Operator::list_faults(json::object) {
     json::value none = json::object{{"faults", json::array{}}};
     co_return none;
   }
-  auto links = co_await forwarder_call("fault.list", json::object{});
+  auto links = co_await forwarder_call("fault.list", json::object());
   if (!links) co_return links.error();
   json::array faults;
   if (links->is_object() && links->get_object().contains("faults")) {
