@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "agent/publish/civil_time.h"
 #include "agent/web/console_page.h"
 #include "agent/web/figures.h"
@@ -51,7 +53,8 @@ void fill_proxy(const json::value& proxy, base::WallTime now, TemplateDictionary
 
 void fill_backend(const json::value& backend, base::WallTime now, TemplateDictionary& row) {
   fill_member(backend, now, row);
-  set(row, "WEIGHT", rate_words(number_of(backend, "weight")));
+  const double weight = number_of(backend, "weight");
+  set(row, "WEIGHT", weight == std::floor(weight) ? count_words(weight) : rate_words(weight));
   set(row, "SLOTS", count_words(number_of(backend, "slots")));
   set(row, "ITEMS", count_words(number_of(backend, "items")));
   set(row, "BYTES", bytes_words(number_of(backend, "bytes")));

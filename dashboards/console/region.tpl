@@ -26,7 +26,7 @@
 <thead><tr><th>Backend</th><th>State</th><th class="n">Weight</th><th class="n">Slots</th><th class="n">Items</th><th class="n">Memory</th><th class="n">Requests/s</th><th class="n">p99</th><th class="n">Since</th></tr></thead>
 <tbody>
 {{#BACKEND}}
-<tr id="{{ID}}" class="{{ROW}}"><td class="name whole">{{ID}} <span class="under">{{ADDRESS}}{{#HAS_PID}} · pid {{PID}}{{/HAS_PID}}</span></td><td data-label="State">{{>STATE}}</td><td class="n" data-label="Weight">{{WEIGHT}}</td><td class="n" data-label="Slots">{{SLOTS}}</td><td class="n" data-label="Items">{{ITEMS}}</td><td class="n" data-label="Memory">{{BYTES}} of {{LIMIT}}</td><td class="n" data-label="Requests/s">{{RATE}}</td><td class="n" data-label="p99">{{P99}}</td><td class="n" data-label="Since">{{SINCE}}</td></tr>
+<tr id="{{ID}}" class="{{ROW}}"><td class="name whole">{{ID}} <span class="under">{{ADDRESS}}{{#HAS_PID}} · pid {{PID}}{{/HAS_PID}}</span></td><td data-label="State">{{>STATE}}</td><td class="n" data-label="Weight">{{WEIGHT}}</td><td class="n" data-label="Slots">{{SLOTS}}</td><td class="n" data-label="Items">{{ITEMS}}</td><td class="n whole" data-label="Memory">{{BYTES}} of {{LIMIT}}</td><td class="n" data-label="Requests/s">{{RATE}}</td><td class="n" data-label="p99">{{P99}}</td><td class="n" data-label="Since">{{SINCE}}</td></tr>
 {{/BACKEND}}
 </tbody>
 </table>

@@ -20,6 +20,7 @@
   }
 }
 * { box-sizing: border-box; }
+svg[hidden] { display: none; }
 body {
   margin: 0; background: var(--ground); color: var(--ink);
   font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", sans-serif;
