@@ -60,6 +60,7 @@ std::vector<Change> IncidentBook::apply(const std::vector<Verdict>& verdicts, Mo
   std::erase_if(book.muted, [&](const VerdictKey& key) { return !keys.contains(key); });
   for (Tracked& tracked : book.open) {
     if (tracked.trouble) tracked.ended = at.now;
+    tracked.had_trouble = tracked.trouble;
     tracked.trouble = false;
     tracked.verdicts.clear();
   }

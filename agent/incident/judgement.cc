@@ -150,7 +150,7 @@ void IncidentBook::Impl::offer(const Verdict& verdict, Moment at) {
 
 void IncidentBook::Impl::absorb(Tracked& tracked, const Verdict& verdict, Moment at) {
   tracked.verdicts.insert(key_of(verdict));
-  if (!tracked.trouble) tracked.began = at.now;
+  if (!tracked.trouble && !tracked.had_trouble) tracked.began = at.now;
   tracked.trouble = true;
   tracked.incident.confidence = std::max(tracked.incident.confidence, verdict.confidence);
   const bool grown = tracked.take_identity(verdict, at);

@@ -21,7 +21,7 @@ struct IncidentBook::Impl {
   std::vector<Tracked> open;  // unresolved, oldest first
   std::vector<Tracked> past;  // resolved, in order of their end
   Symptoms symptoms;
-  std::set<VerdictKey> muted;   // resolved by hand while the trouble was there
+  std::set<VerdictKey> muted;  // resolved by hand while the trouble was there
 
   struct Target {
     Scope scope;

@@ -23,6 +23,7 @@ inline VerdictKey key_of(const Verdict& verdict) {
 struct Tracked {
   Incident incident;
   bool trouble = false;      // one of its verdicts is active
+  bool had_trouble = false;  // and at the call before
   base::Instant began;       // when the present trouble was first seen
   base::Instant ended;       // when it was last over
   base::Instant not_before;  // restored: not resolved earlier

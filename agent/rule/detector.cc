@@ -46,8 +46,8 @@ bool read(const json::value& item, LearnedLink& link) {
   const json::object* object = item.if_object();
   return object != nullptr && read(*object, "cluster", link.cluster) &&
          read(*object, "proxy", link.proxy) && read(*object, "backend", link.backend) &&
-         read(*object, "share", link.share) && read(*object, "trials", link.trials) &&
-         link.share <= 1 && link.trials >= 1;
+         read(*object, "slow", link.slow) && read(*object, "all", link.all) &&
+         link.slow <= link.all && link.all >= 1;
 }
 bool read(const json::value& item, LearnedLevel& level) {
   const json::object* object = item.if_object();
@@ -140,8 +140,8 @@ std::string Detector::save() const {
     links.push_back(json::object{{"cluster", link.cluster},
                                  {"proxy", link.proxy},
                                  {"backend", link.backend},
-                                 {"share", link.share},
-                                 {"trials", link.trials}});
+                                 {"slow", link.slow},
+                                 {"all", link.all}});
   }
   json::array levels;
   for (const LearnedLevel& level : impl_->surge.learned()) {

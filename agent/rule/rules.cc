@@ -81,7 +81,9 @@ void read_thresholds(Map& map, ShiftRule& rule) {
 // Shares that would make the likelihood ratio meaningless.
 void check(Map& map, const ShiftRule& rule) {
   if (rule.least_share > 0 && rule.fault_share > rule.least_share && rule.fault_share < 0.9) return;
-  map.required("fault_share").problem("a share above least_share and below 90%");
+  const auto given = map.optional("fault_share");
+  const Node node = given ? *given : map.optional("least_share").value_or(map.node());
+  node.problem("fault_share above least_share and below 90%");
 }
 void check(Map&, const Common&) {}
 

@@ -97,7 +97,7 @@ struct RuleFile {
 };
 
 // All files or none: kInvalid lists every problem of every file as file:line:column. Only the rules
-// named by a file are enabled. policy.yaml is not a rule; leave it out.
+// named by a file are enabled. The policy*.yaml beside them are no rules; leave them out.
 base::Result<RuleSet> parse_rules(const std::vector<RuleFile>& files);
 
 }  // namespace agent::rule

@@ -59,14 +59,14 @@ std::vector<LearnedLink> LatencyShift::learned() const {
   for (const auto& [name, cluster] : clusters_) {
     cluster->each_learned([&](const std::string& proxy, const std::string& backend,
                               const series::Share& share, base::Instant) {
-      list.push_back({name, proxy, backend, share.share(), share.trials()});
+      list.push_back({name, proxy, backend, share.slow(), share.all()});
     });
   }
   return list;
 }
 
 void LatencyShift::restore(const LearnedLink& link) {
-  cluster(link.cluster).restore(link.proxy, link.backend, series::Share(link.share, link.trials));
+  cluster(link.cluster).restore(link.proxy, link.backend, series::Share(link.slow, link.all));
 }
 
 size_t LatencyShift::series_count() const {

@@ -13,8 +13,8 @@ namespace agent::rule {
 
 struct LearnedLink {
   std::string cluster, proxy, backend;
-  double share = 0;
-  double trials = 0;
+  double slow = 0;  // requests learned from, forgotten ones not counted
+  double all = 0;
 };
 
 // Thread: the detector's. Owner: the detector.

@@ -33,7 +33,8 @@ class Level {
 class Share {
  public:
   Share() = default;
-  Share(double share, double trials) : slow_(share * trials), all_(trials) {}
+  // As slow() and all() were; `all` is positive.
+  Share(double slow, double all) : slow_(slow), all_(all) {}
 
   // `clip` <= 0: not clipped.
   void learn(double slow, double all, double clip, double least);
@@ -42,7 +43,8 @@ class Share {
   void lighten();
 
   double share() const { return slow_ / all_; }
-  double trials() const { return all_; }
+  double slow() const { return slow_; }
+  double all() const { return all_; }
 
  private:
   static constexpr double kPriorTrials = 400;

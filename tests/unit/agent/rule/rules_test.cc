@@ -1,1 +1,132 @@
+#include "agent/rule/rules.h"
+
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace {
+
+using agent::rule::parse_rules;
+using agent::rule::RuleFile;
+using agent::rule::RuleSet;
+using testing::HasSubstr;
+
+RuleFile shipped(const std::string& name) {
+  std::ifstream file("rules/" + name);
+  std::stringstream text;
+  text << file.rdbuf();
+  return {"rules/" + name, text.str()};
+}
+
+const std::vector<std::string> kShipped = {"proxy_dead.yaml",       "proxy_stuck.yaml",
+                                           "backend_dead.yaml",     "backend_stuck.yaml",
+                                           "connection_surge.yaml", "latency_shift.yaml"};
+
+std::string problem(const std::string& text) {
+  const auto rules = parse_rules({{"r.yaml", text}});
+  return rules.ok() ? "" : rules.error().context;
+}
+
+TEST(Rules, ShippedFilesSayWhatTheDefaultsSay) {
+  std::vector<RuleFile> files;
+  for (const std::string& name : kShipped) files.push_back(shipped(name));
+  const auto rules = parse_rules(files);
+  ASSERT_TRUE(rules.ok()) << rules.error().context;
+  const RuleSet usual;
+  const auto same_head = [](const agent::rule::Common& a, const agent::rule::Common& b) {
+    EXPECT_EQ(a.name, b.name);
+    EXPECT_EQ(a.type, b.type);
+    EXPECT_TRUE(a.enabled);
+  };
+  same_head(rules->proxy_dead, usual.proxy_dead);
+  same_head(rules->proxy_stuck, usual.proxy_stuck);
+  same_head(rules->backend_dead, usual.backend_dead);
+  same_head(rules->backend_stuck, usual.backend_stuck);
+  same_head(rules->connection_surge, usual.connection_surge);
+  same_head(rules->latency_shift, usual.latency_shift);
+  EXPECT_EQ(rules->proxy_stuck.heartbeat_age, usual.proxy_stuck.heartbeat_age);
+  EXPECT_EQ(rules->proxy_stuck.heartbeat_alone, usual.proxy_stuck.heartbeat_alone);
+  EXPECT_EQ(rules->proxy_stuck.canary_failures, usual.proxy_stuck.canary_failures);
+  EXPECT_EQ(rules->proxy_stuck.canary_silence, usual.proxy_stuck.canary_silence);
+  EXPECT_EQ(rules->proxy_stuck.contrast_within, usual.proxy_stuck.contrast_within);
+  EXPECT_EQ(rules->proxy_stuck.clear_after, usual.proxy_stuck.clear_after);
+  EXPECT_EQ(rules->backend_stuck.probe_failures, usual.backend_stuck.probe_failures);
+  EXPECT_EQ(rules->backend_stuck.silence, usual.backend_stuck.silence);
+  EXPECT_EQ(rules->backend_stuck.oldest_in_flight, usual.backend_stuck.oldest_in_flight);
+  EXPECT_EQ(rules->backend_stuck.window, usual.backend_stuck.window);
+  EXPECT_EQ(rules->backend_stuck.clear_after, usual.backend_stuck.clear_after);
+  EXPECT_EQ(rules->connection_surge.factor, usual.connection_surge.factor);
+  EXPECT_EQ(rules->connection_surge.least_excess, usual.connection_surge.least_excess);
+  EXPECT_EQ(rules->connection_surge.lasting, usual.connection_surge.lasting);
+  EXPECT_EQ(rules->connection_surge.clear_factor, usual.connection_surge.clear_factor);
+  EXPECT_EQ(rules->connection_surge.clear_after, usual.connection_surge.clear_after);
+  EXPECT_EQ(rules->connection_surge.learn_first, usual.connection_surge.learn_first);
+  EXPECT_EQ(rules->connection_surge.forget, usual.connection_surge.forget);
+  EXPECT_EQ(rules->connection_surge.median_ratio, usual.connection_surge.median_ratio);
+  EXPECT_EQ(rules->connection_surge.top_share, usual.connection_surge.top_share);
+  EXPECT_EQ(rules->latency_shift.least_share, usual.latency_shift.least_share);
+  EXPECT_EQ(rules->latency_shift.fault_share, usual.latency_shift.fault_share);
+  EXPECT_EQ(rules->latency_shift.ratio, usual.latency_shift.ratio);
+  EXPECT_EQ(rules->latency_shift.threshold_cluster, usual.latency_shift.threshold_cluster);
+  EXPECT_EQ(rules->latency_shift.threshold_single, usual.latency_shift.threshold_single);
+  EXPECT_EQ(rules->latency_shift.slot_cap, usual.latency_shift.slot_cap);
+  EXPECT_EQ(rules->latency_shift.spread, usual.latency_shift.spread);
+  EXPECT_EQ(rules->latency_shift.hold, usual.latency_shift.hold);
+  EXPECT_EQ(rules->latency_shift.load_step, usual.latency_shift.load_step);
+  EXPECT_EQ(rules->latency_shift.forget, usual.latency_shift.forget);
+  EXPECT_EQ(rules->latency_shift.clip, usual.latency_shift.clip);
+  EXPECT_EQ(rules->latency_shift.clear_after, usual.latency_shift.clear_after);
+}
+
+TEST(Rules, EveryRuleFileIsShippedAndRead) {
+  for (const auto& entry : std::filesystem::directory_iterator("rules")) {
+    const std::string name = entry.path().filename();
+    if (!entry.is_regular_file() || name.starts_with("policy")) continue;
+    EXPECT_THAT(kShipped, testing::Contains(name));
+  }
+}
+
+TEST(Rules, ARuleWithoutAFileIsNotRun) {
+  const auto rules = parse_rules({shipped("proxy_dead.yaml")});
+  ASSERT_TRUE(rules.ok());
+  EXPECT_TRUE(rules->proxy_dead.enabled);
+  EXPECT_FALSE(rules->backend_dead.enabled);
+  EXPECT_FALSE(rules->latency_shift.enabled);
+}
+
+TEST(Rules, ThresholdsOfTheFileReplaceTheDefaults) {
+  const auto rules = parse_rules(
+      {{"r.yaml",
+        "rule: mine\ntype: network_degraded\ntest: shift\nfault_share: 20%\nhold: 2s\n"}});
+  ASSERT_TRUE(rules.ok()) << rules.error().context;
+  EXPECT_EQ(rules->latency_shift.name, "mine");
+  EXPECT_DOUBLE_EQ(rules->latency_shift.fault_share, 0.2);
+  EXPECT_EQ(rules->latency_shift.hold, std::chrono::seconds(2));
+}
+
+TEST(Rules, WrongKeysTypesAndValuesNameTheirPlace) {
+  EXPECT_THAT(problem("rule: a\ntype: proxy_dead\ntest: exit\nsilense: 1s\n"),
+              HasSubstr("r.yaml:4:1"));
+  EXPECT_THAT(problem("rule: a\ntype: proxy_gone\ntest: exit\n"), HasSubstr("r.yaml:2:7"));
+  EXPECT_THAT(problem("rule: a\ntype: proxy_stuck\ntest: exit\n"), HasSubstr("proxy_dead or"));
+  EXPECT_THAT(problem("rule: a\ntype: proxy_dead\ntest: guess\n"), HasSubstr("r.yaml:3:7"));
+  EXPECT_THAT(problem("rule: a\ntype: backend_stuck\ntest: backend_stuck\nsilence: soon\n"),
+              HasSubstr("silence"));
+  EXPECT_THAT(problem("type: proxy_dead\ntest: exit\n"), HasSubstr("rule"));
+  EXPECT_THAT(problem("rule: a\ntype: network_degraded\ntest: shift\nfault_share: 1%\n"),
+              HasSubstr("above least_share"));
+  EXPECT_THAT(problem("rule: a\ntype: network_degraded\ntest: shift\nleast_share: 20%\n"),
+              HasSubstr("above least_share"));
+}
+
+TEST(Rules, TwoFilesForOneTestAreRefused) {
+  const RuleFile one = shipped("proxy_dead.yaml");
+  const auto rules = parse_rules({one, {"again.yaml", one.text}});
+  ASSERT_FALSE(rules.ok());
+  EXPECT_THAT(rules.error().context, HasSubstr("again.yaml"));
+}
+
+}  // namespace
