@@ -45,4 +45,7 @@ struct Hands {
 
 void add_actions(runbook::ActionRegistry& registry, const Hands& hands);
 
+// The same names and inputs without anything to act through, to lint runbooks; calling them is a bug.
+void add_action_names(runbook::ActionRegistry& registry);
+
 }  // namespace agent::action

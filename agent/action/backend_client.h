@@ -39,6 +39,7 @@ class BackendClient final : public coord::BackendControl {
  private:
   class Connection;
   Connection* connection(const std::string& backend);
+  base::Timers& timers_;
   std::map<std::string, std::unique_ptr<Connection>, std::less<>> connections_;
 };
 

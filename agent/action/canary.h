@@ -1,8 +1,9 @@
-// Canary: a client like any other. It logs in through a proxy with the canary cache's credential,
-// and sets and gets a key of its own on every backend, chosen by slot_of under the committed table;
-// so what it sees is what customers see: listener, authentication, routing, link and backend.
+// Canary: a client like any other. It logs in through a proxy with the canary cache's credential, and
+// sets and gets keys of its own on every backend, chosen by slot_of under the committed table; so what
+// it sees is what customers see: listener, authentication, routing, link and backend.
 //
-// One kept connection per proxy; a probe that does not end in its time closes it.
+// One kept connection per proxy and backend, so that a backend that does not answer delays no probe but
+// its own. A probe that does not end in its time closes its connection.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -12,6 +13,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "agent/coord/region.h"
@@ -33,9 +35,11 @@ struct CanaryAnswer {
   std::string what;  // why not
 };
 
-// The keys "canary-<n>" of `cache` that the table gives to each backend, the first `count` of each.
+// The first `count` keys "<prefix>-<n>" of `cache` that the table gives to each backend that owns slots.
 std::map<std::string, std::vector<std::string>> keys_by_backend(const base::EpochTable& table,
-                                                                base::CacheId cache, size_t count);
+                                                                base::CacheId cache,
+                                                                std::string_view prefix,
+                                                                size_t count);
 
 // Thread: the control thread's. Owner: app.
 class Canary {
@@ -52,12 +56,25 @@ class Canary {
 
  private:
   class Connection;
+  struct Keys {
+    base::Epoch epoch = 0;
+    base::CacheId cache = 0;
+    size_t count = 0;
+    std::map<std::string, std::vector<std::string>> by_backend;
+  };
+  const Keys& keys_for(const std::string& proxy, size_t count);
+  Connection& connection(const std::string& proxy, const std::string& backend);
+  boost::asio::awaitable<void> probe_one(Connection& connection, std::vector<std::string> keys,
+                                         base::Instant deadline, CanaryAnswer& answer);
+
   boost::asio::any_io_executor executor_;
   const coord::Region& region_;
   const coord::TableJournal& journal_;
   const coord::Tenants& tenants_;
   base::Timers& timers_;
-  std::map<std::string, std::unique_ptr<Connection>, std::less<>> connections_;
+  uint64_t probes_ = 0;  // makes every value its own
+  std::map<std::string, Keys, std::less<>> keys_;
+  std::map<std::pair<std::string, std::string>, std::unique_ptr<Connection>> connections_;
 };
 
 }  // namespace agent::action

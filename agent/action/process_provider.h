@@ -73,17 +73,18 @@ class ProcessProvider final : public coord::ProcessControl {
 
  private:
   struct Entry;
-  struct Launch;
-  base::Result<Launch> describe(const std::string& id) const;
-  base::Result<> write_proxy_file(const coord::ProxySpec& proxy) const;
-  base::Result<pid_t> launch(const std::string& id, const std::string& token, const Launch& launch);
+  std::vector<std::string> arguments(const std::string& id) const;
+  base::Result<> make_places() const;
+  Entry& entry(std::string_view id) const;
   void begin_watch(const std::string& id, pid_t pid, base::net::UniqueFd pidfd, std::string token,
-                   bool child, const char* how);
+                   const char* how);
   boost::asio::awaitable<void> watch(std::string id, uint64_t life);
+  void on_end(const std::string& id);
   boost::asio::awaitable<base::Result<bool>> adopt_one(std::string id);
   boost::asio::awaitable<void> keep_forwarder();
-  boost::asio::awaitable<base::Result<>> wait_end(std::string id, base::Duration timeout);
-  void announce(const ProcessEvent& event);
+  boost::asio::awaitable<bool> wait_end(std::string id, base::Instant deadline);
+  boost::asio::awaitable<void> stop_one(std::string id);
+  std::string token_on_disk(const std::string& id) const;
 
   boost::asio::any_io_executor executor_;
   coord::Region& region_;

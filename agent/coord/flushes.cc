@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
@@ -21,8 +20,6 @@
 
 namespace agent::coord {
 namespace {
-
-using namespace boost::asio::experimental::awaitable_operators;  // NOLINT: for ||
 
 // Proxies that answer do so well within this; only then are records raised, since a record that is
 // ahead of a proxy makes it hold back for a moment.
@@ -181,7 +178,7 @@ std::shared_ptr<Flushes::Progress> Flushes::begin(FlushStep step) {
 Flushes::Answer Flushes::wait_for(std::shared_ptr<Progress> progress) {
   const base::Instant deadline = progress->started + kFlushPatience;
   while (!progress->finished && !gate_.closed() && timers_.clock().now() < deadline) {
-    co_await (progress->ended.wait() || timers_.wait_until(deadline));
+    co_await wait_signal(progress->ended, timers_, deadline);
   }
   if (!progress->finished) {
     co_return base::Error(base::ErrorCode::kTimeout, "flush pending: it will complete",

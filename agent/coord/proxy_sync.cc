@@ -104,7 +104,8 @@ boost::asio::awaitable<base::Result<boost::json::value>> ProxySync::call(const s
   }
   each.known.status.reset();
   const base::ErrorCode code = answer.code();
-  if (code == base::ErrorCode::kUnavailable || code == base::ErrorCode::kTimeout) {
+  if (code == base::ErrorCode::kUnavailable || code == base::ErrorCode::kTimeout ||
+      code == base::ErrorCode::kUnknown) {
     if (each.known.silent_since.ns == 0) each.known.silent_since = clock_.now();
   } else {
     each.known.answered = clock_.now();

@@ -1,15 +1,12 @@
 #include "agent/coord/tables.h"
 
 #include <algorithm>
-#include <boost/asio/experimental/awaitable_operators.hpp>
 
 #include "base/core/check.h"
 #include "base/telemetry/log.h"
 
 namespace agent::coord {
 namespace {
-
-using namespace boost::asio::experimental::awaitable_operators;  // NOLINT: for ||
 
 constexpr base::Duration kStoreRetry = std::chrono::milliseconds(100);
 constexpr base::Duration kKillTimeout = std::chrono::seconds(2);
@@ -98,7 +95,7 @@ boost::asio::awaitable<Tables::Outcome> Tables::change(TableRequest request) {
   auto job = std::make_shared<Job>(executor_, std::move(request));
   base::spawn(executor_, gate_, "epoch change", run_job(job));
   while (!job->outcome && !gate_.closed() && timers_.clock().now() < deadline) {
-    co_await (job->ended.wait() || timers_.wait_until(deadline));
+    co_await wait_signal(job->ended, timers_, deadline);
   }
   if (job->outcome) co_return *job->outcome;
   if (gate_.closed()) co_return stopping();
@@ -215,7 +212,7 @@ boost::asio::awaitable<std::optional<Tables::Outcome>> Tables::take_step(
       }
       co_return std::nullopt;
     case ChangeStep::Kind::kWait:
-      co_await (active->news.wait() || timers_.wait_until(step.until));
+      co_await wait_signal(active->news, timers_, step.until);
       co_return std::nullopt;
     case ChangeStep::Kind::kCommit:
       stored = co_await journal_.commit(active->cluster);

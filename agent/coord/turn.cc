@@ -1,12 +1,11 @@
 #include "agent/coord/turn.h"
 
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/experimental/channel.hpp>
-#include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/system/system_error.hpp>
 #include <deque>
-
-#include "base/core/check.h"
 
 namespace agent::coord {
 namespace {
@@ -109,6 +108,26 @@ boost::asio::awaitable<void> Signal::wait() {
   std::erase_if(state->waiters, [](const auto& waiter) { return waiter.expired(); });
   state->waiters.push_back(channel);
   co_await sleep_until_woken(std::move(channel));
+}
+
+boost::asio::awaitable<void> nap(base::Timers& timers, base::Instant until) {
+  try {
+    co_await timers.wait_until(until);
+  } catch (const boost::system::system_error&) {
+  }
+}
+
+boost::asio::awaitable<Turn::Held> take_by(Turn& turn, base::Timers& timers, base::Instant until) {
+  using namespace boost::asio::experimental::awaitable_operators;  // NOLINT: for ||
+  auto first = co_await (turn.take() || nap(timers, until));
+  if (first.index() == 0) co_return std::get<0>(std::move(first));
+  co_return Turn::Held();
+}
+
+boost::asio::awaitable<void> wait_signal(Signal& signal, base::Timers& timers,
+                                         base::Instant until) {
+  using namespace boost::asio::experimental::awaitable_operators;  // NOLINT: for ||
+  co_await (signal.wait() || nap(timers, until));
 }
 
 }  // namespace agent::coord

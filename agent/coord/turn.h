@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/time/timers.h"
+
 namespace agent::coord {
 
 // Thread: one executor's. Owner: the object whose operations it orders. A holder may outlive it.
@@ -31,10 +33,12 @@ class Turn {
 
 class Turn::Held {
  public:
+  Held() = default;  // holds nothing
   explicit Held(std::shared_ptr<State> state) : state_(std::move(state)) {}
   Held(Held&&) noexcept = default;
   Held& operator=(Held&&) = delete;
   ~Held();
+  bool holds() const { return state_ != nullptr; }
 
  private:
   std::shared_ptr<State> state_;
@@ -57,5 +61,15 @@ class Signal {
   struct State;
   std::shared_ptr<State> state_;
 };
+
+// Returns when `until` has come, also when the wait is cancelled: for `||` beside something else, whose
+// rule is that a side that throws does not end the whole.
+boost::asio::awaitable<void> nap(base::Timers& timers, base::Instant until);
+
+// The turn, or nothing (holds() is false) when it did not come by `until`.
+boost::asio::awaitable<Turn::Held> take_by(Turn& turn, base::Timers& timers, base::Instant until);
+
+// Until notified or `until`, whichever is first. The caller looks at its gate afterwards.
+boost::asio::awaitable<void> wait_signal(Signal& signal, base::Timers& timers, base::Instant until);
 
 }  // namespace agent::coord

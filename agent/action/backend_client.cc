@@ -1,0 +1,252 @@
+#include "agent/action/backend_client.h"
+
+#include <algorithm>
+
+#include "agent/action/text_peer.h"
+#include "agent/coord/turn.h"
+#include "base/core/check.h"
+#include "base/core/text.h"
+#include "base/memcache/meta_reply.h"
+
+namespace agent::action {
+namespace {
+
+using base::memcache::MetaCode;
+using base::memcache::MetaReply;
+using base::memcache::MetaReplyParser;
+using base::memcache::ParseState;
+using coord::FenceRecord;
+
+constexpr int kSwapTries = 3;
+
+// One meta reply, with its value if it has one.
+size_t one_reply(std::string_view input) {
+  MetaReplyParser parser;
+  MetaReply reply;
+  const auto parsed = parser.parse(input, reply);
+  if (parsed.state == ParseState::kNeedMore) return 0;
+  return parsed.state == ParseState::kComplete ? parsed.consumed : std::string_view::npos;
+}
+
+MetaReply read_reply(std::string_view answer) {
+  MetaReplyParser parser;
+  MetaReply reply;
+  parser.parse(answer, reply);
+  return reply;
+}
+
+size_t statistics_end(std::string_view input) {
+  const size_t end = input.find("END\r\n");
+  return end == std::string_view::npos ? 0 : end + 5;
+}
+
+uint64_t statistic(std::string_view text, std::string_view name) {
+  const std::string line = "STAT " + std::string(name) + " ";
+  const size_t at = text.find(line);
+  if (at == std::string_view::npos) return 0;
+  const size_t from = at + line.size();
+  const size_t end = text.find("\r\n", from);
+  return base::parse_u64(text.substr(from, end - from)).value_or(0);
+}
+
+base::Error strange(const std::string& backend, std::string_view answer) {
+  return base::Error(base::ErrorCode::kInvalid,
+                     backend + " answered \"" + base::printable(answer, 80) + "\"",
+                     base::Origin::kBackend);
+}
+
+base::Error no_backend(const std::string& backend) {
+  return base::Error(base::ErrorCode::kNotFound, "no backend is named " + backend,
+                     base::Origin::kClient);
+}
+
+}  // namespace
+
+class BackendClient::Connection {
+ public:
+  Connection(boost::asio::any_io_executor executor, const coord::BackendSpec& spec, uint16_t port,
+             base::Timers& timers)
+      : name_(spec.id),
+        timers_(timers),
+        turn_(executor),
+        peer_(executor, spec.id, spec.address, port, timers) {}
+
+  boost::asio::awaitable<coord::Turn::Held> take(base::Instant deadline) {
+    co_return co_await coord::take_by(turn_, timers_, deadline);
+  }
+
+  // For requests that may be sent twice: a kept connection that has died (a restarted backend) is
+  // replaced once. The caller holds the turn.
+  boost::asio::awaitable<base::Result<std::string>> ask(std::string request, AnswerEnd end,
+                                                        base::Instant deadline) {
+    const bool kept = peer_.connected();
+    if (kept) {
+      std::string copy = request;
+      auto answer = co_await peer_.exchange(std::move(copy), end, deadline);
+      if (answer.ok() || answer.code() != base::ErrorCode::kUnavailable) co_return answer;
+    }
+    auto connected = co_await peer_.connect(deadline);
+    if (!connected.ok()) co_return connected.error();
+    co_return co_await peer_.exchange(std::move(request), std::move(end), deadline);
+  }
+
+  // The caller holds the turn and has just asked something with success.
+  boost::asio::awaitable<base::Result<std::string>> send(std::string request, AnswerEnd end,
+                                                         base::Instant deadline) {
+    co_return co_await peer_.exchange(std::move(request), std::move(end), deadline);
+  }
+
+  base::Error busy() const {
+    return base::Error(base::ErrorCode::kUnavailable,
+                       name_ + " still owes an earlier answer; nothing was sent",
+                       base::Origin::kBackend, base::Retry::kSafe);
+  }
+
+  // The record with its cas unique; the caller holds the turn.
+  struct Present {
+    std::optional<FenceRecord> record;
+    bool exists = false;
+    uint64_t cas = 0;
+  };
+  boost::asio::awaitable<base::Result<Present>> read_record(base::Instant deadline) {
+    std::string request = "mg " + std::string(coord::kFenceKey) + " v c\r\n";
+    auto answer = co_await ask(std::move(request), one_reply, deadline);
+    if (!answer.ok()) co_return answer.error();
+    const MetaReply reply = read_reply(*answer);
+    Present present;
+    if (reply.code == MetaCode::kMiss) co_return present;
+    if (reply.code != MetaCode::kValue) co_return strange(name_, *answer);
+    present.exists = true;
+    present.cas = reply.cas;
+    present.record = coord::parse_fence_record(reply.value);
+    co_return present;
+  }
+
+ private:
+  const std::string name_;
+  base::Timers& timers_;
+  coord::Turn turn_;
+  TextPeer peer_;
+};
+
+BackendClient::BackendClient(boost::asio::any_io_executor executor, const coord::Region& region,
+                             base::Timers& timers)
+    : timers_(timers) {
+  for (const coord::ClusterSpec& cluster : region.spec().clusters) {
+    for (const coord::BackendSpec& backend : cluster.backends) {
+      connections_.emplace(backend.id, std::make_unique<Connection>(executor, backend,
+                                                                    cluster.ports.backend, timers));
+    }
+  }
+}
+
+BackendClient::~BackendClient() = default;
+
+BackendClient::Connection* BackendClient::connection(const std::string& backend) {
+  const auto at = connections_.find(backend);
+  return at == connections_.end() ? nullptr : at->second.get();
+}
+
+boost::asio::awaitable<base::Result<base::Duration>> BackendClient::probe(std::string backend,
+                                                                          base::Duration timeout) {
+  Connection* peer = connection(backend);
+  if (peer == nullptr) co_return no_backend(backend);
+  const base::Instant began = timers_.clock().now();
+  const auto held = co_await peer->take(began + timeout);
+  if (!held.holds()) co_return peer->busy();
+  std::string request = "mg !mcguard/probe\r\n";
+  auto answer = co_await peer->ask(std::move(request), one_reply, began + timeout);
+  if (!answer.ok()) co_return answer.error();
+  if (read_reply(*answer).code != MetaCode::kMiss) co_return strange(backend, *answer);
+  co_return timers_.clock().now() - began;
+}
+
+boost::asio::awaitable<base::Result<std::optional<FenceRecord>>> BackendClient::read_fence(
+    std::string backend, base::Duration timeout) {
+  Connection* peer = connection(backend);
+  if (peer == nullptr) co_return no_backend(backend);
+  const base::Instant deadline = timers_.clock().now() + timeout;
+  const auto held = co_await peer->take(deadline);
+  if (!held.holds()) co_return peer->busy();
+  auto present = co_await peer->read_record(deadline);
+  if (!present.ok()) co_return present.error();
+  co_return present->record;
+}
+
+boost::asio::awaitable<base::Result<>> BackendClient::raise_fence(std::string backend,
+                                                                  FenceRecord record,
+                                                                  base::Duration timeout) {
+  Connection* peer = connection(backend);
+  if (peer == nullptr) co_return no_backend(backend);
+  const base::Instant deadline = timers_.clock().now() + timeout;
+  const auto held = co_await peer->take(deadline);
+  if (!held.holds()) co_return peer->busy();
+  for (int i = 0; i < kSwapTries; ++i) {
+    auto present = co_await peer->read_record(deadline);
+    if (!present.ok()) {
+      // Nothing was written so far: the caller may count on it.
+      co_return base::Error(base::ErrorCode::kUnavailable, present.error().context,
+                            base::Origin::kBackend, base::Retry::kSafe);
+    }
+    FenceRecord wanted = record;
+    if (present->record) {
+      if (present->record->covers(record)) co_return base::Done{};
+      wanted.epoch = std::max(wanted.epoch, present->record->epoch);
+      wanted.flush_sequence = std::max(wanted.flush_sequence, present->record->flush_sequence);
+    }
+    const std::string value = coord::to_text(wanted);
+    std::string request =
+        "ms " + std::string(coord::kFenceKey) + " " + std::to_string(value.size()) +
+        (present->exists ? " C" + std::to_string(present->cas) : " ME") + "\r\n" + value + "\r\n";
+    auto answer = co_await peer->send(std::move(request), one_reply, deadline);
+    if (!answer.ok()) {
+      co_return base::Error(base::ErrorCode::kTimeout,
+                            answer.error().context + "; the record may have been written",
+                            base::Origin::kBackend);
+    }
+    const MetaCode code = read_reply(*answer).code;
+    if (code == MetaCode::kHeader) co_return base::Done{};
+    const bool lost_race =
+        code == MetaCode::kExists || code == MetaCode::kNotFound || code == MetaCode::kNotStored;
+    if (!lost_race) co_return strange(backend, *answer);
+  }
+  co_return base::Error(base::ErrorCode::kUnavailable,
+                        backend + ": somebody else keeps writing the fence record",
+                        base::Origin::kBackend, base::Retry::kSafe);
+}
+
+boost::asio::awaitable<base::Result<>> BackendClient::flush_all(std::string backend,
+                                                                base::Duration timeout) {
+  Connection* peer = connection(backend);
+  if (peer == nullptr) co_return no_backend(backend);
+  const base::Instant deadline = timers_.clock().now() + timeout;
+  const auto held = co_await peer->take(deadline);
+  if (!held.holds()) co_return peer->busy();
+  std::string request = "flush_all\r\n";
+  auto answer = co_await peer->ask(std::move(request), one_line, deadline);
+  if (!answer.ok()) co_return answer.error();
+  if (*answer != "OK\r\n") co_return strange(backend, *answer);
+  co_return base::Done{};
+}
+
+boost::asio::awaitable<base::Result<coord::BackendStats>> BackendClient::stats(
+    std::string backend, base::Duration timeout) {
+  Connection* peer = connection(backend);
+  if (peer == nullptr) co_return no_backend(backend);
+  const base::Instant deadline = timers_.clock().now() + timeout;
+  const auto held = co_await peer->take(deadline);
+  if (!held.holds()) co_return peer->busy();
+  std::string request = "stats\r\n";
+  auto answer = co_await peer->ask(std::move(request), statistics_end, deadline);
+  if (!answer.ok()) co_return answer.error();
+  coord::BackendStats stats;
+  stats.items = statistic(*answer, "curr_items");
+  stats.bytes = statistic(*answer, "bytes");
+  stats.limit_bytes = statistic(*answer, "limit_maxbytes");
+  stats.connections = statistic(*answer, "curr_connections");
+  stats.uptime_seconds = statistic(*answer, "uptime");
+  stats.evictions = statistic(*answer, "evictions");
+  co_return stats;
+}
+
+}  // namespace agent::action

@@ -1,0 +1,218 @@
+#include "agent/action/canary.h"
+
+#include <algorithm>
+
+#include "agent/action/text_peer.h"
+#include "agent/coord/turn.h"
+#include "base/core/check.h"
+#include "base/core/secret.h"
+#include "base/core/text.h"
+
+namespace agent::action {
+namespace {
+
+constexpr size_t kMostTries = 200'000;  // of key names, to find some for every backend
+constexpr const char* kLifetime = "60";
+
+// The answer to a get of one key.
+size_t get_end(std::string_view input) {
+  if (!input.starts_with("VALUE ")) return one_line(input);
+  const size_t end = input.find("\r\nEND\r\n");
+  return end == std::string_view::npos ? 0 : end + 7;
+}
+
+std::string first_line(std::string_view answer) {
+  return base::printable(answer.substr(0, answer.find("\r\n")), 80);
+}
+
+base::Error wrong(std::string what) {
+  return base::Error(base::ErrorCode::kInvalid, std::move(what), base::Origin::kBackend);
+}
+
+}  // namespace
+
+std::map<std::string, std::vector<std::string>> keys_by_backend(const base::EpochTable& table,
+                                                                base::CacheId cache,
+                                                                std::string_view prefix,
+                                                                size_t count) {
+  std::map<std::string, std::vector<std::string>> keys;
+  if (table.epoch == 0) return keys;
+  std::vector<bool> owns(table.backends.size(), false);
+  for (const uint16_t owner : table.owner) {
+    if (owner != base::EpochTable::kNoOwner) owns[owner] = true;
+  }
+  size_t missing = 0;
+  for (size_t i = 0; i < owns.size(); ++i) {
+    if (!owns[i]) continue;
+    keys[table.backends[i].id];
+    missing += count;
+  }
+  for (size_t n = 0; missing > 0 && n < kMostTries; ++n) {
+    std::string key = std::string(prefix) + "-" + std::to_string(n);
+    const uint16_t owner = table.owner[base::slot_of(cache, key)];
+    if (owner == base::EpochTable::kNoOwner) continue;
+    std::vector<std::string>& own = keys[table.backends[owner].id];
+    if (own.size() >= count) continue;
+    own.push_back(std::move(key));
+    --missing;
+  }
+  return keys;
+}
+
+class Canary::Connection {
+ public:
+  Connection(boost::asio::any_io_executor executor, const coord::ProxySpec& proxy, uint16_t port,
+             base::Timers& timers)
+      : timers_(timers), turn_(executor), peer_(executor, proxy.id, proxy.address, port, timers) {}
+
+  boost::asio::awaitable<coord::Turn::Held> take(base::Instant deadline) {
+    co_return co_await coord::take_by(turn_, timers_, deadline);
+  }
+
+  // The caller holds the turn, here and below.
+  boost::asio::awaitable<base::Result<>> log_in(std::string user, base::Secret password,
+                                                base::Instant deadline) {
+    if (peer_.connected() && user == user_) co_return base::Done{};
+    auto connected = co_await peer_.connect(deadline);
+    if (!connected.ok()) co_return connected;
+    auto stored = co_await set(user, std::string(password.reveal()), "0", deadline);
+    if (!stored.ok()) {
+      close();
+      co_return stored;
+    }
+    user_ = std::move(user);
+    co_return base::Done{};
+  }
+
+  boost::asio::awaitable<base::Result<>> set(std::string key, std::string value,
+                                             std::string lifetime, base::Instant deadline) {
+    std::string request = "set " + key + " 0 " + lifetime + " " + std::to_string(value.size()) +
+                          "\r\n" + value + "\r\n";
+    auto answer = co_await peer_.exchange(std::move(request), one_line, deadline);
+    if (!answer.ok()) co_return answer.error();
+    if (*answer != "STORED\r\n") co_return wrong("set answered " + first_line(*answer));
+    co_return base::Done{};
+  }
+
+  boost::asio::awaitable<base::Result<>> get(std::string key, std::string value,
+                                             base::Instant deadline) {
+    std::string request = "get " + key + "\r\n";
+    auto answer = co_await peer_.exchange(std::move(request), get_end, deadline);
+    if (!answer.ok()) co_return answer.error();
+    const std::string wanted =
+        "VALUE " + key + " 0 " + std::to_string(value.size()) + "\r\n" + value + "\r\nEND\r\n";
+    if (*answer == wanted) co_return base::Done{};
+    if (*answer == "END\r\n") co_return wrong("get missed what was just set");
+    co_return wrong("get answered " + first_line(*answer));
+  }
+
+  void close() {
+    peer_.close();
+    user_.clear();
+  }
+  bool connected() const { return peer_.connected(); }
+
+ private:
+  base::Timers& timers_;
+  coord::Turn turn_;
+  TextPeer peer_;
+  std::string user_;
+};
+
+Canary::Canary(boost::asio::any_io_executor executor, const coord::Region& region,
+               const coord::TableJournal& journal, const coord::Tenants& tenants,
+               base::Timers& timers)
+    : executor_(std::move(executor)),
+      region_(region),
+      journal_(journal),
+      tenants_(tenants),
+      timers_(timers) {}
+
+Canary::~Canary() = default;
+
+Canary::Connection& Canary::connection(const std::string& proxy, const std::string& backend) {
+  std::unique_ptr<Connection>& slot = connections_[{proxy, backend}];
+  if (slot == nullptr) {
+    const uint16_t port = region_.cluster_of(proxy)->ports.memcache;
+    slot = std::make_unique<Connection>(executor_, *region_.proxy(proxy), port, timers_);
+  }
+  return *slot;
+}
+
+const Canary::Keys& Canary::keys_for(const std::string& proxy, size_t count) {
+  const std::string& cluster = region_.cluster_of(proxy)->name;
+  const base::EpochTable& table = journal_.at(cluster).committed;
+  const coord::Cache* cache = tenants_.canary_cache(cluster);
+  const base::CacheId id = cache == nullptr ? 0 : cache->id;
+  Keys& keys = keys_[proxy];
+  if (keys.epoch != table.epoch || keys.cache != id || keys.count < count) {
+    keys.epoch = table.epoch;
+    keys.cache = id;
+    keys.count = count;
+    keys.by_backend = keys_by_backend(table, id, "canary-" + proxy, count);
+  }
+  return keys;
+}
+
+boost::asio::awaitable<std::vector<CanaryAnswer>> Canary::probe(std::string proxy,
+                                                                size_t keys_per_backend,
+                                                                base::Duration timeout) {
+  CHECK(region_.proxy(proxy) != nullptr);
+  const base::Instant deadline = timers_.clock().now() + timeout;
+  const std::map<std::string, std::vector<std::string>> keys =
+      keys_for(proxy, keys_per_backend).by_backend;
+  std::vector<CanaryAnswer> answers(keys.size());
+  std::vector<boost::asio::awaitable<void>> works;
+  size_t i = 0;
+  for (const auto& [backend, all] : keys) {
+    CanaryAnswer& answer = answers[i++];
+    answer.proxy = proxy;
+    answer.backend = backend;
+    std::vector<std::string> some(
+        all.begin(), all.begin() + static_cast<ptrdiff_t>(std::min(all.size(), keys_per_backend)));
+    works.push_back(probe_one(connection(proxy, backend), std::move(some), deadline, answer));
+  }
+  co_await coord::run_all(executor_, std::move(works));
+  co_return answers;
+}
+
+boost::asio::awaitable<void> Canary::probe_one(Connection& connection,
+                                               std::vector<std::string> keys,
+                                               base::Instant deadline, CanaryAnswer& answer) {
+  const auto held = co_await connection.take(deadline);
+  if (!held.holds()) {
+    answer.what = "an earlier probe is still under way";
+    co_return;
+  }
+  const coord::Cache* cache = tenants_.canary_cache(region_.cluster_of(answer.proxy)->name);
+  const coord::Credential* credential =
+      cache == nullptr ? nullptr : tenants_.primary_credential(cache->id);
+  if (credential == nullptr) {
+    answer.what = "the canary has no credential";
+    co_return;
+  }
+  base::Result<> done;
+  // A kept connection may have died with the proxy's last process: that alone is no failure.
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    const bool kept = connection.connected();
+    const std::string user = credential->user;
+    auto password = tenants_.reveal(user);
+    if (!password.ok()) {
+      answer.what = password.error().context;
+      co_return;
+    }
+    const base::Instant began = timers_.clock().now();
+    done = co_await connection.log_in(user, std::move(*password), deadline);
+    const std::string value = answer.proxy + " " + std::to_string(++probes_);
+    for (const std::string& key : keys) {
+      if (done.ok()) done = co_await connection.set(key, value, kLifetime, deadline);
+      if (done.ok()) done = co_await connection.get(key, value, deadline);
+    }
+    answer.took = timers_.clock().now() - began;
+    if (done.ok() || !kept || done.code() != base::ErrorCode::kUnavailable) break;
+  }
+  answer.ok = done.ok();
+  if (!done.ok()) answer.what = done.error().context;
+}
+
+}  // namespace agent::action

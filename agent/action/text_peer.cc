@@ -1,0 +1,118 @@
+#include "agent/action/text_peer.h"
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+
+#include "agent/coord/turn.h"
+#include "base/core/check.h"
+
+namespace agent::action {
+namespace {
+
+using namespace boost::asio::experimental::awaitable_operators;  // NOLINT: for ||
+using boost::asio::redirect_error;
+using boost::asio::use_awaitable;
+
+constexpr size_t kMaxAnswer = 1u << 20;
+constexpr size_t kNonsense = std::string_view::npos;
+
+}  // namespace
+
+size_t one_line(std::string_view input) {
+  const size_t end = input.find("\r\n");
+  if (end == std::string_view::npos) return input.size() > 2048 ? kNonsense : 0;
+  return end + 2;
+}
+
+TextPeer::TextPeer(boost::asio::any_io_executor executor, std::string name, std::string address,
+                   uint16_t port, base::Timers& timers)
+    : name_(std::move(name)),
+      address_(std::move(address)),
+      port_(port),
+      timers_(timers),
+      socket_(std::move(executor)) {}
+
+void TextPeer::close() {
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+  input_.clear();
+}
+
+base::Error TextPeer::gone(const std::string& what) const {
+  return base::Error(base::ErrorCode::kUnavailable,
+                     name_ + " at " + address_ + ":" + std::to_string(port_) + ": " + what,
+                     base::Origin::kBackend, base::Retry::kIfUnsent);
+}
+
+base::Error TextPeer::late(const char* what) const {
+  return base::Error(
+      base::ErrorCode::kTimeout,
+      name_ + " at " + address_ + ":" + std::to_string(port_) + " " + what + " in time",
+      base::Origin::kBackend, base::Retry::kIfUnsent);
+}
+
+boost::asio::awaitable<void> TextPeer::run_connect(boost::system::error_code& failed) {
+  const auto address = boost::asio::ip::make_address(address_, failed);
+  if (failed) co_return;
+  const boost::asio::ip::tcp::endpoint endpoint(address, port_);
+  co_await socket_.async_connect(endpoint, redirect_error(use_awaitable, failed));
+  if (failed) co_return;
+  socket_.set_option(boost::asio::ip::tcp::no_delay(true), failed);
+}
+
+boost::asio::awaitable<base::Result<>> TextPeer::connect(base::Instant deadline) {
+  close();
+  boost::system::error_code failed = boost::asio::error::would_block;
+  co_await (run_connect(failed) || coord::nap(timers_, deadline));
+  if (!failed) co_return base::Done{};
+  close();
+  if (failed == boost::asio::error::would_block ||
+      failed == boost::asio::error::operation_aborted) {
+    co_return late("did not accept a connection");
+  }
+  co_return gone(failed.message());
+}
+
+boost::asio::awaitable<void> TextPeer::run_exchange(const std::string& request,
+                                                    const AnswerEnd& end) {
+  co_await boost::asio::async_write(socket_, boost::asio::buffer(request),
+                                    redirect_error(use_awaitable, failed_));
+  while (!failed_) {
+    answer_ = end(input_);
+    if (answer_ != 0 || input_.size() > kMaxAnswer) co_return;
+    char chunk[4096];
+    const size_t got = co_await socket_.async_read_some(boost::asio::buffer(chunk),
+                                                        redirect_error(use_awaitable, failed_));
+    input_.append(chunk, got);
+  }
+}
+
+boost::asio::awaitable<base::Result<std::string>> TextPeer::exchange(std::string request,
+                                                                     AnswerEnd end,
+                                                                     base::Instant deadline) {
+  CHECK(connected());
+  answer_ = 0;
+  failed_ = boost::system::error_code();
+  input_.clear();
+  co_await (run_exchange(request, end) || coord::nap(timers_, deadline));
+  if (answer_ != 0 && answer_ != kNonsense) {
+    std::string answer = input_.substr(0, answer_);
+    const bool more = input_.size() > answer_;
+    if (more) close();  // nobody asked for more
+    co_return answer;
+  }
+  const bool nonsense = answer_ == kNonsense || input_.size() > kMaxAnswer;
+  const boost::system::error_code failed = failed_;
+  close();
+  if (nonsense) {
+    co_return base::Error(base::ErrorCode::kInvalid, name_ + " answered nonsense",
+                          base::Origin::kBackend);
+  }
+  if (!failed || failed == boost::asio::error::operation_aborted) co_return late("did not answer");
+  co_return gone(failed.message());
+}
+
+}  // namespace agent::action

@@ -1,0 +1,54 @@
+// TextPeer: a kept TCP connection to something that speaks memcache text, one exchange at a time.
+//
+// Whatever does not end in a complete answer by its deadline closes the connection, since an answer that
+// comes late would be taken for the next one's. It leaves out what the texts mean.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "base/core/result.h"
+#include "base/time/timers.h"
+
+namespace agent::action {
+
+// How much of the input is one whole answer: 0 when more is needed, npos when it cannot be one.
+using AnswerEnd = std::function<size_t(std::string_view input)>;
+size_t one_line(std::string_view input);  // up to and with the first CR LF
+
+// Thread: one executor's. Owner: the client that takes turns on it.
+class TextPeer {
+ public:
+  TextPeer(boost::asio::any_io_executor executor, std::string name, std::string address,
+           uint16_t port, base::Timers& timers);
+
+  bool connected() const { return socket_.is_open(); }
+  // kUnavailable or kTimeout: nothing was sent.
+  boost::asio::awaitable<base::Result<>> connect(base::Instant deadline);
+  // Precondition: connected. kUnavailable: the connection was gone; kTimeout: no whole answer by then;
+  // kInvalid: nonsense. In every case it is unknown what the peer made of the request.
+  boost::asio::awaitable<base::Result<std::string>> exchange(std::string request, AnswerEnd end,
+                                                             base::Instant deadline);
+  void close();
+
+ private:
+  boost::asio::awaitable<void> run_connect(boost::system::error_code& failed);
+  boost::asio::awaitable<void> run_exchange(const std::string& request, const AnswerEnd& end);
+  base::Error gone(const std::string& what) const;
+  base::Error late(const char* what) const;
+
+  const std::string name_;
+  const std::string address_;
+  const uint16_t port_;
+  base::Timers& timers_;
+  boost::asio::ip::tcp::socket socket_;
+  std::string input_;
+  size_t answer_ = 0;  // length of a whole answer at the start of input_
+  boost::system::error_code failed_;
+};
+
+}  // namespace agent::action
