@@ -126,6 +126,9 @@ std::string ago_words(std::string_view rfc3339, base::WallTime now) {
 std::string between_words(std::string_view from, std::string_view to) {
   const base::WallTime begin = parse_rfc3339(from), end = parse_rfc3339(to);
   if (begin.ns == 0 || end.ns == 0) return "";
+  // Tenths matter where seconds are promised.
+  const double seconds = base::to_seconds(end - begin);
+  if (seconds < 59.95) return format("%.1f s", seconds < 0 ? 0 : seconds);
   return publish::duration_words(end - begin);
 }
 

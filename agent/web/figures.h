@@ -29,7 +29,7 @@ std::string bytes_words(double bytes);      // "512 B", "64.0 MiB"
 base::WallTime parse_rfc3339(std::string_view text);
 // "3 s ago"; "" for an unreadable time.
 std::string ago_words(std::string_view rfc3339, base::WallTime now);
-// "4 min 10 s" between two times; "" unless both are readable.
+// "0.2 s", "4 min 10 s" between two times; "" unless both are readable.
 std::string between_words(std::string_view from, std::string_view to);
 
 }  // namespace agent::web

@@ -41,6 +41,8 @@ TEST(Figures, ReadTimesStrictly) {
   EXPECT_EQ(ago_words("2026-11-23T07:28:17.042Z", parse_rfc3339("2026-11-23T07:29:20.042Z")),
             "1 min 3 s ago");
   EXPECT_EQ(between_words("2026-11-23T07:28:17.042Z", ""), "");
+  EXPECT_EQ(between_words("2026-11-23T07:28:17.042Z", "2026-11-23T07:28:17.242Z"), "0.2 s");
+  EXPECT_EQ(between_words("2026-11-23T07:28:17.042Z", "2026-11-23T07:32:27.042Z"), "4 min 10 s");
 }
 
 TEST(Figures, TakeStrangeDocumentsForNothing) {
