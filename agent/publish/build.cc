@@ -163,12 +163,21 @@ const std::string& sentence(const Wording& wording, IncidentStatus status) {
   return wording.investigating;
 }
 
-std::vector<IncidentUpdate> updates_of(const ReportedIncident& reported, IncidentStatus now) {
-  std::vector<Stage> stages = stages_of(reported.incident);
-  // A timeline that was cut, or is written after the state: the state is what counts.
-  if (stages.empty())
-    stages.push_back({IncidentStatus::kInvestigating, reported.incident.detected});
-  if (stages.back().status != now) stages.push_back({now, reported.incident.updated});
+// The stages of an incident, ending with the one it is in. A timeline that was cut, or is written
+// after the state, lacks that; the state is what counts.
+std::vector<Stage> stages_to_now(const incident::Incident& incident) {
+  std::vector<Stage> stages = stages_of(incident);
+  if (stages.empty()) stages.push_back({IncidentStatus::kInvestigating, incident.detected});
+  const IncidentStatus now = status_of(incident.state);
+  // A repair that was given up leaves the incident open; what is wrong stays known.
+  const bool still_known =
+      now == IncidentStatus::kInvestigating && stages.back().status == IncidentStatus::kIdentified;
+  if (stages.back().status != now && !still_known) stages.push_back({now, incident.updated});
+  return stages;
+}
+
+std::vector<IncidentUpdate> updates_of(const ReportedIncident& reported,
+                                       const std::vector<Stage>& stages) {
   std::vector<IncidentUpdate> updates;
   for (const Stage& stage : stages) {
     const std::string& text = sentence(reported.wording, stage.status);
@@ -189,10 +198,11 @@ PageIncident told(const ReportedIncident& reported, const std::vector<ClusterHea
   PageIncident page;
   page.id = incident.id;
   page.name = reported.wording.title;
-  page.status = status_of(incident.state);
   page.started = incident.started;
   page.created = incident.detected;
-  page.updates = updates_of(reported, page.status);
+  const std::vector<Stage> stages = stages_to_now(incident);
+  page.status = stages.back().status;
+  page.updates = updates_of(reported, stages);
   page.updated = page.updates.empty() ? incident.updated : page.updates.front().at;
   // Newest first: of several recoveries the latest counts.
   for (const IncidentUpdate& update : page.updates) {

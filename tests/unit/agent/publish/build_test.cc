@@ -145,6 +145,14 @@ TEST(BuildPage, BelievesTheStateWhenTheTimelineLagsBehind) {
   EXPECT_EQ(model.incidents[0].updates[0].status, IncidentStatus::kIdentified);
 }
 
+TEST(BuildPage, StillKnowsTheCauseWhenARepairWasGivenUp) {
+  const PageModel model = sample_page(
+      {sample_incident(Type::kBackendDead, State::kOpen, {"opened", "run", "step", "run"})});
+  EXPECT_EQ(model.incidents.at(0).status, IncidentStatus::kIdentified);
+  EXPECT_EQ(model.incidents[0].updates.size(), 2u);
+  EXPECT_EQ(status_of(model, "cluster-amber-cache-contents"), ComponentStatus::kPartialOutage);
+}
+
 TEST(BuildPage, TellsARecoveryThatDidNotHold) {
   const PageModel model = sample_page({sample_incident(
       Type::kProxyDead, State::kMitigating, {"opened", "run", "monitoring", "opened", "run"})});
