@@ -1,0 +1,168 @@
+#include <gtest/gtest.h>
+
+#include "agent/runbook/reference.h"
+#include "tests/unit/agent/runbook/engine_fixture.h"
+
+namespace agent::runbook {
+namespace {
+
+constexpr const char* kGood = R"(runbook: sample
+params:
+  proxy: {type: proxy, required: true}
+class: disruptive
+locks: [cluster/${proxy.cluster}]
+guards: [telemetry_age <= 5s, budget]
+steps:
+  - id: one
+    do: proxy.replace
+    with: {proxy: ${proxy}}
+  - id: two
+    when: ${steps.one.pid} != 0
+    do: canary.data_path
+    with: {proxy: ${proxy}}
+)";
+
+// The problems of kGood with one passage replaced.
+std::string problems_with(const std::string& passage, const std::string& replacement) {
+  test::FakeWorld world;
+  ActionRegistry registry;
+  test::add_fake_actions(registry, world);
+  test::add_reversible_actions(registry, world);
+  std::string text = kGood;
+  if (!passage.empty()) {
+    const size_t at = text.find(passage);
+    EXPECT_NE(at, std::string::npos) << passage;
+    text.replace(at, passage.size(), replacement);
+  }
+  const auto library = Library::build({SourceText("sample.yaml", text)}, registry);
+  return library.ok() ? "" : library.error().context;
+}
+
+TEST(Loader, TakesAGoodRunbook) {
+  EXPECT_EQ(problems_with("", ""), "");
+}
+
+TEST(Loader, NamesThePlaceAndWhatWasExpected) {
+  struct Case {
+    const char* passage;
+    const char* replacement;
+    const char* expected;
+  };
+  const Case cases[] = {
+      {"do: proxy.replace", "do: proxy.replac",
+       "steps.one.do: got \"proxy.replac\", expected an action"},
+      {"with: {proxy: ${proxy}}", "with: {proxi: ${proxy}}", "takes no such argument"},
+      {"with: {proxy: ${proxy}}", "with: {proxy: ${proxi}}",
+       "${proxi}: no such param, expected one of: proxy"},
+      {"with: {proxy: ${proxy}}", "with: {proxy: ${proxy.colour}}", "a proxy has no such field"},
+      {"with: {proxy: ${proxy}}", "with: {proxy: \"\"}", "an empty selection is never everything"},
+      {"with: {proxy: ${proxy}}", "with: {proxy: ${steps.two.x}}", "no earlier step two"},
+      {"with: {proxy: ${proxy}}", "with: {proxy: ${item}}", "${item}: no such param"},
+      {"class: disruptive", "class: reversible", "expected at least the class of its actions"},
+      {"class: disruptive", "class: gentle", "sample.yaml:4:8: class"},
+      {"locks: [cluster/${proxy.cluster}]", "locks: []", "locks: is empty"},
+      {"locks: [cluster/${proxy.cluster}]", "locks: [c/${steps.one.x}]", "is not known yet"},
+      {"guards: [telemetry_age <= 5s, budget]", "guards: []", "guards: is empty"},
+      {"budget]", "bugdet]", "bugdet: no such fact"},
+      {"telemetry_age <= 5s", "telemetry_age <= 5", "compares a duration with a number"},
+      {"telemetry_age <= 5s", "telemetry_age <=", "sample.yaml:6:10: guards[0]"},
+      {"when: ${steps.one.pid} != 0", "when: 1 == 2", "never holds: the step is unreachable"},
+      {"id: two", "id: one", "there is another step with this id"},
+      {"    when:", "    timeout: soon\n    when:", "sample.yaml:12:14: steps[1].timeout"},
+      {"    when:", "    tiemout: 5s\n    when:", "did you mean timeout"},
+      {"    when:", "    retry: {on: [timeout]}\n    when:",
+       "unknown and timeout are never repeated"},
+      {"    when:", "    each: ${proxy.state}\n    when:", "the selection would be empty"},
+      {"    when:", "    verify: {do: proxy.replace}\n    when:",
+       "expected an action that only observes"},
+      {"    when:", "    verify: {do: canary.data_path, for: 9s, within: 3s}\n    when:",
+       "is longer than within"},
+      {"do: proxy.replace\n    with: {proxy: ${proxy}}", "do: thing.make",
+       "expected an undo, or point_of_no_return"},
+      {"do: proxy.replace\n",
+       "do: proxy.replace\n    point_of_no_return: true\n    undo: {do: thing.remove}\n",
+       "undo: is unreachable"},
+      {"type: proxy", "type: proxie", "expected proxy, backend, cluster, cache"},
+      {"params:\n", "colour: red\nparams:\n", "sample.yaml:2:1: colour"},
+  };
+  for (const Case& one : cases) {
+    const std::string problems = problems_with(one.passage, one.replacement);
+    EXPECT_NE(problems.find(one.expected), std::string::npos)
+        << one.replacement << "\n  expected: " << one.expected << "\n  got: " << problems;
+  }
+}
+
+TEST(Loader, ReportsAllProblemsOfAllFiles) {
+  test::FakeWorld world;
+  ActionRegistry registry;
+  test::add_fake_actions(registry, world);
+  const auto library =
+      Library::build({SourceText("a.yaml", "runbook: a\nclass: x\nsteps: []\n"),
+                      SourceText("b.yaml", "runbook: b\nclass: observe\nsteps: []\n")},
+                     registry);
+  ASSERT_FALSE(library.ok());
+  EXPECT_NE(library.error().context.find("a.yaml:2"), std::string::npos);
+  EXPECT_NE(library.error().context.find("b.yaml:1"), std::string::npos);
+}
+
+TEST(Reference, KeepsTheTypeOfAValueThatStandsAlone) {
+  boost::json::object scope;
+  scope["port"] = 7;
+  boost::json::object proxy;
+  proxy["id"] = "amber-proxy-1";
+  scope["proxy"] = std::move(proxy);
+  EXPECT_EQ(substitute(boost::json::value("${port}"), scope), boost::json::value(7));
+  EXPECT_EQ(substitute(boost::json::value("${proxy}:${port}"), scope),
+            boost::json::value("amber-proxy-1:7"));
+  EXPECT_EQ(substitute(std::string_view("${steps.x.y} ${proxy"), scope), "${steps.x.y} ${proxy");
+}
+
+TEST(Plan, FreezesWhatItSelectsAndRefusesToSelectNothing) {
+  EngineFixture fixture;
+  const auto none = fixture.plan("restore-proxies", "cluster", "amber");
+  ASSERT_FALSE(none.ok());
+  EXPECT_NE(none.error().context.find("selects nothing"), std::string::npos);
+  fixture.facts.kill("amber-proxy-1");
+  const auto one = fixture.plan("restore-proxies", "cluster", "amber");
+  fixture.facts.kill("amber-proxy-2");
+  ASSERT_EQ(one->steps.size(), 2u);
+  EXPECT_EQ(one->steps.front().id, "restore.amber-proxy-1");
+  EXPECT_EQ(one->steps.front().with.at("proxy").as_string(), "amber-proxy-1");
+}
+
+TEST(Plan, HasTheSameHashForTheSameInputsAndAnotherForOthers) {
+  EngineFixture fixture;
+  const auto hash = [&](const char* proxy) {
+    return fixture.plan("replace-proxy", "proxy", proxy)->hash();
+  };
+  EXPECT_EQ(hash("amber-proxy-1"), hash("amber-proxy-1"));
+  EXPECT_NE(hash("amber-proxy-1"), hash("amber-proxy-2"));
+}
+
+TEST(Plan, NamesWhatIsWrongWithItsParams) {
+  EngineFixture fixture;
+  EXPECT_EQ(fixture.plan("replace-proxy", "proxy", "nope").code(), base::ErrorCode::kNotFound);
+  EXPECT_EQ(fixture.plan("replace-proxy", "prox", "x").code(), base::ErrorCode::kInvalid);
+  EXPECT_EQ(fixture.plan("replace-proxy", "proxy", "").code(), base::ErrorCode::kInvalid);
+  EXPECT_EQ(fixture.plan("nope", "proxy", "x").code(), base::ErrorCode::kNotFound);
+}
+
+TEST(Plan, TakesTheKindOfAFlushTargetFromItsNameOrItsPrefix) {
+  EngineFixture fixture;
+  boost::json::object params;
+  params["reason"] = "test";
+  for (const char* target : {"cache/12", "amber-backend-1", "cluster/amber"}) {
+    params["target"] = target;
+    boost::json::object given = params;
+    auto plan = fixture.wait(fixture.engine->plan("flush", std::move(given), RunRequest()));
+    ASSERT_TRUE(plan.ok()) << plan.error().context;
+    EXPECT_EQ(plan->locks.front(), "cluster/amber");
+    ASSERT_TRUE(fixture.wait(fixture.engine->run(std::move(*plan), RunRequest())).ok());
+    fixture.settle();
+  }
+  EXPECT_EQ(fixture.world.names(),
+            (std::vector<std::string>{"cache.flush", "backend.flush", "cluster.flush"}));
+}
+
+}  // namespace
+}  // namespace agent::runbook
