@@ -7,6 +7,10 @@ namespace agent::runbook {
 namespace json = boost::json;
 using base::ErrorCode;
 
+bool certainly_nothing(ErrorCode code) {
+  return code != ErrorCode::kUnknown && code != ErrorCode::kTimeout;
+}
+
 Sample judge_sample(const ActionResult& answer) {
   if (!answer.ok()) {
     const ErrorCode code = answer.code();

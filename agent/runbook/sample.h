@@ -17,6 +17,9 @@ struct Sample {
   std::string reason;
 };
 
+// Whether an act that answered this error has certainly changed nothing.
+bool certainly_nothing(base::ErrorCode code);
+
 // A value holds unless it says "ok": false (then "reason" tells why). Errors that mean "could not
 // ask" are inconclusive; other errors are a no.
 Sample judge_sample(const ActionResult& answer);
