@@ -2,9 +2,13 @@
 
 namespace agent::rule {
 
+std::unique_ptr<ShiftCluster> LatencyShift::fresh(const std::string& name) {
+  return std::make_unique<ShiftCluster>(name, *rule_, *moments_, next_number_++);
+}
+
 ShiftCluster& LatencyShift::cluster(const std::string& name) {
   auto& found = clusters_[name];
-  if (!found) found = std::make_unique<ShiftCluster>(name, *rule_);
+  if (!found) found = fresh(name);
   return *found;
 }
 
@@ -29,12 +33,12 @@ void LatencyShift::evaluate(base::Instant now, std::vector<incident::Verdict>& o
 
 template <class Keep>
 void LatencyShift::rebuild(const std::string& name, Keep keep) {
-  auto fresh = std::make_unique<ShiftCluster>(name, *rule_);
+  auto rebuilt = fresh(name);
   clusters_[name]->each_learned([&](const std::string& proxy, const std::string& backend,
                                     const series::Share& share, base::Instant last) {
-    if (keep(proxy, backend, last)) fresh->restore(proxy, backend, share);
+    if (keep(proxy, backend, last)) rebuilt->restore(proxy, backend, share);
   });
-  clusters_[name] = std::move(fresh);
+  clusters_[name] = std::move(rebuilt);
 }
 
 void LatencyShift::forget(const incident::Scope& gone) {

@@ -20,7 +20,8 @@ struct LearnedLink {
 // Thread: the detector's. Owner: the detector.
 class LatencyShift {
  public:
-  explicit LatencyShift(const ShiftRule& rule) : rule_(std::make_unique<ShiftRule>(rule)) {}
+  explicit LatencyShift(const ShiftRule& rule)
+      : rule_(std::make_unique<ShiftRule>(rule)), moments_(std::make_unique<series::Moments>()) {}
   void set_rule(const ShiftRule& rule) { *rule_ = rule; }
 
   void observe(const series::Sample& pace);
@@ -42,7 +43,11 @@ class LatencyShift {
   template <class Keep>
   void rebuild(const std::string& name, Keep keep);
 
-  std::unique_ptr<ShiftRule> rule_;  // the clusters refer to it
+  std::unique_ptr<ShiftCluster> fresh(const std::string& name);
+
+  std::unique_ptr<ShiftRule> rule_;  // the clusters refer to both
+  std::unique_ptr<series::Moments> moments_;
+  uint32_t next_number_ = 0;
   std::map<std::string, std::unique_ptr<ShiftCluster>, std::less<>> clusters_;
 };
 

@@ -12,7 +12,9 @@ namespace {
 
 using series::SlotBuffer;
 
-constexpr double kTrials = 16;                // a proxy's slot counts as at most so many requests
+constexpr double kTrials = 16;     // a proxy's slot counts as at most so many requests
+constexpr double kTiny = 8;        // requests in a cluster's slot; so few mix by chance only
+constexpr double kTinyRate = 150;  // requests a second in a cluster
 constexpr base::Duration kRunGap = 100ms;     // slots further apart are not one pause
 constexpr base::Duration kLongestPause = 1s;  // what stays all slow for longer is no pause
 constexpr base::Duration kComplete = 250ms;   // after so long every link has told its slot
@@ -71,6 +73,7 @@ void ShiftCluster::observe(const std::string& proxy, const std::string& backend,
     link.hold_until = std::max(link.hold_until, at + rule_.hold);
   }
   link.last = std::max(link.last, at);
+  if (slow > 0) moments_.mark(at, number_);
   slots_.add(at, {index, static_cast<float>(std::min(slow, all)), static_cast<float>(all)});
 }
 
@@ -160,6 +163,9 @@ void ShiftCluster::add_evidence(base::Instant at) {
   const double cap = 2 * rule_.threshold_single;
   const double slot_cap = rule_.slot_cap;
   const bool held = at < hold_until_;
+  const bool tiny = whole_.all <= kTiny;
+  // Beyond a tiny rate chance alone makes most moments shared.
+  const bool shared = rate_ <= kTinyRate && moments_.is_shared(at, number_);
   double sign = 0;
   for (size_t i = 0; i < touched_links_.size(); ++i) {
     Link& link = links_[touched_links_[i]];
@@ -175,12 +181,13 @@ void ShiftCluster::add_evidence(base::Instant at) {
     link.learn_all += all;
     if (held) continue;
     const double scale = row.all > kTrials ? kTrials / row.all : 1;
-    const double llr = scale * (slow * link.log_slow + (all - slow) * link.log_fast);
+    double llr = scale * (slow * link.log_slow + (all - slow) * link.log_fast);
+    if (active_ && covers(link)) sign += std::min(llr, slot_cap);
+    if (shared) llr = std::min(llr, 0.0);
     bin.evidence += static_cast<float>(std::min(llr, slot_cap));
     link.sum.add(std::min(llr, slot_cap), at, cap);
     row.evidence += llr;
     column.evidence += llr;
-    if (active_ && covers(link)) sign += std::min(llr, slot_cap);
   }
   if (held) return;
   double total = 0;
@@ -192,6 +199,8 @@ void ShiftCluster::add_evidence(base::Instant at) {
   for (const uint32_t index : touched_columns_) {
     columns_[index].sum.add(std::min(columns_[index].evidence, slot_cap), at, cap);
   }
+  // One or two requests on each of many links: what is slow together may have one reason.
+  if (tiny) total = std::min(total, slot_cap);
   whole_.sum.add(total, at, cap);
   if (!active_) return;
   last_data_ = at;
@@ -239,6 +248,7 @@ void ShiftCluster::tick(base::Instant at) {
 
 void ShiftCluster::note_load(base::Instant at) {
   const double rate = bin_requests_ / base::to_seconds(kBin);
+  rate_ = rate;
   if (usual_rate_ < 0) usual_rate_ = rate;
   const bool stepped = rate >= rule_.load_step * usual_rate_ && rate - usual_rate_ >= kStepRequests;
   // Trouble that was there before the load grew is not the load's doing.

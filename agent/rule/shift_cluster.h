@@ -6,6 +6,7 @@
 // accumulates. What keeps it quiet otherwise:
 //   - pauses: a run of slots in which everything of a proxy, a backend or the cluster is slow counts
 //     as one slow request, until it has lasted a second;
+//   - with tiny traffic, a moment in which other clusters are slow as well is the machine's;
 //   - a slot's evidence is capped per proxy and counts as at most kTrials requests, so that neither
 //     one bad moment nor sheer volume decides;
 //   - slow slots must spread over several quarter seconds;
@@ -25,6 +26,7 @@
 #include "agent/rule/rules.h"
 #include "agent/series/cusum.h"
 #include "agent/series/learned.h"
+#include "agent/series/moments.h"
 #include "agent/series/slots.h"
 
 namespace agent::rule {
@@ -32,7 +34,9 @@ namespace agent::rule {
 // Thread: the detector's. Owner: LatencyShift. Memory: about 1 KiB per link, and the slot buffer.
 class ShiftCluster {
  public:
-  ShiftCluster(std::string name, const ShiftRule& rule) : name_(std::move(name)), rule_(rule) {}
+  // `number` is this cluster's in `moments`, which all clusters share.
+  ShiftCluster(std::string name, const ShiftRule& rule, series::Moments& moments, uint32_t number)
+      : name_(std::move(name)), rule_(rule), moments_(moments), number_(number) {}
 
   void observe(const std::string& proxy, const std::string& backend, base::Instant at, double slow,
                double all);
@@ -100,6 +104,8 @@ class ShiftCluster {
   // Constant after construction.
   const std::string name_;
   const ShiftRule& rule_;
+  series::Moments& moments_;
+  const uint32_t number_;
 
   series::SlotBuffer slots_;
   std::vector<Link> links_;
@@ -111,6 +117,7 @@ class ShiftCluster {
 
   int64_t tick_ = -1;
   double bin_requests_ = 0;
+  double rate_ = 0;  // requests a second in the last quarter
   double usual_rate_ = -1;
   base::Instant hold_until_;
 

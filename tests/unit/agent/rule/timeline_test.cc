@@ -170,6 +170,21 @@ TEST(Timeline, BothClustersSlowAreOneIncidentOfSeveralClusters) {
   EXPECT_EQ(world.only_incident()->scope, agent::incident::Scope{});
 }
 
+TEST(Timeline, BothClustersSlowFromTheSameMomentAreFoundEvenWithTinyTraffic) {
+  for (uint64_t seed = 53; seed < 58; ++seed) {
+    World world(seeded(seed));
+    world.run_for(30s);
+    world.cluster("amber").slow_share = 0.15;
+    world.cluster("birch").slow_share = 0.15;
+    const double delay = detection_delay(world, 20s);
+    EXPECT_GT(delay, 0) << "seed " << seed;
+    EXPECT_LE(delay, 10) << "seed " << seed;
+    world.run_for(15s);
+    ASSERT_NE(world.only_incident(), nullptr) << world.story();
+    EXPECT_EQ(world.only_incident()->type, Type::kSeveralClusters) << world.story();
+  }
+}
+
 TEST(Timeline, LinksThatLoseEverythingAreTheNetworkAndNobodyIsCalledStuck) {
   World world(seeded(51));
   world.run_for(30s);
@@ -256,6 +271,14 @@ TEST(Timeline, ABusyMachineWithABurstEverySecondRaisesNothing) {
     world.run_for(rate > 100 ? 10min : 1h);
     EXPECT_EQ(world.incident_count(), 0U) << "rate " << rate << "\n" << world.story();
   }
+}
+
+TEST(Timeline, AnIdleRegionOnAMachineThatStallsFiveTimesASecondRaisesNothing) {
+  WorldOptions options = seeded(92);
+  options.pauses = 5;
+  World world(options);
+  world.run_for(30min);
+  EXPECT_EQ(world.incident_count(), 0U) << world.story();
 }
 
 TEST(Timeline, OneClientThatFloodsIsNamed) {
