@@ -12,6 +12,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -71,15 +72,19 @@ class Collector {
   boost::asio::awaitable<void> stats_loop();
   boost::asio::awaitable<void> canary_loop(std::string proxy);
   boost::asio::awaitable<void> probe_loop(std::string backend);
-  void emit_exited();
-  void count_sockets();
-  series::SeriesKey key(const char* name, const std::string& cluster) const;
+  boost::asio::awaitable<base::Result<>> count_sockets();
+  void measure(base::Instant now, std::vector<series::Sample>& out);
+  void emit_ends(std::vector<series::Sample>& out) const;
+  series::Sample sample(const char* name, const coord::Process& member, double value) const;
+  std::set<uint16_t> ports() const;
 
   View view_;
   Sink sink_;
   Snapshot snapshot_;
+  bool ipv6_ = false;
   std::map<std::string, std::unique_ptr<ProxyTelemetry>, std::less<>> telemetry_;
   std::map<std::string, std::unique_ptr<ProcessReader>, std::less<>> processes_;
+  std::unique_ptr<ProcessReader> self_;
   std::unique_ptr<SocketCounter> sockets_;
   std::unique_ptr<HostReader> host_;
 };

@@ -1,0 +1,124 @@
+#include "agent/collect/process_reader.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <charconv>
+#include <cstdlib>
+
+namespace agent::collect {
+namespace {
+
+base::net::UniqueFd open_proc(const std::string& path) {
+  return base::net::UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
+}
+
+std::string read_again(const base::net::UniqueFd& file) {
+  char text[4096];
+  const ssize_t size = file.valid() ? ::pread(file.get(), text, sizeof text, 0) : -1;
+  return size > 0 ? std::string(text, static_cast<size_t>(size)) : std::string();
+}
+
+// The next number in `text`, which it is taken from.
+uint64_t next_number(std::string_view& text) {
+  size_t at = 0;
+  while (at < text.size() && (text[at] < '0' || text[at] > '9')) ++at;
+  uint64_t number = 0;
+  const auto [end, failed] = std::from_chars(text.data() + at, text.data() + text.size(), number);
+  text.remove_prefix(static_cast<size_t>(end - text.data()));
+  return failed == std::errc() ? number : 0;
+}
+
+uint64_t number_after(std::string_view text, std::string_view word) {
+  const size_t at = text.find(word);
+  if (at == std::string_view::npos) return 0;
+  text.remove_prefix(at + word.size());
+  return next_number(text);
+}
+
+std::string_view line_of(std::string_view text, std::string_view start) {
+  const size_t at = text.find(start);
+  if (at == std::string_view::npos) return {};
+  return text.substr(at, text.find('\n', at) - at);
+}
+
+}  // namespace
+
+ProcessFigures parse_process_stat(std::string_view text, long ticks_per_second, long page_bytes) {
+  ProcessFigures figures;
+  // The name, in brackets, may hold anything; behind its last bracket field 3 begins.
+  const size_t name_end = text.rfind(')');
+  if (name_end == std::string_view::npos) return figures;
+  std::string_view rest = text.substr(name_end + 1);
+  uint64_t user = 0;
+  uint64_t system = 0;
+  size_t field = 2;
+  while (!rest.empty() && field < 24) {
+    const size_t from = rest.find_first_not_of(' ');
+    if (from == std::string_view::npos) break;
+    rest.remove_prefix(from);
+    const size_t end = std::min(rest.find(' '), rest.size());
+    std::string_view word = rest.substr(0, end);
+    rest.remove_prefix(end);
+    ++field;
+    if (field == 14) user = next_number(word);
+    if (field == 15) system = next_number(word);
+    if (field == 24) figures.memory_bytes = next_number(word) * static_cast<uint64_t>(page_bytes);
+  }
+  figures.known = field == 24;
+  figures.cpu_seconds = static_cast<double>(user + system) / static_cast<double>(ticks_per_second);
+  return figures;
+}
+
+ProcessFigures ProcessReader::read(pid_t pid) {
+  if (pid != pid_) {
+    pid_ = pid;
+    stat_ = pid == 0 ? base::net::UniqueFd() : open_proc("/proc/" + std::to_string(pid) + "/stat");
+  }
+  if (pid == 0) return ProcessFigures();
+  ProcessFigures figures =
+      parse_process_stat(read_again(stat_), ::sysconf(_SC_CLK_TCK), ::sysconf(_SC_PAGESIZE));
+  struct stat folder {};
+  if (::stat(("/proc/" + std::to_string(pid) + "/fd").c_str(), &folder) == 0) {
+    figures.open_files = static_cast<uint64_t>(folder.st_size);
+  }
+  return figures;
+}
+
+HostReader::HostReader()
+    : stat_(open_proc("/proc/stat")),
+      meminfo_(open_proc("/proc/meminfo")),
+      loadavg_(open_proc("/proc/loadavg")),
+      sockstat_(open_proc("/proc/net/sockstat")) {}
+
+HostFigures HostReader::read() {
+  HostFigures figures;
+  const std::string cpu = read_again(stat_);
+  std::string_view line = line_of(cpu, "cpu ");
+  uint64_t total = 0;
+  uint64_t idle = 0;
+  for (int i = 0; i < 8 && !line.empty(); ++i) {  // user nice system idle iowait irq softirq steal
+    const uint64_t ticks = next_number(line);
+    total += ticks;
+    if (i == 3 || i == 4) idle += ticks;
+  }
+  const uint64_t busy = total - idle;
+  if (total_ != 0 && total > total_) {
+    figures.cpu_busy_share =
+        static_cast<double>(busy - busy_) / static_cast<double>(total - total_);
+  }
+  busy_ = busy;
+  total_ = total;
+  const std::string memory = read_again(meminfo_);
+  figures.memory_total_bytes = number_after(memory, "MemTotal:") << 10;
+  figures.memory_available_bytes = number_after(memory, "MemAvailable:") << 10;
+  figures.load_1m = std::strtod(read_again(loadavg_).c_str(), nullptr);
+  const std::string sockets = read_again(sockstat_);
+  const std::string_view tcp = line_of(sockets, "TCP:");
+  figures.tcp_connections = number_after(tcp, "inuse");
+  figures.tcp_time_wait = number_after(tcp, " tw");
+  return figures;
+}
+
+}  // namespace agent::collect

@@ -1,0 +1,83 @@
+// ProxyTelemetry: one proxy's telemetry segment as series and figures.
+//
+// Every 100 ms it reads what is small (heartbeats, oldest requests, pace slots); once a second it takes the
+// counters and histograms of the backends in use and keeps the last ten seconds of them, so that figures
+// are differences over that window. Nothing is asked of the proxy. A new process writes a new file: the
+// reader follows when the pid in the header is the region's.
+//
+// A segment counts as read whole unless a worker is stopped in the middle of a turn (its sequence is odd and
+// stands still); single cells are atomic, so a busy worker is no reason to doubt them.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "agent/collect/snapshot.h"
+#include "agent/series/sample.h"
+#include "base/telemetry/segment.h"
+#include "base/time/clock.h"
+
+namespace agent::collect {
+
+inline constexpr size_t kFigureSeconds = 10;
+
+// What a window of requests to one backend looked like.
+struct LatencyFigures {
+  uint64_t count = 0;
+  double p50_seconds = 0;
+  double p99_seconds = 0;
+  double slow_share = 0;
+};
+// `buckets` are counts per histogram bucket (base/telemetry/segment.h).
+LatencyFigures latency_figures(const std::vector<uint64_t>& buckets);
+
+// Thread: the control thread's. Owner: Collector.
+class ProxyTelemetry {
+ public:
+  ProxyTelemetry(std::string path, std::string cluster, std::string proxy);
+
+  // The fast round. `pid`: of the process that should be writing; 0: none runs.
+  void read(pid_t pid, base::Instant now, std::vector<series::Sample>& out);
+  // The slow round, once a second: figures of the proxy; adds to those of the backends.
+  struct BackendShare {
+    uint64_t requests = 0;
+    uint64_t failures = 0;
+    double seconds = 0;
+    std::vector<uint64_t> buckets;
+  };
+  void measure(base::Instant now, ProxyFigures& figures,
+               std::map<std::string, BackendShare>& backends, std::vector<series::Sample>& out);
+
+ private:
+  struct Counters {
+    base::Instant at;
+    uint64_t requests = 0, failures = 0, opened = 0;
+    struct Backend {
+      uint64_t requests = 0, failures = 0;
+      std::vector<uint64_t> buckets;
+    };
+    std::vector<Backend> backends;
+  };
+  void follow(pid_t pid);
+  void read_backends(base::Instant now, std::vector<series::Sample>& out);
+  void read_pace(size_t backend, base::Instant now, std::vector<series::Sample>& out);
+  Counters take(base::Instant now) const;
+  series::Sample sample(const char* name, base::Instant at, double value,
+                        const std::string& backend = {}) const;
+
+  const std::string path_, cluster_, proxy_;
+  std::unique_ptr<base::telemetry::SegmentReader> reader_;
+  pid_t opened_for_ = 0;
+  std::vector<std::string> backend_names_;
+  std::vector<uint64_t> sequences_;  // per worker, as last seen
+  base::Instant whole_;              // when it was last read whole
+  int64_t next_pace_slot_ = 0;       // absolute number; all before were reported
+  double heartbeat_age_ = 0, telemetry_age_ = 0;
+  std::deque<Counters> history_;  // at most kFigureSeconds + 1, one a second
+};
+
+}  // namespace agent::collect
