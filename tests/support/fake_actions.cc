@@ -96,16 +96,17 @@ std::vector<std::string> FakeWorld::names() const {
 
 void add_fake_actions(ActionRegistry& registry, FakeWorld& world) {
   add(registry, world, "proxy.replace", Class::kDisruptive, false, {"proxy"});
-  add(registry, world, "proxy.drain", Class::kDisruptive, false, {"proxy", "deadline"});
+  add(registry, world, "proxy.drain", Class::kDisruptive, false, {"proxy"});
   add(registry, world, "canary.data_path", Class::kObserve, false,
       {"proxy", "cluster", "keys_per_backend"});
   add(registry, world, "epoch.eject", Class::kDisruptive, true, {"cluster", "backend"});
-  add(registry, world, "epoch.admit", Class::kDisruptive, false, {"cluster", "backend"});
+  add(registry, world, "epoch.admit", Class::kReversible, true, {"cluster", "backend"});
   add(registry, world, "backend.await", Class::kObserve, false, {"backend", "for"});
   add(registry, world, "backend.replace", Class::kDisruptive, false, {"backend"});
   add(registry, world, "backend.flush", Class::kDisruptive, false, {"backend"});
-  add(registry, world, "cache.flush", Class::kDisruptive, false, {"cache", "origin", "reason"});
-  add(registry, world, "cluster.flush", Class::kDisruptive, false, {"cluster", "reason"});
+  add(registry, world, "cache.flush", Class::kDisruptive, false,
+      {"cache", "origin", "reason", "who"});
+  add(registry, world, "cluster.flush", Class::kDisruptive, false, {"cluster", "reason", "who"});
   add(registry, world, "evidence.gather", Class::kObserve, false, {"cluster", "proxy", "backend"});
   add(registry, world, "notify.page", Class::kObserve, false, {"text"});
 }
