@@ -1,0 +1,39 @@
+// Flushes: takes clients' flush_all to the agent and brings the answer back.
+//
+// The only place where a client waits for the control plane, and only the client that asked does:
+// 2.5 s at most, then "pending" (the agent has it and will complete it). Bounded in number.
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <string>
+
+#include "base/life/life.h"
+#include "base/time/timers.h"
+#include "proxy/frontend/world.h"
+
+namespace proxy::admin {
+
+// Thread: request_flush any, the rest admin. Owner: app.
+class Flushes final : public FlushPort {
+ public:
+  Flushes(boost::asio::any_io_executor executor, base::Timers& timers, std::string proxy,
+          std::string agent_socket);
+
+  void request_flush(FlushRequest request) override;
+  // Waits for calls under way, at most until `deadline`.
+  boost::asio::awaitable<void> stop(base::Instant deadline);
+
+ private:
+  static constexpr int kMostAtOnce = 256;
+
+  boost::asio::awaitable<void> ask(FlushRequest request);
+
+  boost::asio::any_io_executor executor_;
+  base::Timers& timers_;
+  const std::string proxy_;
+  const std::string agent_socket_;
+  base::Gate gate_;
+};
+
+}  // namespace proxy::admin

@@ -1,0 +1,251 @@
+#include "proxy/backend/link.h"
+
+#include <arpa/inet.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "base/memcache/meta_writer.h"
+#include "base/telemetry/log.h"
+#include "proxy/backend/address.h"
+
+namespace proxy {
+
+using base::Instant;
+using base::memcache::MetaCode;
+using base::memcache::MetaReply;
+using base::memcache::ParseState;
+using base::telemetry::Failure;
+using base::telemetry::Leg;
+
+namespace {
+
+constexpr uint32_t kLargestReply = 16u << 20;  // memcached's -I is 1 MiB unless somebody raised it
+constexpr size_t kReadSize = 64 * 1024;
+
+}  // namespace
+
+Link::~Link() {
+  if (fd_.valid()) context_.loop.forget(fd_.get());
+}
+
+void Link::set_endpoint(const std::string& address, uint16_t port, Instant now) {
+  if (address == address_ && port == port_) return;
+  address_ = address;
+  port_ = port;
+  if (fd_.valid()) lose(Failure::kBackendReset, "its address changed");
+  state_ = address_.empty() ? State::kIdle : State::kDown;
+  backoff_.succeeded();
+  if (state_ == State::kDown) connect(now);
+}
+
+void Link::connect(Instant now) {
+  const auto address = make_socket_address(address_, port_);
+  CHECK(address.has_value());  // configure accepts numeric addresses only
+  cells_.connects.add();
+  fd_.reset(::socket(address->family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  if (fd_.valid()) ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  const bool begun =
+      fd_.valid() &&
+      (::connect(fd_.get(), address->get(), address->size()) == 0 || errno == EINPROGRESS) &&
+      context_.loop.watch(fd_.get(), *this, EPOLLOUT).ok();
+  if (!begun) {
+    fd_.reset();
+    cells_.connect_failures.add();
+    state_ = State::kDown;
+    at_ = now + std::max(backoff_.next(), health::kFirstDelay);
+    return;
+  }
+  events_ = EPOLLOUT;
+  state_ = State::kConnecting;
+  at_ = now + context_.connect_timeout;
+}
+
+void Link::on_connected(Instant now) {
+  int error = 0;
+  socklen_t size = sizeof error;
+  ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  if (error != 0) return lose(Failure::kBackendDown, std::strerror(error));
+  parser_ = base::memcache::MetaReplyParser(kLargestReply);
+  state_ = State::kProbing;
+  want_events(EPOLLIN);
+  ask_fence(now);
+}
+
+void Link::ask_fence(Instant now) {
+  base::memcache::meta::Get get;
+  get.want.value = true;
+  base::memcache::KeyPieces key;
+  key.head = base::memcache::kFenceKey;
+  base::memcache::meta::append_get(out_, key, get);
+  route::Pending pending;
+  pending.leg = Leg::kFence;
+  pending.sent_ns = now.ns;
+  sent(pending, {});
+  next_fence_ = now + ring::kFenceInterval;
+}
+
+void Link::sent(const route::Pending& pending, std::string_view key) {
+  in_flight_.push(pending, key);
+  cells_.requests.add();
+  cells_.in_flight.set(in_flight_.size());
+  if (is_dirty_) return;
+  is_dirty_ = true;
+  context_.owner.on_dirty(*this);
+}
+
+void Link::tick(Instant now) {
+  switch (state_) {
+    case State::kIdle:
+      return;
+    case State::kDown:
+      if (now >= at_) connect(now);
+      return;
+    case State::kConnecting:
+    case State::kProbing:
+      if (now >= at_) lose(Failure::kBackendTimeout, "it does not answer");
+      return;
+    case State::kUp:
+      break;
+  }
+  if (!in_flight_.empty() && now - Instant{in_flight_.front().sent_ns} > context_.request_timeout) {
+    return lose(Failure::kBackendTimeout, "a request waited too long");
+  }
+  cells_.oldest_in_flight_ns.set(
+      in_flight_.empty() ? 0 : static_cast<uint64_t>(in_flight_.front().sent_ns));
+  if (now >= next_fence_) ask_fence(now);
+}
+
+void Link::flush() {
+  is_dirty_ = false;
+  if (!fd_.valid() || state_ == State::kConnecting) return;
+  while (!out_.empty()) {
+    const std::string_view bytes = out_.view();
+    const ssize_t wrote = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0 && errno == EAGAIN) return want_events(EPOLLIN | EPOLLOUT);
+    if (wrote < 0) return lose(Failure::kBackendReset, std::strerror(errno));
+    cells_.bytes_sent.add(static_cast<uint64_t>(wrote));
+    out_.consume(static_cast<size_t>(wrote));
+  }
+  if (out_.capacity() > 4 * kReadSize) out_.release();
+  want_events(EPOLLIN);
+}
+
+void Link::on_ready(uint32_t events) {
+  if (!fd_.valid()) return;
+  if (state_ == State::kConnecting) return on_connected(context_.clock.now());
+  if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) receive();
+  if (fd_.valid() && (events & EPOLLOUT) != 0) flush();
+}
+
+void Link::receive() {
+  const bool straight = in_.empty();
+  char* const into = straight ? context_.scratch : in_.reserve(kReadSize);
+  const size_t room = straight ? context_.scratch_size : in_.room();
+  const ssize_t got = ::recv(fd_.get(), into, room, 0);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got <= 0) {
+    return lose(Failure::kBackendReset,
+                got == 0 ? "it closed the connection" : std::strerror(errno));
+  }
+  const Instant now = context_.clock.now();
+  cells_.bytes_received.add(static_cast<uint64_t>(got));
+  if (!straight) in_.commit(static_cast<size_t>(got));
+  const std::string_view input =
+      straight ? std::string_view(into, static_cast<size_t>(got)) : in_.view();
+  size_t used = 0;
+  if (!take_replies(input, used, now)) return;
+  if (straight) {
+    in_.append(input.substr(used));
+  } else {
+    in_.consume(used);
+  }
+  in_.release();
+  cells_.last_reply_ns.set(static_cast<uint64_t>(now.ns));
+  cells_.in_flight.set(in_flight_.size());
+  if (in_flight_.empty()) cells_.oldest_in_flight_ns.set(0);
+}
+
+bool Link::take_replies(std::string_view input, size_t& used, Instant now) {
+  MetaReply reply;
+  while (used < input.size()) {
+    const auto parsed = parser_.parse(input.substr(used), reply);
+    if (parsed.state == ParseState::kNeedMore) return true;
+    if (parsed.state == ParseState::kError || reply.value_follows || in_flight_.empty()) {
+      lose(Failure::kBackendError, "it answered nonsense");
+      return false;
+    }
+    take_reply(reply, now);
+    used += parsed.consumed;
+  }
+  return true;
+}
+
+void Link::take_reply(const MetaReply& reply, Instant now) {
+  const route::Pending& pending = in_flight_.front();
+  base::telemetry::record_latency(cells_, pending.leg, base::Duration(now.ns - pending.sent_ns),
+                                  now);
+  if (pending.leg == Leg::kFence) {
+    take_fence(reply, pending.sent_ns);
+  } else {
+    context_.owner.on_reply(*this, pending, in_flight_.front_key(), reply, now);
+  }
+  in_flight_.pop();
+}
+
+void Link::take_fence(const MetaReply& reply, int64_t asked_ns) {
+  const auto record =
+      reply.code == MetaCode::kValue ? ring::parse_fence_record(reply.value) : std::nullopt;
+  fence_.read(Instant{asked_ns}, record);
+  if (record) context_.owner.on_record(*this, *record, Instant{asked_ns});
+  if (state_ != State::kProbing) return;
+  state_ = State::kUp;
+  backoff_.succeeded();
+  cells_.connected.set(1);
+  base::log::info("backend_up", {{"backend", id_}});
+}
+
+// Closes the connection, fails everything in flight and plans the next attempt.
+void Link::lose(Failure failure, const char* reason) {
+  const bool was_up = state_ == State::kUp;
+  const Instant now = context_.clock.now();
+  context_.loop.forget(fd_.get());
+  fd_.reset();
+  events_ = 0;
+  out_.clear();
+  out_.release();
+  in_.clear();
+  in_.release();
+  fence_.reset();
+  state_ = State::kDown;
+  at_ = now + backoff_.next();
+  cells_.connected.set(0);
+  cells_.oldest_in_flight_ns.set(0);
+  if (was_up) {
+    base::log::warn("backend_down",
+                    {{"backend", id_}, {"reason", reason}, {"in_flight", in_flight_.size()}});
+  } else {
+    cells_.connect_failures.add();
+  }
+  // The owner answers clients, which does not come back here: what a client sends next is read at
+  // the earliest at the end of the turn.
+  for (; !in_flight_.empty(); in_flight_.pop()) {
+    const route::Pending& pending = in_flight_.front();
+    if (pending.leg == Leg::kFence) continue;
+    cells_.failures.add();
+    context_.owner.on_lost(*this, pending, in_flight_.front_key(), failure);
+  }
+  cells_.in_flight.set(0);
+}
+
+void Link::want_events(uint32_t events) {
+  if (events == events_) return;
+  events_ = events;
+  context_.loop.change(fd_.get(), *this, events);
+}
+
+}  // namespace proxy

@@ -1,0 +1,110 @@
+#include "proxy/backend/loop.h"
+
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <string>
+
+namespace proxy {
+namespace {
+
+constexpr size_t kEventsPerTurn = 256;
+
+base::Error os_error(const char* what) {
+  return base::Error(base::ErrorCode::kExhausted, std::string(what) + ": " + std::strerror(errno));
+}
+
+}  // namespace
+
+base::Result<std::unique_ptr<Loop>> Loop::create(base::Clock& clock) {
+  base::net::UniqueFd epoll(::epoll_create1(EPOLL_CLOEXEC));
+  if (!epoll.valid()) return os_error("cannot make an epoll descriptor");
+  base::net::UniqueFd wake(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!wake.valid()) return os_error("cannot make an event descriptor");
+  epoll_event event{};
+  event.events = EPOLLIN;
+  event.data.ptr = nullptr;  // the mailbox
+  if (::epoll_ctl(epoll.get(), EPOLL_CTL_ADD, wake.get(), &event) != 0) {
+    return os_error("cannot watch an event descriptor");
+  }
+  return std::unique_ptr<Loop>(new Loop(clock, std::move(epoll), std::move(wake)));
+}
+
+base::Result<> Loop::watch(int fd, Source& source, uint32_t events) {
+  epoll_event event{};
+  event.events = events;
+  event.data.ptr = &source;
+  if (::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event) != 0) {
+    return os_error("cannot watch a socket");
+  }
+  return base::Done{};
+}
+
+void Loop::change(int fd, Source& source, uint32_t events) {
+  epoll_event event{};
+  event.events = events;
+  event.data.ptr = &source;
+  CHECK(::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, fd, &event) == 0);
+}
+
+void Loop::forget(int fd) {
+  CHECK(::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr) == 0);
+}
+
+void Loop::post(std::function<void()> work) {
+  {
+    const std::lock_guard lock(mutex_);
+    posted_.push_back(std::move(work));
+  }
+  const uint64_t one = 1;
+  // Full only after 2^64 - 1 unread posts; then it is readable anyway.
+  [[maybe_unused]] const ssize_t wrote = ::write(wake_.get(), &one, sizeof one);
+}
+
+void Loop::stop() {
+  post([this] { stopping_ = true; });
+}
+
+void Loop::run_posted() {
+  uint64_t count = 0;
+  [[maybe_unused]] const ssize_t got = ::read(wake_.get(), &count, sizeof count);
+  std::vector<std::function<void()>> work;
+  {
+    const std::lock_guard lock(mutex_);
+    work.swap(posted_);
+  }
+  for (const std::function<void()>& one : work) one();
+}
+
+void Loop::run(Turns& turns) {
+  std::array<epoll_event, kEventsPerTurn> events;
+  base::Instant next_tick = clock_.now();
+  while (!stopping_) {
+    const base::Duration left = next_tick - clock_.now();
+    const int64_t wait_ms = std::max<int64_t>(0, (left.count() + 999'999) / 1'000'000);
+    const int count = ::epoll_wait(epoll_.get(), events.data(), int(events.size()), int(wait_ms));
+    CHECK(count >= 0 || errno == EINTR);
+    const base::Instant now = clock_.now();
+    turns.begin_turn(now);
+    bool mail = false;
+    for (int i = 0; i < count; ++i) {
+      auto* const source = static_cast<Source*>(events[size_t(i)].data.ptr);
+      if (source == nullptr) {
+        mail = true;
+      } else {
+        source->on_ready(events[size_t(i)].events);
+      }
+    }
+    if (mail) run_posted();
+    if (now >= next_tick) {
+      turns.tick(now);
+      next_tick = now + kTick;
+    }
+    turns.end_turn();
+  }
+}
+
+}  // namespace proxy

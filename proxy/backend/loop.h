@@ -1,0 +1,69 @@
+// Loop: one worker's event loop. A plain epoll state machine (STYLE §12), no coroutine and no
+// allocation per event.
+//
+// A turn: wait, read the clock once, hand out readiness, run posted functions, tick every kTick, and
+// end the turn, in which everything gathered is sent. The loop turns at least every kTick, so the
+// worker's heartbeat is fresh whenever it is not stuck.
+//
+// Sources are level-triggered. A source that goes away inside a turn must stay allocated until the
+// turn has ended (Turns::end_turn), because its readiness may be in the batch already.
+#pragma once
+
+#include <sys/epoll.h>
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "base/core/result.h"
+#include "base/net/fd.h"
+#include "base/time/clock.h"
+
+namespace proxy {
+
+inline constexpr base::Duration kTick = std::chrono::milliseconds(20);
+
+// Thread: the worker's, but for post() and stop(). Owner: the worker.
+class Loop {
+ public:
+  class Source {
+   public:
+    virtual ~Source() = default;
+    virtual void on_ready(uint32_t events) = 0;
+  };
+  class Turns {
+   public:
+    virtual ~Turns() = default;
+    virtual void begin_turn(base::Instant now) = 0;
+    virtual void tick(base::Instant now) = 0;
+    virtual void end_turn() = 0;
+  };
+
+  static base::Result<std::unique_ptr<Loop>> create(base::Clock& clock);
+
+  // kExhausted when the kernel refuses another watch.
+  base::Result<> watch(int fd, Source& source, uint32_t events);
+  void change(int fd, Source& source, uint32_t events);
+  void forget(int fd);
+
+  // Runs `work` on the worker in its next turn. Thread: any.
+  void post(std::function<void()> work);
+  void run(Turns& turns);
+  void stop();
+
+ private:
+  Loop(base::Clock& clock, base::net::UniqueFd epoll, base::net::UniqueFd wake)
+      : clock_(clock), epoll_(std::move(epoll)), wake_(std::move(wake)) {}
+  void run_posted();
+
+  base::Clock& clock_;
+  base::net::UniqueFd epoll_;
+  base::net::UniqueFd wake_;
+  bool stopping_ = false;
+  std::mutex mutex_;
+  std::vector<std::function<void()>> posted_;  // guarded by mutex_
+};
+
+}  // namespace proxy

@@ -1,0 +1,182 @@
+#include "proxy/config/config.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <thread>
+
+#include "base/config/yaml.h"
+#include "base/telemetry/segment.h"
+
+namespace proxy {
+namespace {
+
+using base::config::Map;
+using base::config::Node;
+using base::config::Problems;
+
+constexpr Duration kMostTimeout = std::chrono::hours(24);
+
+bool is_numeric_address(const std::string& text) {
+  unsigned char scratch[16];
+  return ::inet_pton(AF_INET, text.c_str(), scratch) == 1 ||
+         ::inet_pton(AF_INET6, text.c_str(), scratch) == 1;
+}
+
+bool is_loopback(const std::string& text) {
+  return text == "::1" || text.rfind("127.", 0) == 0;
+}
+
+std::string name_of(Map& map, std::string_view key, size_t longest) {
+  const Node node = map.required(key);
+  std::string text = node.text();
+  const bool fine = !text.empty() && text.size() <= longest &&
+                    std::all_of(text.begin(), text.end(), [](unsigned char c) {
+                      return std::isalnum(c) || c == '-' || c == '_' || c == '.';
+                    });
+  if (!node.is_null() && !fine) {
+    node.problem("a name of 1 to " + std::to_string(longest) + " letters, digits, '-', '_', '.'");
+  }
+  return text;
+}
+
+std::string path_of(Map& map, std::string_view key) {
+  const Node node = map.required(key);
+  std::string text = node.text();
+  if (!node.is_null() && (text.empty() || text[0] != '/')) node.problem("an absolute path");
+  return text;
+}
+
+Endpoint read_endpoint(const Node& node, bool any_port) {
+  Map map(node);
+  Endpoint endpoint;
+  const Node address = map.required("address");
+  endpoint.address = address.text();
+  if (!address.is_null() && !is_numeric_address(endpoint.address)) {
+    address.problem("a numeric IPv4 or IPv6 address");
+  }
+  const Node port = map.required("port");
+  if (!port.is_null()) endpoint.port = static_cast<uint16_t>(port.integer(any_port ? 0 : 1, 65535));
+  map.finish();
+  return endpoint;
+}
+
+OpenListener read_open(const Node& node, const std::string& listen_address) {
+  Map map(node);
+  OpenListener open;
+  const Node port = map.required("port");
+  if (!port.is_null()) open.port = static_cast<uint16_t>(port.integer(0, 65535));
+  const Node cache = map.required("cache");
+  if (!cache.is_null()) open.cache = static_cast<base::CacheId>(cache.integer(1, (1 << 24) - 1));
+  map.finish();
+  if (!is_loopback(listen_address)) {
+    node.problem("listen.address on loopback (127.x or ::1) when a cache is served to anybody");
+  }
+  return open;
+}
+
+Timeouts read_timeouts(const Node& node) {
+  Map map(node);
+  Timeouts t;
+  t.authenticate = map.duration("authenticate", t.authenticate, 100ms, kMostTimeout);
+  t.request = map.duration("request", t.request, 10ms, kMostTimeout);
+  t.connect = map.duration("connect", t.connect, 10ms, kMostTimeout);
+  t.idle = map.duration("idle", t.idle, Duration(0), kMostTimeout);
+  map.finish();
+  return t;
+}
+
+Limits read_limits(const Node& node) {
+  Map map(node);
+  Limits l;
+  l.connections =
+      static_cast<uint64_t>(map.integer("connections", int64_t(l.connections), 0, 10'000'000));
+  l.connections_per_client = static_cast<uint64_t>(
+      map.integer("connections_per_client", int64_t(l.connections_per_client), 0, 10'000'000));
+  l.in_flight_bytes = map.bytes("in_flight_bytes", l.in_flight_bytes, 0, 1ull << 40);
+  if (l.in_flight_bytes != 0 && l.in_flight_bytes < 2 * 1048576) {
+    node.problem("in_flight_bytes of 0 (no limit) or at least 2MiB: one value may be 1MiB");
+  }
+  map.finish();
+  return l;
+}
+
+base::log::Options read_log(const Node& node) {
+  Map map(node);
+  base::log::Options log;
+  log.level = static_cast<base::log::Level>(
+      map.choice("level", size_t(log.level), {"debug", "info", "warn", "error"}));
+  log.file = map.text("file", "");
+  log.json = map.boolean("json", false);
+  map.finish();
+  return log;
+}
+
+base::Result<ProxyConfig> read(const Node& root, Problems& problems) {
+  ProxyConfig config;
+  if (!problems.empty()) return problems.result().error();
+  Map map(root);
+  config.id = name_of(map, "id", 63);
+  config.cluster = name_of(map, "cluster", 63);
+  if (const Node node = map.required("listen"); !node.is_null()) {
+    config.listen = read_endpoint(node, true);
+  }
+  if (const auto node = map.optional("open")) {
+    config.open = read_open(*node, config.listen.address);
+  }
+  if (const Node node = map.required("metrics"); !node.is_null()) {
+    config.metrics = read_endpoint(node, true);
+  }
+  const int64_t cores = std::clamp<int64_t>(std::thread::hardware_concurrency(), 1, 64);
+  config.workers = static_cast<uint32_t>(
+      map.integer("workers", cores, 1, int64_t(base::telemetry::kMaxWorkers)));
+  config.state_dir = path_of(map, "state_dir");
+  config.control_socket = path_of(map, "control_socket");
+  if (map.has("agent_socket")) config.agent_socket = path_of(map, "agent_socket");
+  config.telemetry_file = path_of(map, "telemetry_file");
+  if (const auto node = map.optional("timeouts")) config.timeouts = read_timeouts(*node);
+  if (const auto node = map.optional("limits")) config.limits = read_limits(*node);
+  config.on_backend_failure =
+      static_cast<FailurePolicy>(map.choice("on_backend_failure", 0, {"miss", "error"}));
+  if (const auto node = map.optional("log")) config.log = read_log(*node);
+  map.finish();
+  if (!problems.empty()) return problems.result().error();
+  return config;
+}
+
+}  // namespace
+
+base::Result<ProxyConfig> load_config(const std::string& path) {
+  Problems problems;
+  const Node root = base::config::Document::load(path, problems);
+  return read(root, problems);
+}
+
+base::Result<ProxyConfig> parse_config(std::string_view text, const std::string& name) {
+  Problems problems;
+  const Node root = base::config::Document::parse(text, name, problems);
+  return read(root, problems);
+}
+
+std::string_view fixed_difference(const ProxyConfig& running, const ProxyConfig& wanted) {
+  const auto same = [](const Endpoint& a, const Endpoint& b) {
+    return a.address == b.address && a.port == b.port;
+  };
+  if (running.id != wanted.id) return "id";
+  if (running.cluster != wanted.cluster) return "cluster";
+  if (!same(running.listen, wanted.listen)) return "listen";
+  if (running.open.has_value() != wanted.open.has_value()) return "open";
+  if (running.open &&
+      (running.open->port != wanted.open->port || running.open->cache != wanted.open->cache)) {
+    return "open";
+  }
+  if (!same(running.metrics, wanted.metrics)) return "metrics";
+  if (running.workers != wanted.workers) return "workers";
+  if (running.state_dir != wanted.state_dir) return "state_dir";
+  if (running.control_socket != wanted.control_socket) return "control_socket";
+  if (running.agent_socket != wanted.agent_socket) return "agent_socket";
+  if (running.telemetry_file != wanted.telemetry_file) return "telemetry_file";
+  return {};
+}
+
+}  // namespace proxy

@@ -1,0 +1,74 @@
+// ProxyConfig: what proxy.yaml says, read strictly and checked whole.
+//
+// Idea: the file holds only what a node's owner decides (addresses, limits, timeouts, where files
+// are); what the controller decides (caches, credentials, backends, tables) arrives over the control
+// socket and never stands here. A value of this struct is valid: nobody checks it again.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "base/core/result.h"
+#include "base/core/slots.h"
+#include "base/telemetry/log.h"
+#include "base/time/clock.h"
+
+namespace proxy {
+
+using base::Duration;
+using base::Instant;
+using base::operator""ms;
+using base::operator""s;
+
+struct Timeouts {
+  Duration authenticate = 5s;   // a connection that has not authenticated by then is closed
+  Duration request = 1s;        // a backend that lets a request wait longer is given up
+  Duration connect = 500ms;     // to reach a backend and get its first answer
+  Duration idle = Duration(0);  // closes clients that are silent for longer; 0: never
+};
+
+// Zero: no limit.
+struct Limits {
+  uint64_t connections = 10'000;
+  uint64_t connections_per_client = 0;         // per client address
+  uint64_t in_flight_bytes = 64ull * 1048576;  // replies waiting for one client to read them
+};
+
+enum class FailurePolicy : uint8_t { kMiss, kError };  // what a read answers without its backend
+
+struct Endpoint {
+  std::string address;  // numeric
+  uint16_t port = 0;
+};
+
+struct OpenListener {
+  uint16_t port = 0;
+  base::CacheId cache = 0;
+};
+
+struct ProxyConfig {
+  std::string id;
+  std::string cluster;
+  Endpoint listen;
+  std::optional<OpenListener> open;  // serves one cache without authentication, on loopback only
+  Endpoint metrics;
+  uint32_t workers = 1;
+  std::string state_dir;
+  std::string control_socket;
+  std::string agent_socket;  // empty: clients cannot flush
+  std::string telemetry_file;
+  Timeouts timeouts;
+  Limits limits;
+  FailurePolicy on_backend_failure = FailurePolicy::kMiss;
+  base::log::Options log;
+};
+
+// kInvalid with one line per problem, each with file:line:column.
+base::Result<ProxyConfig> load_config(const std::string& path);
+base::Result<ProxyConfig> parse_config(std::string_view text, const std::string& name);
+
+// What may not change while running: the first key that differs, or empty.
+std::string_view fixed_difference(const ProxyConfig& running, const ProxyConfig& wanted);
+
+}  // namespace proxy

@@ -1,0 +1,243 @@
+#include "proxy/frontend/client.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+#include "proxy/frontend/worker.h"
+
+namespace proxy {
+
+using base::Instant;
+using base::memcache::Fate;
+using base::memcache::Parsed;
+using base::memcache::ParseState;
+using base::memcache::Protocol;
+using base::memcache::Request;
+using base::telemetry::Failure;
+using route::Ticket;
+
+namespace {
+
+constexpr size_t kReadSize = 64 * 1024;
+// What somebody may send before saying who it is.
+constexpr uint32_t kStrangersValue = 4096;
+constexpr size_t kStrangersLine = 2048;
+
+}  // namespace
+
+Client::Client(Worker& worker, base::net::UniqueFd fd, const Identity& identity, Instant now)
+    : worker_(worker),
+      identity_(identity),
+      opened_(now),
+      fd_(std::move(fd)),
+      events_(EPOLLIN),
+      active_(now),
+      replies_(worker.buffers()) {
+  telemetry_index_ = worker_.telemetry().enter(identity_.address);
+  base::memcache::AsciiLimits limits;
+  limits.line = kStrangersLine;
+  limits.value = limits.buffered = kStrangersValue;
+  ascii_.set_limits(limits);
+  binary_limits_.value = binary_limits_.buffered = kStrangersValue;
+  session_.is_open = identity_.open_cache != 0;
+  if (!session_.is_open) return;
+  session_.authenticated = true;
+  session_.cache = identity_.open_cache;
+  session_.may_write = session_.may_flush = true;
+  widen_limits();
+}
+
+void Client::widen_limits() {
+  ascii_.set_limits({});
+  binary_limits_ = {};
+}
+
+void Client::on_ready(uint32_t events) {
+  if (closed()) return;
+  if ((events & EPOLLERR) != 0 || ((events & EPOLLHUP) != 0 && !may_read())) {
+    return close("reset by client");
+  }
+  if ((events & (EPOLLIN | EPOLLHUP)) != 0 && may_read()) receive();
+  if (!closed() && (events & EPOLLOUT) != 0) mark_dirty();
+}
+
+void Client::receive() {
+  const bool straight = in_.empty();
+  char* const into = straight ? worker_.scratch() : in_.reserve(kReadSize);
+  const size_t room = straight ? Worker::kScratchSize : in_.room();
+  const ssize_t got = ::recv(fd_.get(), into, room, 0);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (got < 0) return close("reset by client");
+  if (got == 0) return finish();
+  active_ = worker_.now();
+  worker_.cells().bytes_read.add(static_cast<uint64_t>(got));
+  worker_.telemetry().add_bytes(telemetry_index_, static_cast<uint64_t>(got));
+  if (session_.row != nullptr) {
+    session_.row->add(tenant::Count::kBytesRead, static_cast<uint64_t>(got));
+  }
+  if (straight) {
+    const std::string_view input(into, static_cast<size_t>(got));
+    const size_t used = consume(input);
+    if (!closed() && used < input.size() && !finishing_) in_.append(input.substr(used));
+  } else {
+    in_.commit(static_cast<size_t>(got));
+    consume_held();
+  }
+  update_events();
+}
+
+// Obeys what is complete in `input`; the number of bytes that were used up.
+size_t Client::consume(std::string_view input) {
+  size_t used = 0;
+  while (used < input.size() && !closed() && may_read()) {
+    if (swallow_ > 0) {
+      const uint64_t gone = std::min<uint64_t>(swallow_, input.size() - used);
+      swallow_ -= gone;
+      used += gone;
+      continue;
+    }
+    if (!take_one(input.substr(used), used)) break;
+  }
+  return used;
+}
+
+// The same with what was held back.
+void Client::consume_held() {
+  const size_t used = consume(in_.view());
+  if (closed()) return;
+  if (finishing_) {
+    in_.clear();
+  } else {
+    in_.consume(used);
+  }
+  in_.release();
+}
+
+// False when the input holds no complete command.
+bool Client::take_one(std::string_view input, size_t& used) {
+  if (protocol_ == Protocol::kUnknown) protocol_ = base::memcache::detect_protocol(input);
+  Request request;
+  const Parsed parsed = protocol_ == Protocol::kBinary
+                            ? base::memcache::parse_binary(input, request, binary_limits_)
+                            : ascii_.parse(input, request);
+  if (parsed.state == ParseState::kNeedMore) return false;
+  used += parsed.consumed;
+  if (parsed.state == ParseState::kError) return on_parse_error(parsed, request);
+  if (!refresh_session()) return false;
+  if (session_.authenticated) {
+    obey(request);
+  } else {
+    obey_stranger(request);
+  }
+  return true;
+}
+
+bool Client::on_parse_error(const Parsed& parsed, const Request& request) {
+  worker_.cells().failures[size_t(Failure::kProtocol)].add();
+  swallow_ = parsed.swallow;
+  const bool knows_status = protocol_ == Protocol::kBinary && parsed.status != 0;
+  if (!refresh_session()) return false;
+  if (!session_.authenticated && parsed.fate != Fate::kClose) {
+    answer_stranger(request);
+  } else if (knows_status) {
+    const auto status = static_cast<base::memcache::binary::Status>(parsed.status);
+    if (status == base::memcache::binary::Status::kTooLarge) drop_old_value(request);
+    answer_status(request, status, base::memcache::binary::status_text(status));
+  } else if (protocol_ == Protocol::kAscii && !parsed.reply.empty()) {
+    if (parsed.fate == Fate::kSwallow) drop_old_value(request);
+    const Ticket ticket = replies_.open();
+    reply_target(ticket).append(parsed.reply);
+    finish_reply(ticket, 0);
+  }
+  if (parsed.fate == Fate::kClose) finish();
+  return parsed.fate != Fate::kClose;
+}
+
+bool Client::is_congested() const {
+  const size_t waiting = out_.size() + replies_.held_bytes();
+  const size_t outstanding = replies_.outstanding();
+  if (waiting > kSoftOutput || outstanding > kMostOutstanding) return true;
+  // What is on its way may be as large as what came lately.
+  return outstanding > 4 && outstanding * typical_reply_ > 4 * kSoftOutput;
+}
+
+void Client::finish_reply(Ticket ticket, size_t value_size) {
+  typical_reply_ = std::max<uint32_t>(static_cast<uint32_t>(value_size) + 64,
+                                      typical_reply_ - typical_reply_ / 64);
+  replies_.finish(ticket, out_);
+  mark_dirty();
+}
+
+void Client::fail_group(Ticket ticket) {
+  replies_.fail_group(ticket, out_);
+  mark_dirty();
+}
+
+void Client::mark_dirty() {
+  if (is_dirty) return;
+  is_dirty = true;
+  worker_.on_dirty(*this);
+}
+
+// False when the connection is closed.
+bool Client::send_output() {
+  while (!out_.empty()) {
+    const std::string_view bytes = out_.view();
+    const ssize_t wrote = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (wrote < 0 && errno == EINTR) continue;
+    if (wrote < 0 && errno == EAGAIN) break;
+    if (wrote < 0) {
+      close("reset by client");
+      return false;
+    }
+    active_ = worker_.now();
+    worker_.cells().bytes_written.add(static_cast<uint64_t>(wrote));
+    worker_.telemetry().add_bytes(telemetry_index_, static_cast<uint64_t>(wrote));
+    if (session_.row != nullptr) {
+      session_.row->add(tenant::Count::kBytesWritten, static_cast<uint64_t>(wrote));
+    }
+    out_.consume(static_cast<size_t>(wrote));
+  }
+  const uint64_t most = worker_.world().settings.limits.in_flight_bytes;
+  if (most != 0 && out_.size() + replies_.held_bytes() > most) {
+    worker_.cells().failures[size_t(Failure::kMemoryLimit)].add();
+    close("does not read its replies");
+    return false;
+  }
+  out_.release();
+  return true;
+}
+
+void Client::end_turn() {
+  is_dirty = false;
+  if (closed() || !send_output()) return;
+  if (may_read() && !in_.empty()) consume_held();
+  if (closed()) return;
+  if (finishing_ && replies_.empty() && out_.empty()) return close("finished");
+  update_events();
+}
+
+void Client::finish() {
+  if (closed()) return;
+  finishing_ = true;
+  mark_dirty();  // closes at the end of the turn if nothing is outstanding
+}
+
+void Client::close(const char* reason) {
+  if (closed()) return;
+  worker_.retire(*this, reason);
+  fd_.reset();
+}
+
+void Client::update_events() {
+  if (closed()) return;
+  const uint32_t events = (may_read() ? EPOLLIN : 0u) | (out_.empty() ? 0u : EPOLLOUT);
+  if (events == events_) return;
+  events_ = events;
+  worker_.loop().change(fd_.get(), *this, events);
+}
+
+}  // namespace proxy

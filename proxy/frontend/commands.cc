@@ -1,0 +1,289 @@
+// What a Client does for each command of an authenticated connection.
+#include <unistd.h>
+
+#include <string>
+
+#include "base/memcache/ascii_writer.h"
+#include "base/memcache/stored_key.h"
+#include "proxy/frontend/client.h"
+#include "proxy/frontend/worker.h"
+#include "proxy/route/translate.h"
+
+namespace proxy {
+
+namespace ascii = base::memcache::ascii;
+namespace binary = base::memcache::binary;
+using base::memcache::Buffer;
+using base::memcache::Command;
+using base::memcache::Protocol;
+using base::memcache::Request;
+using base::telemetry::Failure;
+using route::Kind;
+using route::Outcome;
+using route::Pending;
+using route::ReplyQueue;
+using route::Ticket;
+using tenant::Count;
+
+namespace {
+
+// What clients gate features on; everything 1.6.18 offers to a client is here but meta commands.
+constexpr std::string_view kVersion = "1.6.18-mcguard";
+// Key and value together.
+constexpr size_t kMostItemBytes = 1'048'576;
+constexpr int64_t kMostRelativeDelay = 60 * 60 * 24 * 30;
+
+struct Counted {
+  Count hit, miss;
+};
+
+std::optional<Counted> counted(Command command) {
+  switch (command) {
+    case Command::kGet:
+      return Counted{Count::kGetHits, Count::kGetMisses};
+    case Command::kGat:
+    case Command::kTouch:
+      return Counted{Count::kTouchHits, Count::kTouchMisses};
+    case Command::kCas:
+      return Counted{Count::kCasHits, Count::kCasMisses};
+    case Command::kIncr:
+      return Counted{Count::kIncrHits, Count::kIncrMisses};
+    case Command::kDecr:
+      return Counted{Count::kDecrHits, Count::kDecrMisses};
+    case Command::kDelete:
+      return Counted{Count::kDeleteHits, Count::kDeleteMisses};
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<Count> command_count(Command command) {
+  switch (route::kind_of(command)) {
+    case Kind::kRead:
+      return Count::kCommandGet;
+    case Kind::kStore:
+      return Count::kCommandSet;
+    case Kind::kDelete:
+      return Count::kCommandDelete;
+    case Kind::kTouch:
+      return Count::kCommandTouch;
+    default:
+      return std::nullopt;
+  }
+}
+
+}  // namespace
+
+void Client::count(Command command, Outcome outcome) {
+  const bool hit = outcome == Outcome::kDone;
+  const Kind kind = route::kind_of(command);
+  if (kind == Kind::kRead) {
+    (hit ? worker_.cells().get_hits : worker_.cells().get_misses).add();
+  }
+  if (session_.row == nullptr || outcome == Outcome::kError) return;
+  if (kind == Kind::kStore && hit) session_.row->add(Count::kTotalItems);
+  if (command == Command::kCas && outcome == Outcome::kExists) {
+    return session_.row->add(Count::kCasBadval);
+  }
+  if (const auto pair = counted(command)) session_.row->add(hit ? pair->hit : pair->miss);
+}
+
+void Client::obey(const Request& request) {
+  worker_.cells().requests[size_t(base::memcache::operation_of(request.command))].add(
+      std::max<uint32_t>(1, request.key_count));
+  worker_.telemetry().add_request(telemetry_index_);
+  if (route::kind_of(request.command) != Kind::kNone) return obey_keyed(request);
+  switch (request.command) {
+    case Command::kFlushAll:
+      return obey_flush(request);
+    case Command::kStats:
+      return obey_stats(request);
+    case Command::kSaslMechanisms:
+    case Command::kSaslAuth:
+    case Command::kSaslStep:
+      return obey_sasl(request);
+    default:
+      return obey_plain(request);
+  }
+}
+
+Pending Client::pending_of(const Request& request, bool in_group) const {
+  Pending pending;
+  pending.client = identity_.index;
+  pending.client_serial = identity_.serial;
+  pending.cache = session_.cache;
+  pending.generation = session_.generation;
+  pending.opaque = request.opaque;
+  pending.command = request.command;
+  pending.protocol = request.protocol;
+  pending.leg = route::leg_of(route::kind_of(request.command));
+  pending.opcode = request.opcode;
+  pending.quiet = request.quiet;
+  pending.with_cas = request.with_cas;
+  pending.with_key = request.with_key;
+  pending.in_group = in_group;
+  return pending;
+}
+
+void Client::obey_keyed(const Request& request) {
+  const Kind kind = route::kind_of(request.command);
+  if (const auto what = command_count(request.command)) {
+    session_.row->add(*what, request.key_count);
+  }
+  if (route::is_write(kind) && !session_.may_write) {
+    worker_.cells().failures[size_t(Failure::kNoCapability)].add();
+    const Ticket ticket = replies_.open();
+    route::append_not_permitted(reply_target(ticket), pending_of(request, false));
+    return finish_reply(ticket, 0);
+  }
+  if (kind == Kind::kStore && request.key.size() + request.value.size() > kMostItemBytes) {
+    return refuse_too_large(request);
+  }
+  if (request.key_count <= 1) return send_key(request, request.key, ReplyQueue::Place::kAlone);
+  for (const std::string_view key : request.keys()) {
+    send_key(request, key, ReplyQueue::Place::kInGroup);
+  }
+  const Ticket end = replies_.open(ReplyQueue::Place::kEndsGroup);
+  reply_target(end).append(ascii::kEnd);
+  finish_reply(end, 0);
+}
+
+void Client::send_key(const Request& request, std::string_view key, ReplyQueue::Place place) {
+  Pending pending = pending_of(request, place == ReplyQueue::Place::kInGroup);
+  pending.ticket = replies_.open(place);
+  Router& router = worker_.router();
+  const auto failure = router.send(request, key, pending, session_.may_write, worker_.now());
+  if (failure) router.answer_failure(*this, pending, key, *failure);
+}
+
+void Client::refuse_too_large(const Request& request) {
+  drop_old_value(request);
+  worker_.cells().failures[size_t(Failure::kTooLarge)].add();
+  const Ticket ticket = replies_.open();
+  route::append_too_large(reply_target(ticket), pending_of(request, false));
+  finish_reply(ticket, 0);
+}
+
+// As memcached: a set that is too large to be kept must not leave the old value to be read.
+void Client::drop_old_value(const Request& request) {
+  if (request.command != Command::kSet || !session_.may_write || request.key.empty()) return;
+  Request remove;
+  remove.command = Command::kDelete;
+  remove.key = request.key;
+  Pending pending = pending_of(remove, false);
+  pending.client = route::kNobody;
+  worker_.router().send(remove, request.key, pending, true, worker_.now());
+}
+
+void Client::answer_ascii(std::string_view text) {
+  const Ticket ticket = replies_.open();
+  reply_target(ticket).append(text);
+  finish_reply(ticket, 0);
+}
+
+void Client::answer_status(const Request& request, binary::Status status, std::string_view text) {
+  const Ticket ticket = replies_.open();
+  binary::append_body(reply_target(ticket), request, status, text);
+  finish_reply(ticket, 0);
+}
+
+void Client::answer_success(const Request& request, std::string_view text) {
+  if (request.quiet) return;
+  if (request.protocol == Protocol::kBinary) {
+    return answer_status(request, binary::Status::kSuccess, {});
+  }
+  answer_ascii(text);
+}
+
+void Client::obey_plain(const Request& request) {
+  const bool is_binary = request.protocol == Protocol::kBinary;
+  switch (request.command) {
+    case Command::kNoop:
+      return answer_success(request, ascii::kNoop);
+    case Command::kVerbosity:
+      return answer_success(request, ascii::kOk);
+    case Command::kQuit:
+      if (is_binary) answer_success(request, {});
+      return finish();
+    case Command::kVersion: {
+      if (is_binary) return answer_status(request, binary::Status::kSuccess, kVersion);
+      const Ticket ticket = replies_.open();
+      ascii::append_version(reply_target(ticket), kVersion);
+      return finish_reply(ticket, 0);
+    }
+    default:
+      return answer_ascii(ascii::kError);  // meta commands
+  }
+}
+
+void Client::obey_flush(const Request& request) {
+  session_.row->add(Count::kCommandFlush);
+  const bool is_binary = request.protocol == Protocol::kBinary;
+  if (!session_.may_flush) {
+    worker_.cells().failures[size_t(Failure::kNoCapability)].add();
+    // What memcached -F answers; memjs, Dalli and pylibmc report it as a refusal.
+    if (is_binary) {
+      return answer_status(request, binary::Status::kAuthError, "flush_all not allowed");
+    }
+    return request.quiet ? void() : answer_ascii(ascii::kFlushNotAllowed);
+  }
+  FlushRequest flush;
+  flush.cache = session_.cache;
+  flush.credential = session_.user;
+  flush.delay_s = request.exptime <= kMostRelativeDelay
+                      ? std::max<int64_t>(0, request.exptime)
+                      : std::max<int64_t>(0, request.exptime - worker_.wall_seconds());
+  waits_for_flush_ = true;
+  flush_request_ = request;
+  const Ticket ticket = replies_.open();
+  worker_.request_flush(std::move(flush), identity_.index, identity_.serial, ticket);
+}
+
+void Client::finish_flush(Ticket ticket, std::string_view answer) {
+  waits_for_flush_ = false;
+  const Request& request = flush_request_;
+  const bool done = answer == ascii::kOk;
+  if (request.protocol == Protocol::kBinary) {
+    if (!done) {
+      binary::append_error(reply_target(ticket), request, binary::Status::kTemporaryFailure,
+                           answer.substr(0, answer.find('\r')));
+    } else if (!request.quiet) {
+      binary::append_success(reply_target(ticket), request);
+    }
+  } else if (!request.quiet) {
+    reply_target(ticket).append(answer);
+  }
+  finish_reply(ticket, 0);
+}
+
+void Client::obey_stats(const Request& request) {
+  const bool is_binary = request.protocol == Protocol::kBinary;
+  const std::string_view what = is_binary ? request.key : request.arguments;
+  const Ticket ticket = replies_.open();
+  Buffer& out = reply_target(ticket);
+  if (what == "reset") {
+    session_.account->reset();
+    if (is_binary) {
+      binary::append_stat(out, request, {}, {});
+    } else {
+      out.append(ascii::kReset);
+    }
+  } else if (what.empty()) {
+    worker_.show_stats(out, request, session_);
+  } else if (what == "settings" || what == "items" || what == "slabs" || what == "sizes" ||
+             what == "conns") {
+    // They describe a server and all its tenants; a cache has none of its own.
+    if (is_binary) {
+      binary::append_stat(out, request, {}, {});
+    } else {
+      out.append(ascii::kEnd);
+    }
+  } else if (is_binary) {
+    binary::append_error(out, request, binary::Status::kNotFound);
+  } else {
+    out.append(ascii::kError);
+  }
+  finish_reply(ticket, 0);
+}
+
+}  // namespace proxy

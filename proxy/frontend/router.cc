@@ -1,0 +1,194 @@
+#include "proxy/frontend/router.h"
+
+#include "base/memcache/stored_key.h"
+#include "proxy/frontend/client.h"
+#include "proxy/route/answer.h"
+#include "proxy/route/translate.h"
+
+namespace proxy {
+
+using base::Instant;
+using base::memcache::MetaReply;
+using base::memcache::Request;
+using base::telemetry::Failure;
+using base::telemetry::Leg;
+using route::Pending;
+
+namespace {
+
+constexpr size_t kScratchSize = 256 * 1024;
+
+}  // namespace
+
+Router::Router(Loop& loop, base::Clock& clock, ClientTable& clients,
+               base::telemetry::WorkerBlock& cells, World world)
+    : clients_(clients),
+      cells_(cells),
+      scratch_(new char[kScratchSize]),
+      context_{loop,
+               clock,
+               *this,
+               scratch_.get(),
+               kScratchSize,
+               world.settings.timeouts.connect,
+               world.settings.timeouts.request},
+      world_(std::move(world)),
+      known_(world_.known()) {}
+
+void Router::install(World world, Instant now) {
+  const bool moves = world.view != world_.view;
+  world_ = std::move(world);
+  known_ = world_.known();
+  ++number_;
+  context_.connect_timeout = world_.settings.timeouts.connect;
+  context_.request_timeout = world_.settings.timeouts.request;
+  if (!moves) return;
+  answer_moved();
+  configure_links(now);
+}
+
+// Answers every request in flight whose slot is no longer served as it was when it was sent; its
+// reply will be read and discarded.
+void Router::answer_moved() {
+  for (const auto& link : links_) {
+    if (!link) continue;
+    link->in_flight().for_each([&](Pending& pending, std::string_view key) {
+      if (pending.leg == Leg::kFence || pending.answered) return;
+      if (still_stands(pending, link->index())) return;
+      pending.answered = true;
+      if (Client* client = clients_.find(pending.client, pending.client_serial)) {
+        answer_failure(*client, pending, key, Failure::kSlotMoving);
+      }
+    });
+  }
+}
+
+void Router::configure_links(Instant now) {
+  std::array<const ring::BackendRef*, base::telemetry::kMaxBackends> wanted{};
+  for (const ring::BackendRef& backend : world_.view->backends) wanted[backend.index] = &backend;
+  for (uint16_t i = 0; i < links_.size(); ++i) {
+    if (wanted[i] == nullptr) {
+      if (links_[i]) links_[i]->set_endpoint({}, 0, now);
+      continue;
+    }
+    if (!links_[i]) {
+      links_[i] = std::make_unique<Link>(context_, i, wanted[i]->id, cells_.backends[i]);
+    }
+    links_[i]->set_endpoint(wanted[i]->address, wanted[i]->port, now);
+  }
+}
+
+std::optional<Failure> Router::send(const Request& request, std::string_view key, Pending& pending,
+                                    bool may_touch, Instant now) {
+  pending.slot = base::slot_of(pending.cache, key);
+  const ring::SlotEntry& entry = world_.view->slots[pending.slot];
+  if (entry.moving) return Failure::kSlotMoving;
+  if (entry.backend == ring::kNoBackend) return Failure::kBackendDown;
+  Link& link = *links_[entry.backend];
+  const ring::Hold hold = link.fence().check(now, known_, seen_);
+  if (hold == ring::Hold::kNewer) return Failure::kFenced;
+  if (!link.takes_requests()) return Failure::kBackendDown;
+  if (ring::FenceWatch::is_settled(hold)) return Failure::kFenced;
+  pending.since = entry.since;
+  pending.world = number_;
+  pending.sent_ns = now.ns;
+  uint64_t mask = 0;
+  if (request.cas != 0 || request.command == base::memcache::Command::kCas) {
+    mask = base::memcache::cas_mask(pending.cache, pending.generation, entry.since,
+                                    world_.view->owner_hash[entry.backend]);
+  }
+  const base::memcache::StoredKey stored(pending.cache, pending.generation, entry.since, key);
+  route::append_upstream(link.out(), request, stored, mask, may_touch);
+  link.sent(pending, key);
+  return std::nullopt;
+}
+
+bool Router::still_stands(const Pending& pending, uint16_t backend) const {
+  const ring::SlotEntry& entry = world_.view->slots[pending.slot];
+  return !entry.moving && entry.backend == backend && entry.since == pending.since;
+}
+
+std::optional<Failure> Router::judge(const Link& link, const Pending& pending, Instant now) const {
+  if (pending.world != number_) {
+    if (!still_stands(pending, link.index())) return Failure::kSlotMoving;
+    const tenant::Cache* cache = world_.directory->caches.find(pending.cache);
+    if (cache == nullptr || cache->generation != pending.generation) return Failure::kFenced;
+  }
+  if (link.fence().check(now, known_, seen_) != ring::Hold::kNone) return Failure::kFenced;
+  return std::nullopt;
+}
+
+void Router::on_reply(Link& link, const Pending& pending, std::string_view key,
+                      const MetaReply& reply, Instant now) {
+  if (pending.answered) return;
+  Client* const client = clients_.find(pending.client, pending.client_serial);
+  if (client == nullptr) return;
+  if (const auto failure = judge(link, pending, now)) {
+    return answer_failure(*client, pending, key, *failure);
+  }
+  uint64_t mask = 0;
+  if (reply.has_cas) {
+    mask = base::memcache::cas_mask(pending.cache, pending.generation, pending.since,
+                                    world_.view->owner_hash[link.index()]);
+  }
+  base::memcache::Buffer& out = client->reply_target(pending.ticket);
+  const route::Outcome outcome = route::append_answer(out, pending, key, reply, mask);
+  if (outcome == route::Outcome::kError) {
+    cells_.failures[size_t(Failure::kBackendError)].add();
+    link.cells().failures.add();
+  }
+  client->count(pending.command, outcome);
+  if (outcome == route::Outcome::kError && pending.in_group) {
+    client->fail_group(pending.ticket);
+  } else {
+    client->finish_reply(pending.ticket, reply.value.size());
+  }
+}
+
+void Router::on_lost(Link&, const Pending& pending, std::string_view key, Failure failure) {
+  if (pending.answered) return;
+  if (Client* client = clients_.find(pending.client, pending.client_serial)) {
+    answer_failure(*client, pending, key, failure);
+  }
+}
+
+void Router::answer_failure(Client& client, const Pending& pending, std::string_view key,
+                            Failure failure) {
+  cells_.failures[size_t(failure)].add();
+  const bool read = pending.leg == Leg::kRead;
+  // A key that moves or is fenced is a miss whatever the policy: nothing is broken.
+  const bool as_miss = read && (world_.settings.on_backend_failure == FailurePolicy::kMiss ||
+                                failure == Failure::kSlotMoving || failure == Failure::kFenced);
+  base::memcache::Buffer& out = client.reply_target(pending.ticket);
+  if (as_miss) {
+    route::append_miss(out, pending, key);
+    client.count(pending.command, route::Outcome::kAbsent);
+    return client.finish_reply(pending.ticket, 0);
+  }
+  route::append_failure(out, pending, failure);
+  if (pending.in_group) return client.fail_group(pending.ticket);
+  client.finish_reply(pending.ticket, 0);
+}
+
+void Router::on_record(Link& link, const ring::FenceRecord& record, Instant asked) {
+  seen_.raise_to(record);
+  if (known_.covers(record)) {
+    link.cells().fence_confirmed_ns.set(static_cast<uint64_t>(asked.ns));
+  }
+}
+
+void Router::tick(Instant now) {
+  for (const auto& link : links_) {
+    if (link) link->tick(now);
+  }
+}
+
+bool Router::flush() {
+  if (dirty_.empty()) return false;
+  // A link that fails while flushing may answer clients but never makes a link dirty.
+  for (Link* link : dirty_) link->flush();
+  dirty_.clear();
+  return true;
+}
+
+}  // namespace proxy

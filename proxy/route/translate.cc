@@ -1,0 +1,128 @@
+#include "proxy/route/translate.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/core/check.h"
+#include "base/memcache/ascii_parser.h"
+#include "base/memcache/meta_writer.h"
+
+namespace proxy::route {
+
+namespace meta = base::memcache::meta;
+using base::memcache::Command;
+using base::memcache::Protocol;
+using base::memcache::Request;
+
+namespace {
+
+// No token a backend gives: what a client's token that unmasks to zero is sent as, because to
+// memcached zero means "no condition".
+constexpr uint64_t kNoItemsCas = std::numeric_limits<uint64_t>::max();
+
+std::optional<uint64_t> condition(const Request& request, uint64_t cas_mask) {
+  const bool conditional = request.command == Command::kCas ||
+                           (request.protocol == Protocol::kBinary && request.cas != 0);
+  if (!conditional) return std::nullopt;
+  const uint64_t cas = request.cas ^ cas_mask;
+  return cas == 0 ? kNoItemsCas : cas;
+}
+
+meta::StoreMode mode_of(Command command) {
+  switch (command) {
+    case Command::kAdd:
+      return meta::StoreMode::kAdd;
+    case Command::kReplace:
+      return meta::StoreMode::kReplace;
+    case Command::kAppend:
+      return meta::StoreMode::kAppend;
+    case Command::kPrepend:
+      return meta::StoreMode::kPrepend;
+    default:
+      return meta::StoreMode::kSet;
+  }
+}
+
+}  // namespace
+
+Kind kind_of(Command command) {
+  switch (command) {
+    case Command::kGet:
+    case Command::kGat:
+      return Kind::kRead;
+    case Command::kSet:
+    case Command::kAdd:
+    case Command::kReplace:
+    case Command::kAppend:
+    case Command::kPrepend:
+    case Command::kCas:
+      return Kind::kStore;
+    case Command::kDelete:
+      return Kind::kDelete;
+    case Command::kTouch:
+      return Kind::kTouch;
+    case Command::kIncr:
+    case Command::kDecr:
+      return Kind::kArithmetic;
+    default:
+      return Kind::kNone;
+  }
+}
+
+bool is_write(Kind kind) {
+  return kind != Kind::kNone && kind != Kind::kRead;
+}
+
+void append_upstream(base::memcache::Buffer& out, const Request& request,
+                     const base::memcache::StoredKey& key, uint64_t cas_mask, bool may_touch) {
+  const bool binary = request.protocol == Protocol::kBinary;
+  switch (kind_of(request.command)) {
+    case Kind::kRead: {
+      meta::Get get;
+      get.want.value = get.want.flags = true;
+      get.want.cas = request.with_cas || binary;
+      if (request.command == Command::kGat && may_touch) get.touch = request.exptime;
+      meta::append_get(out, key, get);
+      return;
+    }
+    case Kind::kStore: {
+      meta::Store store;
+      store.mode = mode_of(request.command);
+      store.flags = request.flags;
+      store.exptime = request.exptime;
+      store.cas = condition(request, cas_mask);
+      store.return_cas = binary;
+      meta::append_store(out, key, static_cast<uint32_t>(request.value.size()), store);
+      out.append(request.value);
+      out.append(base::memcache::kValueEnd);
+      return;
+    }
+    case Kind::kDelete: {
+      meta::Delete remove;
+      remove.cas = condition(request, cas_mask);
+      meta::append_delete(out, key, remove);
+      return;
+    }
+    case Kind::kTouch:
+      meta::append_touch(out, key, request.exptime);
+      return;
+    case Kind::kArithmetic: {
+      meta::Arithmetic arithmetic;
+      arithmetic.decrement = request.command == Command::kDecr;
+      arithmetic.delta = request.delta;
+      if (request.create) {
+        arithmetic.initial = request.initial;
+        arithmetic.exptime = request.exptime;
+      }
+      arithmetic.cas = condition(request, cas_mask);
+      arithmetic.return_cas = binary;
+      meta::append_arithmetic(out, key, arithmetic);
+      return;
+    }
+    case Kind::kNone:
+      break;
+  }
+  CHECK(!"a command without a key was translated");
+}
+
+}  // namespace proxy::route
