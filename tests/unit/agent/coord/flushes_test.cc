@@ -1,0 +1,121 @@
+#include "agent/coord/flushes.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/agent/coord/bench.h"
+
+namespace agent::coord {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+FlushRequest flush_of(base::CacheId cache) {
+  FlushRequest request(cache, FlushOrigin::kMemcacheClient, "AB12CD", "flush_all");
+  request.proxy = "amber-proxy-1";
+  return request;
+}
+
+std::string log_of(const Bench& bench) {
+  auto text = base::read_file(bench.dir.file("log/flush.log"));
+  return text.ok() ? *text : "";
+}
+
+TEST(Flushes, AreDoneWhenEveryProxyHasAcknowledged) {
+  Bench bench;
+  bench.start_and_settle();
+  auto generation = bench.run(bench.coordinator->flushes().flush(flush_of(1)));
+  ASSERT_TRUE(generation.ok());
+  EXPECT_EQ(*generation, 2u);
+  for (const char* proxy : {"amber-proxy-1", "amber-proxy-2"}) {
+    EXPECT_EQ(bench.proxies.at(proxy).generations[1], 2u);
+    EXPECT_EQ(bench.proxies.at(proxy).status.flush_sequence, 1u);
+  }
+  bench.timers.run_for(seconds(2));
+  EXPECT_EQ(bench.backends.at("amber-backend-1").record->flush_sequence, 1u);
+  EXPECT_NE(log_of(bench).find("host=amber-proxy-1/127.0.1.1 origin=\"memcache client\" "
+                               "by=\"AB12CD\" reason=\"flush_all\""),
+            std::string::npos);
+  EXPECT_EQ(bench.coordinator->flushes().pending(), 0u);
+}
+
+TEST(Flushes, CompleteWithinTwoSecondsWhenASilentProxyCanBeFenced) {
+  Bench bench;
+  bench.start_and_settle();
+  bench.proxies.at("amber-proxy-2").silent = true;
+  const base::Instant began = bench.clock.now();
+  ASSERT_TRUE(bench.run(bench.coordinator->flushes().flush(flush_of(1))).ok());
+  EXPECT_GE(bench.clock.now() - began, milliseconds(500));
+  EXPECT_LT(bench.clock.now() - began, seconds(2));
+}
+
+TEST(Flushes, StayPendingAcrossARestartUntilTheLastBackendIsFenced) {
+  Bench bench;
+  bench.start_and_settle();
+  bench.proxies.at("amber-proxy-2").silent = true;
+  bench.backends.at("amber-backend-2").silent = true;
+  auto flushed = bench.run(bench.coordinator->flushes().flush(flush_of(1)));
+  ASSERT_FALSE(flushed.ok());
+  EXPECT_EQ(flushed.code(), base::ErrorCode::kTimeout);
+  EXPECT_NE(flushed.error().context.find("flush pending"), std::string::npos);
+  bench.restart();
+  bench.timers.run_for(seconds(3));
+  EXPECT_EQ(bench.coordinator->flushes().pending(), 1u);
+  bench.backends.at("amber-backend-2").silent = false;
+  bench.timers.run_for(seconds(3));
+  EXPECT_EQ(bench.coordinator->flushes().pending(), 0u);
+  EXPECT_FALSE(bench.store.value("/flushes/amber/000000000001").has_value());
+}
+
+TEST(Flushes, AreRefusedWhenTheyCannotReachTheStore) {
+  Bench bench;
+  bench.start_and_settle();
+  bench.store.script({test::FakeStore::Fault::kBeforeCommit});
+  auto flushed = bench.run(bench.coordinator->flushes().flush(flush_of(1)));
+  EXPECT_FALSE(flushed.ok());
+  EXPECT_NE(flushed.code(), base::ErrorCode::kTimeout);
+  EXPECT_EQ(bench.coordinator->tenants().cache(1)->generation, 1u);
+  EXPECT_EQ(log_of(bench), "");
+}
+
+TEST(Flushes, WaitInADurableTimerWhenDelayed) {
+  Bench bench;
+  bench.start_and_settle();
+  FlushRequest request = flush_of(1);
+  request.delay_seconds = 30;
+  ASSERT_TRUE(bench.run(bench.coordinator->flushes().flush(std::move(request))).ok());
+  bench.timers.run_for(seconds(10));
+  bench.restart();
+  bench.timers.run_for(seconds(5));
+  EXPECT_EQ(bench.coordinator->tenants().cache(1)->generation, 1u);
+  bench.timers.run_for(seconds(20));
+  EXPECT_EQ(bench.coordinator->tenants().cache(1)->generation, 2u);
+  bench.timers.run_for(seconds(30));
+  EXPECT_EQ(bench.coordinator->tenants().cache(1)->generation, 2u);
+}
+
+TEST(Flushes, OfAClusterFlushAllItsCaches) {
+  Bench bench;
+  bench.start_and_settle();
+  FlushRequest request(0, FlushOrigin::kAdminOperation, "operator", "test");
+  request.cluster = "amber";
+  ASSERT_TRUE(bench.run(bench.coordinator->flushes().flush(std::move(request))).ok());
+  EXPECT_EQ(bench.proxies.at("amber-proxy-1").generations[1], 2u);
+  EXPECT_EQ(bench.proxies.at("amber-proxy-1").generations[2], 2u);
+  EXPECT_EQ(bench.proxies.at("birch-proxy-1").generations[3], 1u);
+}
+
+TEST(Flushes, ReachAProxyInOrderThatMissedSome) {
+  Bench bench;
+  bench.start_and_settle();
+  bench.proxies.at("amber-proxy-2").silent = true;
+  ASSERT_TRUE(bench.run(bench.coordinator->flushes().flush(flush_of(1))).ok());
+  ASSERT_TRUE(bench.run(bench.coordinator->flushes().flush(flush_of(1))).ok());
+  bench.proxies.at("amber-proxy-2").silent = false;
+  bench.timers.run_for(seconds(2));
+  EXPECT_EQ(bench.proxies.at("amber-proxy-2").generations[1], 3u);
+  EXPECT_EQ(bench.proxies.at("amber-proxy-2").status.flush_sequence, 2u);
+}
+
+}  // namespace
+}  // namespace agent::coord

@@ -1,0 +1,200 @@
+#include "agent/coord/tables.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/agent/coord/bench.h"
+
+namespace agent::coord {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+TEST(Tables, BringUpAFreshRegionWithTheFirstEpoch) {
+  Bench bench;
+  bench.start_and_settle();
+  std::string waiting;
+  EXPECT_TRUE(bench.coordinator->ready(&waiting)) << waiting;
+  EXPECT_EQ(bench.committed(), 1u);
+  EXPECT_EQ(bench.proxies.at("amber-proxy-1").status.committed, 1u);
+  EXPECT_EQ(bench.backends.at("amber-backend-2").record->epoch, 1u);
+  EXPECT_EQ(bench.region.process("amber-proxy-1")->pid, 0);
+}
+
+TEST(Tables, CommitAtOnceWhenEveryProxyAcknowledges) {
+  Bench bench;
+  bench.start_and_settle();
+  const base::Instant began = bench.clock.now();
+  auto epoch = bench.run(bench.coordinator->tables().change(bench.weigh(0)));
+  ASSERT_TRUE(epoch.ok());
+  EXPECT_EQ(*epoch, 2u);
+  EXPECT_LT(bench.clock.now() - began, milliseconds(50));
+  EXPECT_EQ(bench.proxies.at("amber-proxy-2").status.committed, 2u);
+  EXPECT_EQ(bench.coordinator->tables().at("amber").slots_of("amber-backend-1"), 0u);
+  EXPECT_EQ(bench.proxies.at("birch-proxy-1").status.committed, 1u);
+}
+
+TEST(Tables, CommitAgainstASilentProxyOnlyAfterItIsFenced) {
+  Bench bench;
+  bench.start_and_settle();
+  bench.proxies.at("amber-proxy-2").silent = true;
+  const base::Instant began = bench.clock.now();
+  auto epoch = bench.run(bench.coordinator->tables().change(bench.weigh(0)));
+  ASSERT_TRUE(epoch.ok());
+  EXPECT_EQ(bench.backends.at("amber-backend-1").record->epoch, 2u);
+  EXPECT_GE(bench.clock.now() - began, kPreparePatience + kFencedAfter);
+  EXPECT_LT(bench.clock.now() - began, seconds(2));
+  bench.proxies.at("amber-proxy-2").silent = false;
+  bench.timers.run_for(seconds(2));
+  EXPECT_EQ(bench.proxies.at("amber-proxy-2").status.committed, 2u);
+}
+
+TEST(Tables, RollBackAndNameWhoBlocksWhenNothingSafeIsLeft) {
+  Bench bench;
+  bench.start_and_settle();
+  bench.proxies.at("amber-proxy-2").silent = true;
+  bench.backends.at("amber-backend-1").silent = true;
+  auto epoch = bench.run(bench.coordinator->tables().change(bench.weigh(0)));
+  ASSERT_FALSE(epoch.ok());
+  EXPECT_EQ(epoch.code(), base::ErrorCode::kRefused);
+  EXPECT_NE(epoch.error().context.find("amber-proxy-2"), std::string::npos);
+  EXPECT_NE(epoch.error().context.find("amber-backend-1"), std::string::npos);
+  bench.timers.run_for(seconds(2));
+  EXPECT_EQ(bench.committed(), 1u);
+  EXPECT_EQ(bench.proxies.at("amber-proxy-1").status.prepared, 0u);
+}
+
+TEST(Tables, NeverUseAnEpochNumberTwice) {
+  Bench bench;
+  bench.start_and_settle();
+  bench.proxies.at("amber-proxy-2").silent = true;
+  bench.backends.at("amber-backend-1").silent = true;
+  ASSERT_FALSE(bench.run(bench.coordinator->tables().change(bench.weigh(0))).ok());
+  bench.proxies.at("amber-proxy-2").silent = false;
+  auto epoch = bench.run(bench.coordinator->tables().change(bench.weigh(0)));
+  ASSERT_TRUE(epoch.ok());
+  EXPECT_EQ(*epoch, 3u);
+}
+
+TEST(Tables, KillAnUnreachableOwnerWhenPermitted) {
+  Bench bench;
+  bench.start_and_settle();
+  bench.proxies.at("amber-proxy-2").silent = true;
+  bench.backends.at("amber-backend-1").silent = true;
+  const base::Instant began = bench.clock.now();
+  auto epoch = bench.run(bench.coordinator->tables().change(bench.weigh(0, true)));
+  ASSERT_TRUE(epoch.ok());
+  EXPECT_EQ(bench.processes.killed, (std::vector<std::string>{"amber-backend-1"}));
+  EXPECT_LT(bench.clock.now() - began, seconds(2));
+}
+
+TEST(Tables, FlushABackendThatComesBackBeforeItsEpochIsPrepared) {
+  Bench bench;
+  bench.start_and_settle();
+  ASSERT_TRUE(bench.run(bench.coordinator->tables().change(bench.weigh(0))).ok());
+  ASSERT_TRUE(bench.run(bench.coordinator->tables().change(bench.weigh(1))).ok());
+  EXPECT_EQ(bench.backends.at("amber-backend-1").flushes, 1);
+  EXPECT_EQ(bench.committed(), 3u);
+  bench.backends.at("amber-backend-1").silent = true;
+  ASSERT_TRUE(bench.run(bench.coordinator->tables().change(bench.weigh(0))).ok());
+  EXPECT_EQ(bench.run(bench.coordinator->tables().change(bench.weigh(1))).code(),
+            base::ErrorCode::kRefused);
+}
+
+TEST(Tables, AnswerWithThePresentEpochWhenNothingChanges) {
+  Bench bench;
+  bench.start_and_settle();
+  auto epoch = bench.run(bench.coordinator->tables().change(bench.weigh(1)));
+  ASSERT_TRUE(epoch.ok());
+  EXPECT_EQ(*epoch, 1u);
+}
+
+TEST(Tables, AreFinishedByTheNextAgentFromWhateverPhaseTheJournalHolds) {
+  // The agent ends after so many milliseconds of a change that takes about 800.
+  for (const int stop_at : {1, 100, 250, 310, 400, 700, 790, 810, 900}) {
+    Bench bench;
+    bench.start_and_settle();
+    bench.proxies.at("amber-proxy-2").silent = true;
+    std::optional<base::Result<base::Epoch>> ignored;
+    bench.begin(bench.coordinator->tables().change(bench.weigh(0)), ignored);
+    bench.timers.run_for(milliseconds(stop_at));
+    const ChangePhase phase = bench.coordinator->tables().at("amber").phase;
+    bench.restart();
+    bench.timers.run_for(seconds(4));
+    EXPECT_EQ(bench.committed(), 2u) << "after " << stop_at << " ms, " << to_string(phase);
+    bench.proxies.at("amber-proxy-2").silent = false;
+    bench.timers.run_for(seconds(2));
+    std::string waiting;
+    EXPECT_TRUE(bench.coordinator->ready(&waiting)) << waiting;
+    EXPECT_EQ(bench.proxies.at("amber-proxy-2").status.committed, 2u);
+  }
+}
+
+TEST(Tables, GoOnWhenTheStoreFailsForAWhile) {
+  Bench bench;
+  bench.start_and_settle();
+  std::optional<base::Result<base::Epoch>> result;
+  bench.store.script({test::FakeStore::Fault::kNone, test::FakeStore::Fault::kBeforeCommit,
+                      test::FakeStore::Fault::kAfterCommit});
+  bench.begin(bench.coordinator->tables().change(bench.weigh(0)), result);
+  bench.timers.run_for(seconds(2));
+  ASSERT_TRUE(result.has_value() && result->ok());
+  EXPECT_EQ(bench.committed(), 2u);
+}
+
+TEST(Tables, StartAboveEpochsThatBackendsKnowWhenTheStoreWasLost) {
+  Bench bench;
+  bench.backends.at("amber-backend-1").record = FenceRecord{41, 0};
+  bench.start_and_settle();
+  EXPECT_EQ(bench.committed(), 42u);
+}
+
+TEST(Reconciler, BringsAReplacedProxyIntoStep) {
+  Bench bench;
+  bench.start_and_settle();
+  bench.proxies.restart("amber-proxy-1", false);
+  bench.coordinator->on_process_changed("amber-proxy-1");
+  EXPECT_FALSE(bench.coordinator->ready(nullptr));
+  auto waited = bench.run(bench.coordinator->reconciler().wait_in_step(
+      "amber-proxy-1", bench.clock.now() + seconds(1)));
+  EXPECT_TRUE(waited.ok());
+  EXPECT_EQ(bench.proxies.at("amber-proxy-1").verbs,
+            (std::vector<std::string>{"configure", "epoch.prepare", "epoch.commit"}));
+}
+
+TEST(Reconciler, GivesARestartedBackendItsRecord) {
+  Bench bench;
+  bench.start_and_settle();
+  bench.backends.at("amber-backend-2").record.reset();
+  bench.coordinator->on_process_changed("amber-backend-2");
+  bench.timers.run_for(milliseconds(100));
+  ASSERT_TRUE(bench.backends.at("amber-backend-2").record.has_value());
+  EXPECT_EQ(bench.backends.at("amber-backend-2").record->epoch, 1u);
+}
+
+TEST(Reconciler, BringsAChangeOfTenantsToEveryProxyWithinASecond) {
+  Bench bench;
+  bench.start_and_settle();
+  auto issued = bench.run(bench.coordinator->tenants().create_credential(1, Capabilities()));
+  ASSERT_TRUE(issued.ok());
+  bench.timers.run_for(seconds(1));
+  for (const char* proxy : {"amber-proxy-1", "amber-proxy-2"}) {
+    EXPECT_TRUE(bench.proxies.at(proxy).users.contains(issued->credential.user));
+    EXPECT_EQ(bench.proxies.at(proxy).verbs.back(), "change");
+  }
+  EXPECT_FALSE(bench.proxies.at("birch-proxy-1").users.contains(issued->credential.user));
+}
+
+TEST(FenceGate, RefusesOlderFencesAlsoAfterARestart) {
+  Bench bench;
+  bench.start_and_settle();
+  ASSERT_TRUE(bench.run(bench.coordinator->gate().admit("cluster/amber", 7)).ok());
+  bench.restart();
+  EXPECT_EQ(bench.run(bench.coordinator->gate().admit("cluster/amber", 6)).code(),
+            base::ErrorCode::kRefused);
+  EXPECT_TRUE(bench.run(bench.coordinator->gate().admit("cluster/amber", 7)).ok());
+  EXPECT_TRUE(bench.run(bench.coordinator->gate().admit("cluster/birch", 1)).ok());
+}
+
+}  // namespace
+}  // namespace agent::coord
