@@ -36,13 +36,14 @@ Router::Router(Loop& loop, base::Clock& clock, ClientTable& clients,
       known_(world_.known()) {}
 
 void Router::install(World world, Instant now) {
-  const bool moves = world.view != world_.view;
+  const bool moves = world.view != world_.view || !has_links_;
   world_ = std::move(world);
   known_ = world_.known();
   ++number_;
   context_.connect_timeout = world_.settings.timeouts.connect;
   context_.request_timeout = world_.settings.timeouts.request;
   if (!moves) return;
+  has_links_ = true;
   answer_moved();
   configure_links(now);
 }

@@ -75,6 +75,7 @@ class Router final : public LinkOwner {
   std::unique_ptr<char[]> scratch_;
   LinkContext context_;
   World world_;
+  bool has_links_ = false;  // the first World is installed: only then do links connect
   uint32_t number_ = 1;
   ring::FenceRecord known_;  // world_.known()
   ring::FenceRecord seen_;   // the newest any backend has shown
