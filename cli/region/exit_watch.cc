@@ -5,7 +5,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
-#include <sys/pidfd.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +22,12 @@ namespace {
 namespace asio = boost::asio;
 using base::Error;
 using base::ErrorCode;
+
+// glibc 2.36 declares these without C linkage, so that C++ cannot link them.
+int open_process(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
+int signal_process(int process, int number) {
+  return static_cast<int>(::syscall(SYS_pidfd_send_signal, process, number, nullptr, 0));
+}
 
 // What posix_spawn needs, destroyed together.
 struct SpawnSettings {
@@ -79,14 +85,14 @@ std::string describe_exit(std::optional<int> status) {
 bool signal_holder(const std::string& path, int signal) {
   const auto pid = lock_holder(path);
   if (!pid) return false;
-  const base::net::UniqueFd process(::pidfd_open(*pid, 0));
+  const base::net::UniqueFd process(open_process(*pid));
   if (!process.valid() || lock_holder(path) != pid) return false;
-  return ::pidfd_send_signal(process.get(), signal, nullptr, 0) == 0;
+  return signal_process(process.get(), signal) == 0;
 }
 
 asio::awaitable<std::optional<int>> ExitWatch::wait(pid_t pid) {
   awaited_.emplace(pid, std::nullopt);
-  const int fd = ::pidfd_open(pid, 0);
+  const int fd = open_process(pid);
   if (fd >= 0) {
     asio::posix::stream_descriptor process(executor_, fd);
     boost::system::error_code failure;

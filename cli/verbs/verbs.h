@@ -1,0 +1,18 @@
+// The verbs of the tool, by subject. Each function hangs its verbs below `app`.
+#pragma once
+
+#include "cli/verbs/context.h"
+
+namespace cli {
+
+void add_read_verbs(CLI::App& app, Context& context);  // status, top, proxy, backend, …
+void add_incident_verbs(CLI::App& app, Context& context);
+void add_runbook_verbs(CLI::App& app, Context& context);  // runbook, run, flush
+void add_tenant_verbs(CLI::App& app, Context& context);   // cache, credential
+void add_fault_verbs(CLI::App& app, Context& context);
+void add_local_verbs(CLI::App& app, Context& context);  // up, down, page, forwarder, completion
+
+// The whole command line. Returns the exit status.
+int run_tool(int argc, const char* const* argv);
+
+}  // namespace cli
