@@ -151,6 +151,9 @@ void Forwarder::on_readable(Connection& connection, LinkEnd& from) {
 }
 
 void Forwarder::settle_all() {
+  // One instant for the whole turn: a chunk that becomes due while we look is left for the next,
+  // and until_next_due() waits for it.
+  now_ = clock_.now();
   std::vector<uint64_t> over;
   for (const auto& [id, connection] : connections_) {
     if (!settle(*connection)) over.push_back(id);
@@ -162,26 +165,27 @@ bool Forwarder::settle(Connection& connection) {
   const bool stalled = faults_.stalled(connection.link->spec.name);
   LinkEnd& proxy = connection.proxy;
   LinkEnd& backend = connection.backend;
-  if (!settle_end(proxy, backend, proxy_tag(connection.id), stalled)) return false;
-  if (!settle_end(backend, proxy, backend_tag(connection.id), stalled)) return false;
-  return !(proxy.write_closed && backend.write_closed);
+  if (!pass_on(proxy, backend, stalled) || !pass_on(backend, proxy, stalled)) return false;
+  if (proxy.write_closed && backend.write_closed) return false;
+  // Only after both have written: what was too full to be read for may have been emptied just now.
+  listen_for(proxy, backend, proxy_tag(connection.id), stalled);
+  listen_for(backend, proxy, backend_tag(connection.id), stalled);
+  return true;
 }
 
-bool Forwarder::settle_end(LinkEnd& end, LinkEnd& other, uint64_t tag, bool stalled) {
-  const base::Instant now = clock_.now();
-  if (!stalled && write_ready(end, now) == Flow::kBroken) return false;
-  if (other.read_closed && end.out.empty() && !end.write_closed) {
-    if (::shutdown(end.fd.get(), SHUT_WR) == 0) {
-      end.write_closed = true;
-    } else if (errno != ENOTCONN) {
-      return false;
-    }
-  }
+bool Forwarder::pass_on(LinkEnd& end, const LinkEnd& other, bool stalled) {
+  if (!stalled && write_ready(end, now_) == Flow::kBroken) return false;
+  if (!other.read_closed || !end.out.empty() || end.write_closed) return true;
+  if (::shutdown(end.fd.get(), SHUT_WR) != 0) return errno == ENOTCONN;
+  end.write_closed = true;
+  return true;
+}
+
+void Forwarder::listen_for(LinkEnd& end, const LinkEnd& other, uint64_t tag, bool stalled) {
   uint32_t events = 0;
   if (!end.read_closed && !other.out.full()) events |= EPOLLIN;
-  if (!stalled && !end.out.ready(now).empty()) events |= EPOLLOUT;
+  if (!stalled && !end.out.ready(now_).empty()) events |= EPOLLOUT;
   set_interest(end, tag, events);
-  return true;
 }
 
 void Forwarder::set_interest(LinkEnd& end, uint64_t tag, uint32_t events) {
@@ -211,13 +215,12 @@ void Forwarder::drop_connections_of(const std::string& link) {
 
 base::Duration Forwarder::until_next_due() const {
   base::Duration wait = kForever;
-  const base::Instant now = clock_.now();
   for (const auto& [id, connection] : connections_) {
     if (faults_.stalled(connection->link->spec.name)) continue;
     for (const LinkEnd* end : {&connection->proxy, &connection->backend}) {
       const auto due = end->out.due();
       // What is due already waits for its socket, which epoll tells.
-      if (due && *due > now) wait = std::min(wait, *due - now);
+      if (due && *due > now_) wait = std::min(wait, *due - now_);
     }
   }
   return wait;

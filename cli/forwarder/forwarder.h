@@ -50,7 +50,8 @@ class Forwarder {
   // Writes, half-closes and registers interest; false when the connection is over.
   bool settle(Connection& connection);
   void settle_all();
-  bool settle_end(LinkEnd& end, LinkEnd& other, uint64_t tag, bool stalled);
+  bool pass_on(LinkEnd& end, const LinkEnd& other, bool stalled);
+  void listen_for(LinkEnd& end, const LinkEnd& other, uint64_t tag, bool stalled);
   void set_interest(LinkEnd& end, uint64_t tag, uint32_t events);
   void register_fd(int fd, uint64_t tag, uint32_t events);
   void drop(uint64_t connection_id);
@@ -67,6 +68,7 @@ class Forwarder {
   std::map<uint64_t, std::unique_ptr<Connection>> connections_;
   std::map<uint64_t, Link*> listeners_;  // by tag
   uint64_t next_id_ = 1;
+  base::Instant now_;  // of this turn of the loop
   bool stopped_ = false;
   // Guarded by mutex_.
   std::mutex mutex_;

@@ -1,6 +1,8 @@
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <memory>
 
+#include "base/core/text.h"
 #include "cli/forwarder/forwarder_main.h"
 #include "cli/page/page_server.h"
 #include "cli/region/down.h"
@@ -71,6 +73,15 @@ void add_forwarder(CLI::App& app, Context& context) {
   forwarder->add_option("--seed", options->seed, "of its draws; the same seed draws the same");
 }
 
+// The first word that is no verb, when the command line does not even begin with one.
+std::string first_unknown(int argc, const char* const* argv, const CLI::App& app) {
+  if (argc < 2 || argv[1][0] == '-') return {};
+  const std::string word = argv[1];
+  const auto named =
+      app.get_subcommands([&](const CLI::App* verb) { return verb->check_name(word); });
+  return named.empty() ? word : "";
+}
+
 }  // namespace
 
 void add_local_verbs(CLI::App& app, Context& context) {
@@ -117,6 +128,12 @@ int run_tool(int argc, const char* const* argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {
+    const std::string unknown = first_unknown(argc, argv, app);
+    if (problem.get_exit_code() != 0 && !unknown.empty()) {
+      std::fprintf(stderr, "mcguard: no command \"%s\"; see mcguard --help\n",
+                   base::printable(unknown, 60).c_str());
+      return kUsage;
+    }
     return app.exit(problem) == 0 ? kDone : kUsage;
   }
   return context.action ? context.action() : kUsage;
