@@ -53,9 +53,10 @@ void Reconciler::judge(const std::string& proxy) {
   if (known.status && known.status->draining) {
     region_.set_state(proxy, ProcessState::kDraining);
   } else if (known.silent_since.ns != 0) {
-    const bool long_silent = timers_.clock().now() >= known.silent_since + kStuckAfter;
-    // A process that has not opened its control socket yet is starting, not stuck.
-    if (long_silent && process.state != ProcessState::kStarting) {
+    // A process that has not opened its control socket yet is starting, for a while.
+    const bool starting = process.state == ProcessState::kStarting;
+    const base::Duration patience = starting ? kStartPatience : kStuckAfter;
+    if (timers_.clock().now() >= known.silent_since + patience) {
       region_.set_state(proxy, ProcessState::kStuck);
     }
   } else if (sync_.in_step(proxy) && journal_.at(process.cluster).committed.epoch != 0) {

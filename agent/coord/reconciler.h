@@ -23,6 +23,7 @@ namespace agent::coord {
 inline constexpr base::Duration kReconcileEvery = std::chrono::seconds(1);
 inline constexpr base::Duration kLookEvery = std::chrono::milliseconds(50);
 inline constexpr base::Duration kStuckAfter = std::chrono::seconds(1);
+inline constexpr base::Duration kStartPatience = std::chrono::seconds(5);
 inline constexpr base::Duration kRaiseAgain = std::chrono::milliseconds(200);
 inline constexpr base::Duration kWaitLook = std::chrono::milliseconds(5);
 
