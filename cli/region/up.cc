@@ -136,7 +136,9 @@ asio::awaitable<void> Owner::run() {
   } else {
     end_ = End::kStop;
     supervisor_.expect_ends();
-    const auto stopped = co_await stop_region(places_, timers_, say);
+    Say tell = say;
+    const auto stopped = co_await stop_region(places_, timers_, std::move(tell));
+    co_await supervisor_.end_programs();
     if (!stopped) fail(stopped.error());
     say("stopped");
   }
@@ -257,8 +259,11 @@ Result<> Owner::start_programs() {
 }
 
 asio::awaitable<void> Owner::supervise() {
-  if (!co_await wait_ready()) co_return;
-  co_await tell_changes(places_, timers_, say);
+  const bool ready = co_await wait_ready();
+  if (!ready) co_return;
+  // Named: GCC 12 destroys the converted temporary of a co_await expression that was never reached.
+  Say tell = say;
+  co_await tell_changes(places_, timers_, std::move(tell));
 }
 
 // False: it is not going to be.
