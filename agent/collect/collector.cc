@@ -233,7 +233,8 @@ boost::asio::awaitable<void> Collector::probe_loop(std::string backend) {
     const base::Instant began = view_.timers.clock().now();
     const coord::Process& process = *view_.region.process(backend);
     BackendFigures& figures = snapshot_.backends[backend];
-    figures.probe_ok = false;
+    // While an answer is awaited the last one stands.
+    if (process.pid == 0) figures.probe_ok = false;
     if (process.pid != 0) {
       const pid_t pid = process.pid;
       auto answer = co_await view_.backends.probe(backend, kProbeTimeout);

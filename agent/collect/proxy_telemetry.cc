@@ -192,6 +192,7 @@ void ProxyTelemetry::measure(base::Instant now, ProxyFigures& figures,
   figures.prepared_epoch = static_cast<uint32_t>(reader_->header().prepared_epoch.get());
   figures.heartbeat_age_seconds = heartbeat_age_;
   figures.telemetry_age_seconds = telemetry_age_;
+  figures.measured = true;
   if (!history_.empty()) {
     const uint64_t opened = minus(latest.opened, history_.back().opened);
     out.push_back(sample("proxy_connections_opened", now, static_cast<double>(opened)));
