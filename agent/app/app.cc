@@ -5,7 +5,6 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
-#include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <csignal>
 #include <cstdio>
@@ -24,6 +23,7 @@ using namespace std::chrono_literals;
 
 constexpr base::Duration kStopPatience = 3s;
 constexpr base::Duration kRegionFileEvery = 50ms;
+constexpr base::Duration kRegionFileAgain = 1s;  // after a failure
 
 web::OperatorWeb::Options web_options(const Foundation& ground) {
   web::OperatorWeb::Options options;
@@ -40,20 +40,40 @@ publish::PagePublisher::Options page_options(const Foundation& ground) {
 incident::BookPolicy book_policy(const runbook::Policy& policy) {
   incident::BookPolicy book;
   book.correlated_window = policy.correlation.window;
+  book.correlated_share = policy.correlation.share;
+  book.correlated_at_least = static_cast<size_t>(policy.correlation.at_least);
+  book.correlated_clusters = static_cast<size_t>(policy.correlation.clusters);
   return book;
 }
 
-base::Result<> read_texts(Foundation& ground) {
-  auto rules = read_rules(ground.spec.rules_dir);
-  if (!rules) return rules.error();
-  ground.rules = *std::move(rules);
-  auto runbooks = read_sources(ground.spec.runbooks_dir, {});
-  if (!runbooks) return runbooks.error();
-  ground.runbooks = *std::move(runbooks);
-  auto policy = base::read_file(ground.spec.policy);
-  if (!policy) return policy.error();
-  ground.policy = runbook::SourceText(ground.spec.policy, *std::move(policy));
-  return base::Done{};
+struct Texts {
+  rule::RuleSet rules;
+  std::vector<runbook::SourceText> runbooks;
+  runbook::SourceText policy;
+};
+
+// Everything that is wrong is said at once.
+base::Result<Texts> read_texts(const coord::RegionSpec& spec) {
+  auto rules = read_rules(spec.rules_dir);
+  auto runbooks = read_sources(spec.runbooks_dir);
+  auto policy = base::read_file(spec.policy);
+  std::optional<base::Error> wrong;
+  const auto collect = [&wrong](const base::Error& error) {
+    if (!wrong) {
+      wrong = error;
+    } else {
+      wrong->context += "\n" + error.context;
+    }
+  };
+  if (!rules) collect(rules.error());
+  if (!runbooks) collect(runbooks.error());
+  if (!policy) collect(policy.error());
+  if (wrong) return *wrong;
+  Texts texts;
+  texts.rules = *std::move(rules);
+  texts.runbooks = *std::move(runbooks);
+  texts.policy = runbook::SourceText(spec.policy, *std::move(policy));
+  return texts;
 }
 
 }  // namespace
@@ -63,6 +83,7 @@ App::Parts::Parts(std::unique_ptr<Foundation> built_upon)
       executor(ground->io.get_executor()),
       timers(ground->timers),
       started(ground->clock.now()),
+      signals(executor),
       region(ground->spec),
       proxies(region, timers),
       backends(executor, region, timers),
@@ -122,23 +143,13 @@ base::Result<> App::Parts::load_runbooks() {
 
 // Rules, runbooks and policy anew, or nothing at all.
 void App::Parts::reload() {
-  const coord::RegionSpec& spec = region.spec();
-  auto rules = read_rules(spec.rules_dir);
-  auto runbooks = read_sources(spec.runbooks_dir, {});
-  auto policy = base::read_file(spec.policy);
-  std::string wrong;
-  if (!rules) wrong = rules.error().context;
-  if (!runbooks) wrong += (wrong.empty() ? "" : "\n") + runbooks.error().context;
-  if (!policy) wrong += (wrong.empty() ? "" : "\n") + policy.error().context;
-  if (wrong.empty()) {
-    auto loaded = engine.load(*runbooks, runbook::SourceText(spec.policy, *policy));
-    if (!loaded) wrong = loaded.error().context;
-  }
-  if (!wrong.empty()) {
-    base::log::error("reload_refused", {{"error", wrong}});
+  auto texts = read_texts(region.spec());
+  auto loaded = texts ? engine.load(texts->runbooks, texts->policy) : texts.error();
+  if (!loaded) {
+    base::log::error("reload_refused", {{"error", loaded.error().context}});
     return;
   }
-  detector.set_rules(*std::move(rules));
+  detector.set_rules(std::move(texts->rules));
   book.set_policy(book_policy(engine.policy()));
   base::log::info("reloaded");
 }
@@ -176,16 +187,19 @@ base::Result<> App::Parts::ready() const {
   return base::Error(base::ErrorCode::kUnavailable, waiting);
 }
 
+// Nobody is served before the store is read: what a caller would change is not known yet. Runs are
+// taken up when everything that they act through is there.
 asio::awaitable<base::Result<>> App::Parts::start() {
-  if (auto listening = listen(); !listening) co_return listening;
   if (auto loaded = co_await coordinator.load(); !loaded) co_return loaded;
   if (auto loaded = co_await watch.load(); !loaded) co_return loaded;
+  if (stopping) co_return base::Done{};
+  if (auto listening = listen(); !listening) co_return listening;
   provider.listen([this](const action::ProcessEvent& event) { on_process(event); });
   if (auto running = co_await provider.start_region(); !running) co_return running;
   if (auto begun = co_await coordinator.start(); !begun) co_return begun;
+  if (stopping) co_return base::Done{};
   collector.start();
   watch.start(engine);
-  if (auto resumed = co_await engine.resume(); !resumed) co_return resumed;
   web.start();
   publisher.start();
   base::spawn(executor, gate, "region-file", keep_region_file());
@@ -201,15 +215,12 @@ asio::awaitable<void> App::Parts::keep_region_file() {
       admin.note_change();
       publisher.changed();
     }
-    if (was_ready && (region_text.empty() || region_changes != region.change_count())) {
-      write_region_file();
-    }
-    co_await timers.wait_for(kRegionFileEvery);
+    const bool told = !was_ready || region_changes == described_changes() || write_region_file();
+    co_await timers.wait_for(told ? kRegionFileEvery : kRegionFileAgain);
   }
 }
 
 asio::awaitable<void> App::Parts::wait_signals() {
-  asio::signal_set signals(executor, SIGTERM, SIGINT, SIGHUP);
   while (!gate.closed()) {
     boost::system::error_code failed;
     const int number =
@@ -235,8 +246,10 @@ void App::Parts::begin_stop(bool processes_too, int exit_status) {
 asio::awaitable<void> App::Parts::stop() {
   // The caller of region.stop gets its answer before its connection goes.
   co_await timers.wait_for(20ms);
-  const bool finished = co_await engine.stop(ground->clock.now() + kStopPatience);
-  if (!finished) base::log::warn("runs_left", {{"why", "they go on when the agent is back"}});
+  // Processes that are ended on purpose are no incidents, and an engine that stops is no refusal.
+  watch.stop();
+  runs_left = !co_await engine.stop(ground->clock.now() + kStopPatience);
+  if (runs_left) base::log::warn("runs_left", {{"why", "they go on when the agent is back"}});
   if (stop_processes) {
     co_await provider.stop_region();
     ::unlink((ground->options.dir + "/region.json").c_str());
@@ -247,11 +260,17 @@ asio::awaitable<void> App::Parts::stop() {
   if (http) co_await http->stop();
   if (socket) co_await socket->stop(timers);
   gate.close();
+  signals.cancel();
   ground->timers.stop();
   ground->io.stop();
 }
 
 asio::awaitable<void> App::Parts::live() {
+  for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
+    boost::system::error_code failed;
+    signals.add(number, failed);
+    if (failed) base::log::error("signals", {{"signal", number}, {"error", failed.message()}});
+  }
   base::spawn(executor, gate, "signals", wait_signals());
   auto begun = co_await start();
   if (!begun) {
@@ -270,7 +289,11 @@ base::Result<std::unique_ptr<App>> App::create(AppOptions options, coord::Region
   auto ground = std::make_unique<Foundation>(std::move(options), std::move(spec), clock);
   const std::string& dir = ground->options.dir;
 
-  if (auto read = read_texts(*ground); !read) return read.error();
+  auto texts = read_texts(ground->spec);
+  if (!texts) return texts.error();
+  ground->rules = std::move(texts->rules);
+  ground->runbooks = std::move(texts->runbooks);
+  ground->policy = std::move(texts->policy);
 
   auto lock = take_lock(dir + "/run/agent.lock");
   if (!lock) return lock.error();
@@ -292,15 +315,14 @@ base::Result<std::unique_ptr<App>> App::create(AppOptions options, coord::Region
 }
 
 base::Result<> App::check(const coord::RegionSpec& spec) {
-  base::SystemClock clock;
-  Foundation ground(AppOptions{}, spec, clock);
-  if (auto read = read_texts(ground); !read) return read;
+  auto texts = read_texts(spec);
+  if (!texts) return texts.error();
   // The actions' names and inputs do not depend on what they act through.
   runbook::ActionRegistry actions;
   action::add_action_names(actions);
-  auto library = runbook::Library::build(ground.runbooks, actions);
+  auto library = runbook::Library::build(texts->runbooks, actions);
   if (!library) return library.error();
-  auto policy = runbook::parse_policy(ground.policy, *library);
+  auto policy = runbook::parse_policy(texts->policy, *library);
   if (!policy) return policy.error();
   return base::Done{};
 }
@@ -322,7 +344,7 @@ int App::run() {
   const int status = parts.status;
   base::log::stop();
   // A coroutine that cannot be ended must not keep a stopped agent alive; nothing is unsaved.
-  if (parts.gate.inside() > 0) ::_exit(status);
+  if (parts.gate.inside() > 0 || parts.runs_left) ::_exit(status);
   return status;
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <limits>
+#include <thread>
 
 #include "base/core/text.h"
 
@@ -17,6 +18,26 @@ using runbook::ParamType;
 // and the limit of its connections. The share in use is the worse of the two.
 constexpr double kRequestsPerWorker = 50'000;
 constexpr double kConnectionsPerProxy = 10'000;
+
+// 0 workers: the proxy starts one for each core of this machine, as the agent counts them.
+double capacity(const coord::ProxySpec& proxy) {
+  constexpr unsigned kMost = 64;
+  const unsigned cores = std::clamp(std::thread::hardware_concurrency(), 1u, kMost);
+  return kRequestsPerWorker * (proxy.workers == 0 ? cores : proxy.workers);
+}
+
+// When its trouble was over; nullopt: it is not.
+std::optional<base::WallTime> trouble_end(const incident::Incident& incident) {
+  if (incident.state != incident::State::kMonitoring &&
+      incident.state != incident::State::kResolved) {
+    return std::nullopt;
+  }
+  // Resolved comes a quiet while later, and may be said without the watching before it.
+  const auto over = std::find_if(incident.timeline.rbegin(), incident.timeline.rend(),
+                                 [](const auto& entry) { return entry.kind == "monitoring"; });
+  if (over != incident.timeline.rend()) return over->at;
+  return incident.resolved.ns != 0 ? incident.resolved : incident.updated;
+}
 
 base::Error nobody(std::string_view what, std::string_view id) {
   return base::Error(base::ErrorCode::kNotFound, "no " + std::string(what) + " '" +
@@ -122,13 +143,12 @@ base::Result<runbook::ClusterFacts> RegionFacts::cluster(std::string_view name) 
       continue;
     }
     const auto figures = snapshot_.proxies.find(proxy.id);
-    if (figures == snapshot_.proxies.end()) continue;
+    if (figures == snapshot_.proxies.end() || !figures->second.measured) continue;
     newest = std::min(newest, figures->second.telemetry_age_seconds);
     if (state(process) != ProcessState::kUp) continue;
     ++facts.proxies_healthy;
-    load += std::max(
-        static_cast<double>(figures->second.connections) / kConnectionsPerProxy,
-        figures->second.requests_per_second / (kRequestsPerWorker * std::max(1u, proxy.workers)));
+    load += std::max(static_cast<double>(figures->second.connections) / kConnectionsPerProxy,
+                     figures->second.requests_per_second / capacity(proxy));
   }
   for (const coord::BackendSpec& backend : spec->backends) {
     ++facts.backends;
@@ -147,9 +167,11 @@ std::vector<runbook::Symptom> RegionFacts::symptoms(ParamType kind, base::Instan
   std::vector<runbook::Symptom> found;
   const auto add = [&](const incident::Incident& incident) {
     if (!is_symptom_of(kind, incident.type)) return;
-    if (incident.resolved.ns != 0 && incident.started < from) return;
+    const std::optional<base::WallTime> over = trouble_end(incident);
+    if (over && *over < from) return;
     const std::string& id =
         kind == ParamType::kProxy ? incident.scope.proxy : incident.scope.backend;
+    if (id.empty()) return;
     const bool known = std::any_of(found.begin(), found.end(),
                                    [&](const auto& symptom) { return symptom.target == id; });
     if (!known) found.push_back({incident.scope.cluster, id});

@@ -20,14 +20,16 @@ constexpr size_t kTokenBytes = 24;
 
 }  // namespace
 
-base::Result<std::vector<runbook::SourceText>> read_sources(
-    const std::string& folder, const std::vector<std::string>& except) {
+base::Result<std::vector<runbook::SourceText>> read_sources(const std::string& folder,
+                                                            std::string_view except) {
   std::error_code failed;
   std::vector<std::string> paths;
-  for (const auto& entry : std::filesystem::directory_iterator(folder, failed)) {
-    const std::string name = entry.path().filename().string();
-    const bool skipped = std::find(except.begin(), except.end(), name) != except.end();
-    if (entry.path().extension() == ".yaml" && !skipped) paths.push_back(entry.path().string());
+  std::filesystem::directory_iterator entry(folder, failed);
+  while (!failed && entry != std::filesystem::directory_iterator()) {
+    const std::filesystem::path& path = entry->path();
+    const bool skipped = !except.empty() && path.filename().string().starts_with(except);
+    if (path.extension() == ".yaml" && !skipped) paths.push_back(path.string());
+    entry.increment(failed);
   }
   if (failed) {
     return base::Error(base::ErrorCode::kNotFound,
@@ -44,7 +46,7 @@ base::Result<std::vector<runbook::SourceText>> read_sources(
 }
 
 base::Result<rule::RuleSet> read_rules(const std::string& folder) {
-  auto sources = read_sources(folder, {"policy.yaml", "policy-gameday.yaml"});
+  auto sources = read_sources(folder, "policy");
   if (!sources) return sources.error();
   std::vector<rule::RuleFile> files;
   for (runbook::SourceText& source : *sources) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "agent/rule/rules.h"
@@ -13,9 +14,10 @@
 
 namespace agent::app {
 
-// All *.yaml of a folder but `except`, in name order. kNotFound names the folder.
+// All *.yaml of a folder but those whose names begin with `except` (empty: none), in name order.
+// kNotFound names the folder.
 base::Result<std::vector<runbook::SourceText>> read_sources(const std::string& folder,
-                                                            const std::vector<std::string>& except);
+                                                            std::string_view except = {});
 // The rules of a folder; policies (policy*.yaml) stand beside them and are left out.
 base::Result<rule::RuleSet> read_rules(const std::string& folder);
 

@@ -1,6 +1,7 @@
 #include "agent/app/kill_point.h"
 
 #include <unistd.h>
+
 #include <csignal>
 
 #include "base/core/file.h"
@@ -14,11 +15,12 @@ bool KillPoint::operator()(const runbook::JournalPoint& point) const {
   if (!text) return true;
   while (!text->empty() && text->back() == '\n') text->pop_back();
   const auto left = base::parse_u64(*text);
-  if (left && *left > 0) {
+  if (!left) return true;
+  if (*left > 0) {
     (void)base::write_file_atomic(path_, std::to_string(*left - 1), base::Durability::kRenameOnly);
     return true;
   }
-  ::unlink(path_.c_str());
+  if (::unlink(path_.c_str()) != 0) return true;
   base::log::warn("kill_point", {{"run", point.run}, {"step", point.step}, {"what", point.what}});
   ::kill(::getpid(), SIGKILL);
   return true;

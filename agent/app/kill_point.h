@@ -1,8 +1,8 @@
 // Game days: the agent ends itself at a chosen point of a run's journal, as kill -9 would.
 //
 // D/run/kill-point holds a number n: the agent dies at the n-th journal point from now (0: the
-// next). The file is removed before, so that the restarted agent lives. Without the file, or
-// outside game days, nothing happens. This is how "kill -9 at every step" is walked against real
+// next). The file is removed before, so that the restarted agent lives; one that holds anything else
+// or cannot be removed is left alone. Without the file, or outside game days, nothing happens. This is how "kill -9 at every step" is walked against real
 // processes.
 #pragma once
 

@@ -8,6 +8,7 @@
 
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <memory>
 #include <optional>
@@ -74,7 +75,9 @@ struct App::Parts {
   base::Result<> ready() const;
 
   // What is told outside, in telling.cc.
-  void write_region_file();
+  // False: it is to be tried again.
+  bool write_region_file();
+  uint64_t described_changes();
   std::optional<publish::PageModel> build_page();
   std::vector<prometheus::MetricFamily> metrics();
   boost::asio::awaitable<base::Result<boost::json::value>> answer(base::net::RpcRequest request);
@@ -86,6 +89,7 @@ struct App::Parts {
   base::Timers& timers;
   base::Instant started;
   base::Gate gate;
+  boost::asio::signal_set signals;
 
   coord::Region region;
   action::ProxyClient proxies;
@@ -109,10 +113,11 @@ struct App::Parts {
 
   std::optional<publish::PageModel> page;  // as last built
   std::string region_text;                 // as last written to region.json
-  uint64_t region_changes = 0;             // change_count of the region then
+  uint64_t region_changes = 0;             // described_changes() then; 0: not yet written
   bool was_ready = false;
   bool stopping = false;
   bool stop_processes = false;
+  bool runs_left = false;  // the engine did not stop in time
   int status = 0;
 };
 

@@ -19,12 +19,17 @@ constexpr size_t kPublishedResolved = 50;
 
 }  // namespace
 
-void App::Parts::write_region_file() {
-  const uint64_t changes = region.change_count();
+// Of what region.json tells: processes, and the cache with its credential. Never 0.
+uint64_t App::Parts::described_changes() {
+  return 1 + region.change_count() + coordinator.tenants().change_count();
+}
+
+bool App::Parts::write_region_file() {
+  const uint64_t changes = described_changes();
   auto described = admin::describe_region(region, coordinator.tenants(), ::getpid());
   if (!described) {
-    base::log::warn("region_file", {{"error", described.error().context}});
-    return;
+    base::log::error("region_file", {{"error", described.error().context}});
+    return false;
   }
   std::string text = json::serialize(*described) + "\n";
   if (text != region_text) {
@@ -32,11 +37,12 @@ void App::Parts::write_region_file() {
                                            base::Durability::kRenameOnly, 0600);
     if (!written) {
       base::log::error("region_file", {{"error", written.error().context}});
-      return;
+      return false;
     }
     region_text = std::move(text);
   }
   region_changes = changes;
+  return true;
 }
 
 std::optional<publish::PageModel> App::Parts::build_page() {

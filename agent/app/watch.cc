@@ -18,10 +18,9 @@ constexpr size_t kStoredResolved = 200;
 constexpr const char* kIncidents = "/incidents/";
 constexpr const char* kLearned = "/learned";
 
-incident::RunEvent::Kind book_kind(const runbook::RunEvent& event) {
+incident::RunEvent::Kind ending(const runbook::Run& run) {
   using Kind = incident::RunEvent::Kind;
-  if (event.kind != runbook::RunEvent::Kind::kFinished) return Kind::kStep;
-  switch (event.run->outcome) {
+  switch (run.outcome) {
     case runbook::Outcome::kCompleted:
       return Kind::kVerified;
     case runbook::Outcome::kHandedOver:
@@ -31,15 +30,27 @@ incident::RunEvent::Kind book_kind(const runbook::RunEvent& event) {
   }
 }
 
+// Decided and written down, but nothing was done.
+bool is_record_only(const runbook::Run& run) {
+  return run.outcome == runbook::Outcome::kSuggested || run.outcome == runbook::Outcome::kShadowed;
+}
+
 }  // namespace
+
+Watch::Watch(Parts parts)
+    : parts_(std::move(parts)),
+      responder_(Responder::Parts{parts_.executor, parts_.book, parts_.timers, parts_.gate,
+                                  [this](const incident::Change& change) { apply(change); }}) {}
 
 incident::Moment Watch::moment() const {
   return incident::Moment{parts_.timers.clock().now(), parts_.timers.clock().wall()};
 }
 
+// Whose series prove nothing while the run acts upon it. One that only looks disturbs nobody.
 incident::Scope Watch::target_of(const runbook::Run& run) const {
   incident::Scope scope;
   scope.cluster = run.cluster;
+  if (!run.disruptive) return scope;
   if (parts_.region.proxy(run.target) != nullptr) scope.proxy = run.target;
   if (parts_.region.backend(run.target) != nullptr) scope.backend = run.target;
   return scope;
@@ -75,20 +86,29 @@ boost::asio::awaitable<base::Result<>> Watch::load() {
 }
 
 void Watch::start(runbook::Engine& engine) {
-  engine_ = &engine;
+  running_ = true;
+  responder_.start(engine);
   base::spawn(parts_.executor, parts_.gate, "watch", beat());
   base::spawn(parts_.executor, parts_.gate, "watch-store", keep_stored());
+}
+
+void Watch::stop() {
+  running_ = false;
+  responder_.stop();
 }
 
 void Watch::observe(const std::vector<series::Sample>& samples) {
   bool urgent = false;
   for (const series::Sample& sample : samples) {
     parts_.detector.observe(sample);
-    urgent = urgent || (sample.value == 1 &&
-                        (sample.key.name == "proxy_exited" || sample.key.name == "backend_exited"));
+    const std::string& name = sample.key.name;
+    urgent = urgent || (sample.value == 1 && (name == "proxy_exited" || name == "backend_exited"));
+    if (name == "canary_ok") {
+      ++parts_.counters.canary_requests[{sample.key.cluster, sample.value == 1 ? "ok" : "failed"}];
+    }
   }
   // The end of a process is proof: there is nothing to wait for.
-  if (urgent && engine_ != nullptr) tick();
+  if (urgent) tick();
 }
 
 boost::asio::awaitable<void> Watch::beat() {
@@ -101,66 +121,73 @@ boost::asio::awaitable<void> Watch::beat() {
 }
 
 void Watch::tick() {
+  if (!running_) return;
   ++parts_.counters.rule_evaluations;
   apply_all(parts_.book.apply(parts_.detector.evaluate(parts_.timers.clock().now()), moment()));
-
-  const base::WallTime now = parts_.timers.clock().wall();
-  for (const incident::Incident* incident : parts_.book.unresolved()) {
-    if (incident->state != incident::State::kOpen &&
-        incident->state != incident::State::kMitigating) {
-      continue;
-    }
-    const auto wait = ask_again_.find(incident->id);
-    if (wait != ask_again_.end() && now < wait->second) continue;
-    if (!responding_.insert(incident->id).second) continue;
-    base::spawn(parts_.executor, parts_.gate, "respond", respond(incident->id));
-  }
-}
-
-boost::asio::awaitable<void> Watch::respond(std::string id) {
-  const incident::Incident* found = parts_.book.find(id);
-  if (found != nullptr) {
-    incident::Incident copy = *found;
-    const runbook::ResponseReport report = co_await engine_->respond(std::move(copy));
-    // Without a time of its own the answer stands until something changes; a second is soon enough.
-    const base::WallTime soon = parts_.timers.clock().wall() + 1s;
-    ask_again_[id] = report.retry_at.ns != 0 && report.retry_at < soon ? report.retry_at : soon;
-    if (report.run.empty() && !report.text.empty() && last_answer_[id] != report.text) {
-      last_answer_[id] = report.text;
-      base::log::info("no_run", {{"incident", id}, {"why", report.text}});
-      if (auto noted = parts_.book.note(id, "note", report.text, moment()); noted) apply(*noted);
-    }
-  }
-  responding_.erase(id);
+  responder_.look();
 }
 
 void Watch::on_run(const runbook::RunEvent& event) {
+  using Kind = runbook::RunEvent::Kind;
   const runbook::Run& run = *event.run;
+  switch (event.kind) {
+    case Kind::kAwaitingApproval:
+      // Nobody acts yet: the incident stays open, and a person is called.
+      base::log::warn("page", {{"run", run.id}, {"text", event.text}});
+      note(run.incident, run.runbook + " waits for a person: `mcguard runbook approve " + run.id +
+                             "` or `abort`.");
+      break;
+    case Kind::kSuspended:
+      base::log::error("run_suspended", {{"run", run.id}, {"why", event.text}});
+      note(run.incident, run.id + " stands still and will be taken up again: " + event.text);
+      started_.erase(run.id);  // it is started again when it is taken up
+      responder_.run_suspended();
+      break;
+    case Kind::kFinished:
+      if (!is_record_only(run)) {
+        tell_book(event);
+      } else if (run.outcome == runbook::Outcome::kSuggested) {
+        note(run.incident, "Suggested, not done: " + run.runbook + " (" + run.id + ").");
+      }
+      on_finished(run);
+      break;
+    default:
+      tell_book(event);
+      break;
+  }
+  parts_.changed();
+}
+
+void Watch::tell_book(const runbook::RunEvent& event) {
+  const runbook::Run& run = *event.run;
+  const bool ends = event.kind == runbook::RunEvent::Kind::kFinished;
+  // An approved run begins by being approved; one that nobody approved has acted upon nothing.
+  const bool begins = !ends && started_.insert(run.id).second;
   incident::RunEvent told;
   told.run = run.id;
   told.runbook = run.runbook;
   told.incident = run.incident;
   told.text = event.text;
-  told.target = target_of(run);
-  // A run that was taken up after a restart has no "started" of this process.
-  if (started_runs_.insert(run.id).second) {
-    told.kind = incident::RunEvent::Kind::kStarted;
-    apply_all(parts_.book.run_event(told, moment()));
-  }
-  if (event.kind != runbook::RunEvent::Kind::kStarted) {
-    told.kind = book_kind(event);
-    apply_all(parts_.book.run_event(told, moment()));
-  }
-  if (event.kind == runbook::RunEvent::Kind::kFinished) {
-    started_runs_.erase(run.id);
-    const std::string outcome(runbook::to_string(run.outcome));
-    ++parts_.counters.runs_finished[{run.runbook, outcome}];
-    base::log::info("run_finished", {{"run", run.id},
-                                     {"runbook", run.runbook},
-                                     {"outcome", outcome},
-                                     {"message", run.message}});
-  }
-  parts_.changed();
+  if (!ends || started_.contains(run.id)) told.target = target_of(run);
+  told.kind = ends     ? ending(run)
+              : begins ? incident::RunEvent::Kind::kStarted
+                       : incident::RunEvent::Kind::kStep;
+  apply_all(parts_.book.run_event(told, moment()));
+}
+
+void Watch::on_finished(const runbook::Run& run) {
+  started_.erase(run.id);
+  const std::string outcome(runbook::to_string(run.outcome));
+  ++parts_.counters.runs_finished[{run.runbook, outcome}];
+  base::log::info(
+      "run_finished",
+      {{"run", run.id}, {"runbook", run.runbook}, {"outcome", outcome}, {"message", run.message}});
+  responder_.run_ended();
+}
+
+void Watch::note(const std::string& incident, const std::string& text) {
+  if (incident.empty()) return;  // a person's own run
+  if (auto noted = parts_.book.note(incident, "note", text, moment()); noted) apply(*noted);
 }
 
 void Watch::apply_all(const std::vector<incident::Change>& changes) {
@@ -182,10 +209,6 @@ void Watch::apply(const incident::Change& change) {
       break;
     default:
       break;
-  }
-  if (about->state == incident::State::kResolved) {
-    ask_again_.erase(about->id);
-    last_answer_.erase(about->id);
   }
   if (change.notable) parts_.changed();
 }
@@ -215,9 +238,19 @@ boost::asio::awaitable<void> Watch::store_dirty() {
     }
   }
   auto written = co_await parts_.store.commit(std::move(transaction));
-  if (written) co_return;
-  base::log::error("incidents_not_stored", {{"error", written.error().context}});
-  dirty_.insert(taken.begin(), taken.end());
+  if (!written) dirty_.insert(taken.begin(), taken.end());
+  note_stored(written ? base::Result<>() : base::Result<>(written.error()));
+}
+
+// Said once when it begins and once when it is over; the writes themselves go on.
+void Watch::note_stored(const base::Result<>& written) {
+  if (written.ok() == stores_) return;
+  stores_ = written.ok();
+  if (stores_) {
+    base::log::info("incidents_stored_again");
+  } else {
+    base::log::error("incidents_not_stored", {{"error", written.error().context}});
+  }
 }
 
 boost::asio::awaitable<void> Watch::store_learned() {

@@ -2,22 +2,22 @@
 //
 //   samples → Detector → verdicts → IncidentBook → changes → store, page, log
 //                                        │
-//                                        └ open incidents → Engine::respond → runs → IncidentBook
+//                                        └ open incidents → Responder → runs → IncidentBook
 //
 // Idea: every tick (100 ms, or at once when a process has ended) is a plain function on the control
-// thread; whatever has to wait (store, engine) runs in coroutines of its own, one per incident, so
-// that a slow disk never holds up detection. What was learned and what is known of incidents is in
-// the store and comes back after a restart.
+// thread; whatever has to wait (store, engine) runs in coroutines of its own, so that a slow disk
+// never holds up detection. What was learned and what is known of incidents is in the store and
+// comes back after a restart.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <functional>
-#include <map>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "agent/app/responder.h"
 #include "agent/coord/region.h"
 #include "agent/incident/book.h"
 #include "agent/rule/detector.h"
@@ -46,19 +46,22 @@ class Watch final : public runbook::RunListener {
     std::function<void()> changed;
   };
 
-  explicit Watch(Parts parts) : parts_(std::move(parts)) {}
+  explicit Watch(Parts parts);
 
   // Incidents and learned levels from the store. A damaged document is logged and left out.
   boost::asio::awaitable<base::Result<>> load();
-  // The engine is built after its listener.
+  // Takes up the runs of the store and begins. The engine is built after its listener.
   void start(runbook::Engine& engine);
+  // Nothing is detected and nothing asked any more: before processes are ended on purpose. What
+  // happens to runs is still noted.
+  void stop();
 
   void observe(const std::vector<series::Sample>& samples);
   // A change that came from elsewhere (a person's acknowledgement).
   void apply(const incident::Change& change);
   void on_run(const runbook::RunEvent& event) override;
 
-  // Writes what is not yet in the store; at the end.
+  // Writes what is not yet in the store; at the end, after stop().
   boost::asio::awaitable<void> flush();
 
  private:
@@ -66,21 +69,23 @@ class Watch final : public runbook::RunListener {
   incident::Scope target_of(const runbook::Run& run) const;
   void tick();
   void apply_all(const std::vector<incident::Change>& changes);
+  void note(const std::string& incident, const std::string& text);
+  void tell_book(const runbook::RunEvent& event);
+  void on_finished(const runbook::Run& run);
+  void note_stored(const base::Result<>& written);
   boost::asio::awaitable<void> beat();
-  boost::asio::awaitable<void> respond(std::string incident);
   boost::asio::awaitable<void> keep_stored();
   boost::asio::awaitable<void> store_dirty();
   boost::asio::awaitable<void> store_learned();
 
   Parts parts_;
-  runbook::Engine* engine_ = nullptr;
+  Responder responder_;
 
   // Owned by the control thread.
-  std::set<std::string> dirty_;                      // incidents to be stored
-  std::set<std::string> responding_;                 // incidents with a respond() under way
-  std::map<std::string, base::WallTime> ask_again_;  // incident -> not before
-  std::map<std::string, std::string> last_answer_;   // incident -> why nothing was started
-  std::set<std::string> started_runs_;               // runs that the book has been told of
+  std::set<std::string> dirty_;    // incidents to be stored
+  std::set<std::string> started_;  // live runs that the book knows as such
+  bool running_ = false;
+  bool stores_ = true;  // the last write worked
 };
 
 }  // namespace agent::app

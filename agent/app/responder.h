@@ -1,0 +1,85 @@
+// Responder: what the engine is asked, when, and what people hear when its answer is no.
+//
+// Idea: asking is cheap and is repeated until the incident is over, so nothing has to remember to
+// come back; each open incident has one question under way at most. A refusal that lasts is told
+// once for each reason: a person learns that nobody acts on the incident by itself, and why. The
+// runs that the store holds unfinished are taken up first, since what they have done decides what
+// may be done next; when the store failed a run half-way, they are taken up again.
+//
+// Left out: what to do about an incident (policy and engine), and what a run does to its incident
+// (watch.h).
+#pragma once
+
+#include <boost/asio/any_io_executor.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <functional>
+#include <map>
+#include <set>
+#include <string>
+
+#include "agent/incident/book.h"
+#include "agent/runbook/engine.h"
+#include "base/life/life.h"
+#include "base/time/timers.h"
+
+namespace agent::app {
+
+// Thread: the control thread's. Owner: Watch.
+// Invariant: at most one question per incident is under way; asked_ has unresolved incidents only,
+// and those of which a question is.
+class Responder {
+ public:
+  struct Parts {
+    boost::asio::any_io_executor executor;
+    incident::IncidentBook& book;
+    base::Timers& timers;
+    base::Gate& gate;
+    // Told about each note in a timeline.
+    std::function<void(const incident::Change&)> changed;
+  };
+
+  explicit Responder(Parts parts) : parts_(std::move(parts)) {}
+
+  void start(runbook::Engine& engine);
+  // Nothing is asked any more; answers under way are heard.
+  void stop() { stopped_ = true; }
+  // At each tick: asks about the incidents that are due.
+  void look();
+  // A run has ended: whoever waited for it need not wait on.
+  void run_ended();
+  // A run stopped half-way because the store did not answer.
+  void run_suspended();
+
+  // Incidents that are remembered.
+  size_t size() const { return asked_.size(); }
+
+ private:
+  struct Asked {
+    bool asking = false;
+    base::Instant not_before;
+    base::Instant refused_since;  // ns == 0: the last answer was no refusal
+    std::set<std::string> told;   // reasons without their numbers, at most kReasons
+  };
+  class Question;
+
+  boost::asio::awaitable<void> ask(std::string id);
+  boost::asio::awaitable<void> keep_runs();
+  boost::asio::awaitable<void> take_up_runs();
+  void hear(const std::string& id, const runbook::ResponseReport& report);
+  void tell(const std::string& id, Asked& asked, const runbook::ResponseReport& report);
+  bool is_told_elsewhere(const std::string& id, runbook::Hold hold) const;
+
+  Parts parts_;
+  runbook::Engine* engine_ = nullptr;
+
+  // Owned by the control thread.
+  std::map<std::string, Asked> asked_;  // by incident
+  bool stopped_ = false;
+  bool history_known_ = false;  // before, an earlier run could be repeated
+  bool runs_wanted_ = true;
+  base::Instant runs_at_;  // not before
+  base::Duration runs_pause_{0};
+  std::string runs_trouble_;  // as last logged
+};
+
+}  // namespace agent::app
