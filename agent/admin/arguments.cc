@@ -1,6 +1,7 @@
 #include "agent/admin/arguments.h"
 
 #include <boost/json/serialize.hpp>
+#include <charconv>
 
 #include "base/core/text.h"
 
@@ -34,8 +35,11 @@ std::optional<std::string> text_argument(const json::object& args, std::string_v
 }
 
 base::Result<std::string> required_text(const json::object& args, std::string_view name) {
+  const json::value* value = present(args, name);
+  if (value == nullptr) return missing(name);
+  if (!value->is_string() && !value->is_number()) return wrong(name, *value, "a text");
   auto text = text_argument(args, name);
-  if (!text || text->empty()) return missing(name);
+  if (text->empty()) return missing(name);
   return *std::move(text);
 }
 
@@ -67,13 +71,23 @@ base::Result<bool> boolean_argument(const json::object& args, std::string_view n
   return wrong(name, *value, "true or false");
 }
 
+base::Result<json::object> object_argument(const json::object& args, std::string_view name) {
+  const json::value* value = present(args, name);
+  if (value == nullptr) return json::object{};
+  if (!value->is_object()) return wrong(name, *value, "an object");
+  return value->get_object();
+}
+
 base::Result<double> share_argument(const json::object& args, std::string_view name,
                                     double fallback) {
   const json::value* value = present(args, name);
   if (value == nullptr) return fallback;
-  boost::system::error_code failed;
-  const double share = value->is_number() ? value->to_number<double>(failed) : -1.0;
-  if (failed || share < 0 || share > 1) return wrong(name, *value, "a number from 0 to 1");
+  const std::string text = *text_argument(args, name);
+  double share = -1;
+  const auto [end, failed] = std::from_chars(text.data(), text.data() + text.size(), share);
+  const bool whole = failed == std::errc() && end == text.data() + text.size();
+  // Written so that what is no number at all is refused too.
+  if (!whole || !(share >= 0 && share <= 1)) return wrong(name, *value, "a number from 0 to 1");
   return share;
 }
 

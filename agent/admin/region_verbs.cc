@@ -85,9 +85,9 @@ Operator::Answer Operator::list_faults(json::object) {
   auto links = co_await forwarder_call("fault.list", json::object());
   if (!links) co_return links.error();
   json::array faults;
-  if (links->is_object() && links->get_object().contains("faults")) {
-    faults = links->get_object().at("faults").as_array();
-  }
+  const json::value* known =
+      links->is_object() ? links->get_object().if_contains("faults") : nullptr;
+  if (known != nullptr && known->is_array()) faults = known->get_array();
   for (const std::string& id : stopped_) {
     faults.push_back(json::object{{"id", "stop-" + id}, {"kind", "stop"}, {"target", id}});
   }
@@ -168,15 +168,13 @@ Operator::Answer Operator::clear_faults(json::object args) {
   if (auto allowed = require_gameday(); !allowed) co_return allowed.error();
   const std::string id = text_argument(args, "id").value_or("");
   json::array cleared;
-  for (auto it = stopped_.begin(); it != stopped_.end();) {
-    if (id.empty() || id == "stop-" + *it) {
-      // It may have been replaced meanwhile; then there is nothing to continue.
-      (void)parts_.provider.signal(*it, SIGCONT);
-      cleared.push_back(json::string("stop-" + *it));
-      it = stopped_.erase(it);
-    } else {
-      ++it;
-    }
+  // Also those that were stopped before this agent began: continuing what runs changes nothing, and
+  // one that has been replaced or has ended meanwhile needs nothing.
+  for (const coord::Process* process : parts_.coordinator.region().processes()) {
+    const std::string fault = "stop-" + process->id;
+    if (!id.empty() && id != fault) continue;
+    (void)parts_.provider.signal(process->id, SIGCONT);
+    if (stopped_.erase(process->id) != 0 || id == fault) cleared.push_back(json::string(fault));
   }
   json::object which;
   if (!id.empty()) which["id"] = id;

@@ -8,11 +8,6 @@ namespace json = boost::json;
 
 constexpr size_t kListedRuns = 100;
 
-json::object params_of(const json::object& args) {
-  const json::value* params = args.if_contains("params");
-  return params != nullptr && params->is_object() ? params->get_object() : json::object{};
-}
-
 // A person's own act: not tied to policy's mode, since a person has decided.
 runbook::RunRequest request_of(const json::object& args) {
   return runbook::RunRequest(text_argument(args, "incident").value_or(""),
@@ -36,10 +31,21 @@ Operator::Answer Operator::show_runbook(json::object args) {
   co_return answer;
 }
 
+// A run for an incident that nobody knows would be told to nobody.
+base::Result<> Operator::check_incident(const json::object& args) const {
+  const std::string id = text_argument(args, "incident").value_or("");
+  if (id.empty() || parts_.book.find(id) != nullptr) return base::Done{};
+  return base::Error(base::ErrorCode::kNotFound,
+                     "no incident '" + id + "'; see `mcguard incident list`");
+}
+
 Operator::Answer Operator::plan_runbook(json::object args) {
   auto name = required_text(args, "name");
   if (!name) co_return name.error();
-  auto plan = co_await parts_.engine.plan(*name, params_of(args), request_of(args));
+  auto params = object_argument(args, "params");
+  if (!params) co_return params.error();
+  if (auto known = check_incident(args); !known) co_return known.error();
+  auto plan = co_await parts_.engine.plan(*name, *std::move(params), request_of(args));
   if (!plan) co_return plan.error();
   json::value answer = plan->to_json();
   co_return answer;
@@ -49,8 +55,11 @@ Operator::Answer Operator::plan_runbook(json::object args) {
 Operator::Answer Operator::run_runbook(json::object args) {
   auto name = required_text(args, "name");
   if (!name) co_return name.error();
+  auto params = object_argument(args, "params");
+  if (!params) co_return params.error();
+  if (auto known = check_incident(args); !known) co_return known.error();
   const runbook::RunRequest request = request_of(args);
-  auto plan = co_await parts_.engine.plan(*name, params_of(args), request);
+  auto plan = co_await parts_.engine.plan(*name, *std::move(params), request);
   if (!plan) co_return plan.error();
   const auto hash = text_argument(args, "hash");
   if (hash && *hash != plan->hash()) {

@@ -1,5 +1,7 @@
 #include "agent/admin/status.h"
 
+#include <optional>
+
 #include "agent/incident/json.h"
 #include "version.h"
 
@@ -166,6 +168,32 @@ json::object build_status(const StatusParts& parts, const AgentFacts& agent) {
   };
 }
 
+namespace {
+
+// One cache with its credential, for whoever started the region; nullopt: there is none any more.
+base::Result<std::optional<json::object>> describe_cache(const coord::Region& region,
+                                                         const coord::Tenants& tenants) {
+  const coord::Cache* cache = tenants.first_cache();
+  const coord::Credential* credential =
+      cache == nullptr ? nullptr : tenants.primary_credential(cache->id);
+  if (credential == nullptr) return std::optional<json::object>();
+  auto password = tenants.reveal(credential->user);
+  if (!password) return password.error();
+  std::string servers;
+  const coord::ClusterSpec* home = region.cluster(cache->cluster);
+  if (home == nullptr) return std::optional<json::object>();  // its cluster left the definition
+  for (const coord::ProxySpec& proxy : home->proxies) {
+    if (!servers.empty()) servers += ",";
+    servers += host_port(proxy.address, home->ports.memcache);
+  }
+  return std::optional<json::object>(json::object{{"id", cache->id},
+                                                  {"username", credential->user},
+                                                  {"password", password->reveal()},
+                                                  {"servers", servers}});
+}
+
+}  // namespace
+
 base::Result<json::object> describe_region(const coord::Region& region,
                                            const coord::Tenants& tenants, int64_t agent_pid) {
   const coord::RegionSpec& spec = region.spec();
@@ -191,34 +219,20 @@ base::Result<json::object> describe_region(const coord::Region& region,
     clusters.push_back(std::move(shown));
   }
 
-  const coord::Cache* cache = tenants.first_cache();
-  const coord::Credential* credential =
-      cache == nullptr ? nullptr : tenants.primary_credential(cache->id);
-  if (credential == nullptr) {
-    return base::Error(base::ErrorCode::kInvalid, "the region has no cache with a credential");
-  }
-  auto password = tenants.reveal(credential->user);
-  if (!password) return password.error();
-  std::string servers;
-  const coord::ClusterSpec* home = region.cluster(cache->cluster);
-  for (const coord::ProxySpec& proxy : home->proxies) {
-    if (!servers.empty()) servers += ",";
-    servers += host_port(proxy.address, home->ports.memcache);
-  }
   const auto url = [](uint16_t port) { return "http://127.0.0.1:" + std::to_string(port); };
-  return json::object{
+  json::object described{
       {"region", spec.region},
       {"clusters", std::move(clusters)},
-      {"cache", json::object{{"id", cache->id},
-                             {"username", credential->user},
-                             {"password", password->reveal()},
-                             {"servers", servers}}},
       {"urls", json::object{{"operator", url(spec.ports.operator_api)},
                             {"status", url(spec.ports.status)},
                             {"customer", url(spec.ports.customer)},
                             {"metrics", url(spec.ports.operator_api) + "/metrics"}}},
       {"agent", json::object{{"pid", agent_pid}}},
   };
+  auto cache = describe_cache(region, tenants);
+  if (!cache) return cache.error();
+  if (*cache) described["cache"] = **std::move(cache);
+  return described;
 }
 
 }  // namespace agent::admin

@@ -41,7 +41,8 @@ boost::json::array build_backends(const StatusParts& parts, const coord::Cluster
 coord::ProcessState shown_state(const coord::Region& region, const coord::TableJournal& journal,
                                 const collect::Snapshot& snapshot, const coord::Process& process);
 
-// The content of region.json. kInvalid while the tenants are not loaded.
+// The content of region.json; without `cache` when no cache with a credential is left. An error:
+// its password cannot be unsealed.
 base::Result<boost::json::object> describe_region(const coord::Region& region,
                                                   const coord::Tenants& tenants, int64_t agent_pid);
 

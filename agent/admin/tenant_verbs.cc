@@ -59,15 +59,23 @@ Operator::Answer Operator::list_caches(json::object args) {
   co_return answer;
 }
 
+// The canary's caches are mcguard's own: nobody sees or changes them.
+base::Result<base::CacheId> Operator::customer_cache(const json::object& args,
+                                                     std::string_view name) const {
+  auto id = required_number(args, name, coord::kMaxCacheId);
+  if (!id) return id.error();
+  const auto number = static_cast<base::CacheId>(*id);
+  const coord::Cache* cache = parts_.coordinator.tenants().cache(number);
+  if (cache != nullptr && !cache->internal) return number;
+  return base::Error(base::ErrorCode::kNotFound,
+                     "no cache " + std::to_string(*id) + "; see `mcguard cache list`");
+}
+
 Operator::Answer Operator::show_cache(json::object args) {
-  auto id = required_number(args, "id", coord::kMaxCacheId);
+  auto id = customer_cache(args, "id");
   if (!id) co_return id.error();
   const coord::Tenants& tenants = parts_.coordinator.tenants();
-  const coord::Cache* cache = tenants.cache(static_cast<base::CacheId>(*id));
-  if (cache == nullptr) {
-    co_return base::Error(base::ErrorCode::kNotFound,
-                          "no cache " + std::to_string(*id) + "; see `mcguard cache list`");
-  }
+  const coord::Cache* cache = tenants.cache(*id);
   json::object shown = to_json(*cache);
   json::array credentials;
   for (const coord::Credential* credential : tenants.credentials(cache->id)) {
@@ -100,9 +108,9 @@ Operator::Answer Operator::create_cache(json::object args) {
 }
 
 Operator::Answer Operator::delete_cache(json::object args) {
-  auto id = required_number(args, "id", coord::kMaxCacheId);
+  auto id = customer_cache(args, "id");
   if (!id) co_return id.error();
-  auto done = co_await parts_.coordinator.tenants().delete_cache(static_cast<base::CacheId>(*id));
+  auto done = co_await parts_.coordinator.tenants().delete_cache(*id);
   if (!done) co_return done.error();
   json::value answer = json::object{{"deleted", *id}};
   co_return answer;
@@ -110,7 +118,7 @@ Operator::Answer Operator::delete_cache(json::object args) {
 
 // A flush is a run of the runbook `flush`, as an automatic one would be.
 Operator::Answer Operator::flush_cache(json::object args) {
-  auto id = required_number(args, "id", coord::kMaxCacheId);
+  auto id = customer_cache(args, "id");
   if (!id) co_return id.error();
   json::object run{
       {"name", "flush"},
@@ -135,12 +143,11 @@ Operator::Answer Operator::list_credentials(json::object args) {
 }
 
 Operator::Answer Operator::create_credential(json::object args) {
-  auto cache = required_number(args, "cache", coord::kMaxCacheId);
+  auto cache = customer_cache(args, "cache");
   if (!cache) co_return cache.error();
   auto wanted = capabilities_of(args, coord::Capabilities{true, true, true});
   if (!wanted) co_return wanted.error();
-  auto issued = co_await parts_.coordinator.tenants().create_credential(
-      static_cast<base::CacheId>(*cache), *wanted);
+  auto issued = co_await parts_.coordinator.tenants().create_credential(*cache, *wanted);
   if (!issued) co_return issued.error();
   json::value answer = to_json(*issued);
   co_return answer;
@@ -151,7 +158,7 @@ Operator::Answer Operator::update_credential(json::object args) {
   if (!user) co_return user.error();
   coord::Tenants& tenants = parts_.coordinator.tenants();
   const coord::Credential* present = tenants.credential(*user);
-  if (present == nullptr) {
+  if (present == nullptr || tenants.cache(present->cache)->internal) {
     co_return base::Error(base::ErrorCode::kNotFound,
                           "no credential '" + *user + "'; see `mcguard credential list`");
   }
