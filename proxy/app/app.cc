@@ -42,6 +42,15 @@ App::~App() {
 }
 
 Result<> App::start() {
+  const Result<> started = start_parts();
+  if (started.ok() || !control_) return started;
+  // What already listens has coroutines that must end before it is destroyed.
+  quit();
+  io_.run();
+  return started;
+}
+
+Result<> App::start_parts() {
   connections_.set_limits(config_.limits.connections, config_.limits.connections_per_client);
   auto state = admin::StateDir::open(config_.state_dir);
   if (!state) return state.error();
@@ -179,8 +188,8 @@ asio::awaitable<void> App::shut_down() {
   for (auto& worker : workers_) worker->stop_and_join();
   signals_.cancel();
   co_await flushes_->stop(clock_.now() + kStopDeadline);
-  co_await rpc_->stop(timers_);
-  co_await http_->stop();
+  if (rpc_) co_await rpc_->stop(timers_);
+  if (http_) co_await http_->stop();
 }
 
 void App::run() {

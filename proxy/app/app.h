@@ -42,6 +42,7 @@ class App final : public admin::Lifecycle {
   void quit() override;
 
  private:
+  base::Result<> start_parts();
   base::Result<> open_workers(const World& world);
   base::Result<> open_admin();
   void listen_for_signals();

@@ -164,7 +164,7 @@ void Link::receive() {
   } else {
     in_.consume(used);
   }
-  in_.release();
+  if (in_.capacity() > 4 * kReadSize) in_.release();
   cells_.last_reply_ns.set(static_cast<uint64_t>(now.ns));
   cells_.in_flight.set(in_flight_.size());
   if (in_flight_.empty()) cells_.oldest_in_flight_ns.set(0);

@@ -81,7 +81,10 @@ void Client::receive() {
   if (straight) {
     const std::string_view input(into, static_cast<size_t>(got));
     const size_t used = consume(input);
-    if (!closed() && used < input.size() && !finishing_) in_.append(input.substr(used));
+    if (!closed() && used < input.size() && !finishing_) {
+      in_ = worker_.buffers().take();
+      in_.append(input.substr(used));
+    }
   } else {
     in_.commit(static_cast<size_t>(got));
     consume_held();
@@ -113,7 +116,7 @@ void Client::consume_held() {
   } else {
     in_.consume(used);
   }
-  in_.release();
+  if (in_.empty()) worker_.buffers().give(std::move(in_));
 }
 
 // False when the input holds no complete command.
@@ -164,6 +167,11 @@ bool Client::is_congested() const {
   return outstanding > 4 && outstanding * typical_reply_ > 4 * kSoftOutput;
 }
 
+base::memcache::Buffer& Client::reply_target(Ticket ticket) {
+  if (out_.capacity() == 0) out_ = worker_.buffers().take();
+  return replies_.target(ticket, out_);
+}
+
 void Client::finish_reply(Ticket ticket, size_t value_size) {
   typical_reply_ = std::max<uint32_t>(static_cast<uint32_t>(value_size) + 64,
                                       typical_reply_ - typical_reply_ / 64);
@@ -207,7 +215,7 @@ bool Client::send_output() {
     close("does not read its replies");
     return false;
   }
-  out_.release();
+  if (out_.empty()) worker_.buffers().give(std::move(out_));
   return true;
 }
 

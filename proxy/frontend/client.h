@@ -66,9 +66,7 @@ class Client final : public Loop::Source {
   void on_ready(uint32_t events) override;
 
   // Replies, called by the router: write into reply_target(), then finish.
-  base::memcache::Buffer& reply_target(route::Ticket ticket) {
-    return replies_.target(ticket, out_);
-  }
+  base::memcache::Buffer& reply_target(route::Ticket ticket);
   void finish_reply(route::Ticket ticket, size_t value_size);
   void fail_group(route::Ticket ticket);
   void count(base::memcache::Command command, route::Outcome outcome);

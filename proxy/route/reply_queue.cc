@@ -70,7 +70,7 @@ void ReplyQueue::pop_head() {
   if (first_ == waiting_.size()) {
     waiting_.clear();
     first_ = 0;
-    if (waiting_.capacity() > 1024) waiting_.shrink_to_fit();
+    if (waiting_.capacity() > kKeptCapacity) waiting_.shrink_to_fit();
   }
 }
 

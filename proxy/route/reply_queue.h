@@ -26,7 +26,7 @@ class BufferPool {
 
  private:
   static constexpr size_t kMostSpares = 1024;
-  static constexpr size_t kLargestSpare = 64 * 1024;
+  static constexpr size_t kLargestSpare = 16 * 1024;
   std::vector<base::memcache::Buffer> spares_;
 };
 
@@ -62,6 +62,8 @@ class ReplyQueue {
     bool finished = false;
     bool fails_group = false;
   };
+
+  static constexpr size_t kKeptCapacity = 16;  // connections are many and mostly idle
 
   Waiting& at(Ticket ticket);
   void close(Ticket ticket, base::memcache::Buffer& out, bool fails_group);

@@ -214,6 +214,17 @@ def test_binary_stats_end_with_an_empty_one(bed):
     assert {b"cmd_get", b"get_hits", b"curr_connections", b"version"} <= set(names)
 
 
+def test_libmemcacheds_conformance_test_passes():
+    with ProxyBed() as bed:
+        def answer(args):
+            return {"ok": True, "value": bed.flush(args["cache"], bed.flushes + 2)}
+
+        with FakeAgent(bed, answer):
+            done = subprocess.run(["memccapable", "-h", bed.address, "-p", str(bed.open_port),
+                                   "-t", "5", "-v"], capture_output=True, text=True, timeout=120)
+        assert "All tests passed" in done.stdout, done.stdout + done.stderr
+
+
 # Who may come in, and what they may do.
 
 def test_strangers_are_told_to_authenticate(bed):
@@ -608,6 +619,9 @@ def test_metrics_are_clean_listed_and_count(bed):
         text = page.read()
     checked = subprocess.run(["promtool", "check", "metrics"], input=text, capture_output=True)
     assert (checked.returncode, checked.stderr) == (0, b""), checked.stderr
+    listed = (Path(__file__).resolve().parents[2] / "docs/metrics.md").read_text()
+    assert set(re.findall(rb"^# TYPE (\S+)", text, re.M)) == \
+        {name.encode() for name in re.findall(r"^\| `(mcguard_proxy_\w+)`", listed, re.M)}
     with urllib.request.urlopen(url + "/-/ready") as page:
         assert page.status == 200
 
@@ -653,6 +667,10 @@ def test_starts_that_cannot_succeed_say_so_in_a_sentence(bed):
     assert second.returncode == 1
     assert re.search(r"cannot listen on .*:11211: the port is in use", second.stderr), second.stderr
     assert run(twin, "--check").returncode == 0
+    twin.write_text(twin.read_text().replace("port: 11211", "port: 0").replace("port: 11213", "port: 0"))
+    third = run(twin)
+    assert third.returncode == 1, "the metrics port is taken"
+    assert "7490" in third.stderr and "in use" in third.stderr, third.stderr
     twin.write_text(text.replace("workers: 2", "workers: many\nlsiten: 3"))
     bad = run(twin, "--check")
     assert bad.returncode == 2

@@ -1,0 +1,87 @@
+#include "proxy/config/config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace proxy {
+namespace {
+
+using testing::HasSubstr;
+
+const std::string kGood = R"(id: amber-proxy-1
+cluster: amber
+listen: {address: 127.0.1.1, port: 11211}
+metrics: {address: 127.0.1.1, port: 7490}
+workers: 2
+state_dir: /s
+control_socket: /c.sock
+agent_socket: /a.sock
+telemetry_file: /t.seg
+)";
+
+std::string problem(const std::string& text) {
+  const auto config = parse_config(text, "proxy.yaml");
+  return config.ok() ? "none" : config.error().context;
+}
+
+TEST(ProxyConfig, ReadsWhatIsThereAndDefaultsTheRest) {
+  const auto config = parse_config(kGood, "proxy.yaml");
+  ASSERT_TRUE(config.ok()) << config.error().context;
+  EXPECT_EQ(config->id, "amber-proxy-1");
+  EXPECT_EQ(config->listen.port, 11211);
+  EXPECT_EQ(config->workers, 2u);
+  EXPECT_EQ(config->timeouts.authenticate, 5s);
+  EXPECT_EQ(config->timeouts.idle, Duration(0));
+  EXPECT_EQ(config->limits.connections, 10'000u);
+  EXPECT_EQ(config->on_backend_failure, FailurePolicy::kMiss);
+  EXPECT_FALSE(config->open.has_value());
+}
+
+TEST(ProxyConfig, ReadsEveryKey) {
+  const auto config = parse_config(kGood + R"(open: {port: 11213, cache: 7}
+timeouts: {authenticate: 2s, request: 300ms, connect: 100ms, idle: 5m}
+limits: {connections: 5, connections_per_client: 2, in_flight_bytes: 4MiB}
+on_backend_failure: error
+log: {level: debug, file: /l.log, json: true}
+)",
+                                   "proxy.yaml");
+  ASSERT_TRUE(config.ok()) << config.error().context;
+  EXPECT_EQ(config->open->cache, 7u);
+  EXPECT_EQ(config->timeouts.request, 300ms);
+  EXPECT_EQ(config->timeouts.idle, std::chrono::minutes(5));
+  EXPECT_EQ(config->limits.in_flight_bytes, 4u << 20);
+  EXPECT_EQ(config->on_backend_failure, FailurePolicy::kError);
+  EXPECT_TRUE(config->log.json);
+}
+
+TEST(ProxyConfig, SaysWhereEachMistakeIs) {
+  EXPECT_THAT(problem(kGood + "lsiten: 1\n"), HasSubstr("proxy.yaml:10:1: lsiten"));
+  EXPECT_THAT(problem(kGood + "limits: {in_flight_bytes: 1KiB}\n"), HasSubstr("at least 2MiB"));
+  EXPECT_THAT(problem(kGood + "timeouts: {request: 1}\n"), HasSubstr("timeouts.request"));
+  EXPECT_THAT(problem("id: x\n"), HasSubstr("cluster"));
+  std::string text = kGood;
+  text.replace(text.find("127.0.1.1"), 9, "localhost");
+  EXPECT_THAT(problem(text), HasSubstr("proxy.yaml:3:"));
+  EXPECT_THAT(problem(""), testing::Not(testing::StrEq("none")));
+}
+
+TEST(ProxyConfig, AnOpenListenerIsForLoopbackOnly) {
+  std::string text = kGood + "open: {port: 11213, cache: 1}\n";
+  text.replace(text.find("127.0.1.1"), 9, "10.0.0.1");
+  EXPECT_THAT(problem(text), HasSubstr("loopback"));
+}
+
+TEST(ProxyConfig, KnowsWhatMayNotChangeWhileRunning) {
+  auto running = parse_config(kGood, "a");
+  auto wanted = parse_config(kGood + "limits: {connections: 3}\n", "b");
+  ASSERT_TRUE(running.ok() && wanted.ok());
+  EXPECT_EQ(fixed_difference(*running, *wanted), "");
+  wanted->workers = 3;
+  EXPECT_EQ(fixed_difference(*running, *wanted), "workers");
+  wanted->workers = 2;
+  wanted->listen.port = 1;
+  EXPECT_EQ(fixed_difference(*running, *wanted), "listen");
+}
+
+}  // namespace
+}  // namespace proxy
