@@ -216,7 +216,10 @@ ProxySync::Answer ProxySync::sync_tables(const std::string& proxy) {
                               ", the store only " + std::to_string(committed) +
                               ": the store is an older copy");
   }
-  if (status.prepared != 0 && status.prepared != committed && status.prepared != prepared) {
+  // Only what is newer than the committed epoch was rolled back. An older one was committed while the
+  // proxy was away: aborted, it would stay known there, and the fence record that names it would
+  // confirm the table before it. The committed table supersedes it.
+  if (status.prepared > committed && status.prepared != prepared) {
     auto aborted = co_await abort(proxy, status.prepared);
     if (!aborted.ok()) co_return aborted;
   }

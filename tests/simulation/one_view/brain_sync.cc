@@ -139,7 +139,7 @@ void Brain::sync_tables(size_t proxy, Work then) {
   const base::Epoch prepared = memory_.prepared ? memory_.prepared->epoch : 0;
   const ProxyStatus& status = *peers_[proxy].known;
   if (status.committed > committed && status.committed != prepared) return then();
-  if (status.prepared == 0 || status.prepared == committed || status.prepared == prepared) {
+  if (status.prepared <= committed || status.prepared == prepared) {
     return sync_committed(proxy, committed, prepared, std::move(then));
   }
   Call request;
