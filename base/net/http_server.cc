@@ -197,7 +197,8 @@ asio::awaitable<void> AsioHttpServer::serve(ConnectionPtr connection) {
     HttpResponse response = co_await run_handler(connection, std::move(request));
     shape.now = timers_.clock().wall();
     const bool stream = response.events && !shape.head;
-    if (!co_await write(connection, format_response(response, shape))) break;
+    std::string text = format_response(response, shape);
+    if (!co_await write(connection, std::move(text))) break;
     if (stream) {
       co_await stream_events(connection, std::move(response));
       break;
@@ -224,7 +225,9 @@ asio::awaitable<bool> AsioHttpServer::read_request(ConnectionPtr connection,
     bytes.append(chunk, count);
     reader.feed(bytes);
     if (reader.wants_continue()) {
-      if (!co_await write(connection, "HTTP/1.1 100 Continue\r\n\r\n")) co_return false;
+      // Named: GCC 12 destroys the temporary of a co_await that was never reached.
+      std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
+      if (!co_await write(connection, std::move(go_on))) co_return false;
     }
   }
   connection->deadline = Instant{INT64_MAX};
@@ -287,7 +290,8 @@ asio::awaitable<void> AsioHttpServer::say_farewell(ConnectionPtr connection, int
   response.body = std::string(reason_phrase(status)) + "\n";
   ResponseShape shape;
   shape.now = timers_.clock().wall();
-  if (!co_await write(connection, format_response(std::move(response), shape))) co_return;
+  std::string text = format_response(std::move(response), shape);
+  if (!co_await write(connection, std::move(text))) co_return;
   connection->idle = true;
   boost::system::error_code failure;
   connection->socket.shutdown(tcp::socket::shutdown_send, failure);

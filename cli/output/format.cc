@@ -80,7 +80,7 @@ const json::array& list_of(const json::object& object, std::string_view key) {
 std::string format_count(double count) {
   std::string digits = decimals(count, 0);
   const size_t sign = digits.starts_with('-') ? 1 : 0;
-  for (size_t at = digits.size(); at > sign + 3; at -= 3) digits.insert(at - 3, ",");
+  for (size_t at = digits.size(); at > sign + 3; at -= 3) digits.insert(at - 3, 1, ',');
   return digits;
 }
 

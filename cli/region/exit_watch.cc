@@ -24,7 +24,9 @@ using base::Error;
 using base::ErrorCode;
 
 // glibc 2.36 declares these without C linkage, so that C++ cannot link them.
-int open_process(pid_t pid) { return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)); }
+int open_process(pid_t pid) {
+  return static_cast<int>(::syscall(SYS_pidfd_open, pid, 0));
+}
 int signal_process(int process, int number) {
   return static_cast<int>(::syscall(SYS_pidfd_send_signal, process, number, nullptr, 0));
 }

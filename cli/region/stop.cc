@@ -86,11 +86,15 @@ asio::awaitable<base::Result<>> stop_region(Places places, base::Timers& timers,
     std::stable_partition(left.begin(), left.end(),
                           [](const std::string& name) { return name == "agent"; });
     if (!left.empty()) say("ending by signal: " + joined(left));
-    for (const std::string& name : left) co_await end_holder(places.lock(name), timers);
+    for (const std::string& name : left) {
+      std::string lock = places.lock(name);
+      co_await end_holder(std::move(lock), timers);
+    }
   }
   if (lock_holder(places.lock(kPage))) {
     say("stopping the page server");
-    co_await end_holder(places.lock(kPage), timers);
+    std::string lock = places.lock(kPage);
+    co_await end_holder(std::move(lock), timers);
   }
   const auto left = held_locks(places.run());
   if (left.empty()) co_return base::Result<>();

@@ -1,8 +1,10 @@
 #include "cli/region/supervisor.h"
 
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -112,6 +114,24 @@ bool Supervisor::note_end(Program& program, std::optional<int> status) {
   log_(sentence + " after " + seconds_text(timers_.clock().now() - program.started) +
        "; starting it again" + (words.empty() ? "" : ". Its last words:\n" + words));
   return true;
+}
+
+asio::awaitable<void> Supervisor::end_programs() {
+  stopping_ = true;
+  for (const int number : {SIGTERM, SIGKILL}) {
+    bool running = false;
+    for (const Program& program : programs_) {
+      if (program.pid == 0) continue;
+      running = true;
+      ::kill(program.pid, number);
+    }
+    const base::Instant end = timers_.clock().now() + 5s;
+    while (running && timers_.clock().now() < end) {
+      co_await timers_.wait_for(10ms);
+      running = std::any_of(programs_.begin(), programs_.end(),
+                            [](const Program& program) { return program.pid != 0; });
+    }
+  }
 }
 
 asio::awaitable<void> Supervisor::leave() {

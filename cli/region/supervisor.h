@@ -40,6 +40,8 @@ class Supervisor {
   void expect_ends() { stopping_ = true; }
   const std::optional<StartFailure>& failure() const { return failure_; }
   pid_t pid_of(const std::string& name) const;  // 0: not running now
+  // SIGTERM, then SIGKILL for what still runs of it; also one that has no lock yet.
+  boost::asio::awaitable<void> end_programs();
   // Stops watching; what runs goes on running.
   boost::asio::awaitable<void> leave();
 
