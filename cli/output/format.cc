@@ -48,9 +48,16 @@ std::optional<double> parse_unit(std::string_view text, const Unit (&units)[N]) 
 
 }  // namespace
 
+std::string format_number(double number) {
+  char text[32];
+  const auto end = std::to_chars(text, text + sizeof text, number);
+  return std::string(text, end.ptr);
+}
+
 std::string text_of(const json::object& object, std::string_view key) {
   const json::value* found = object.if_contains(key);
   if (!found || found->is_null()) return {};
+  if (found->is_double()) return format_number(found->get_double());
   if (found->is_string()) return std::string(found->get_string());
   return json::serialize(*found);
 }

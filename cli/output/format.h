@@ -13,6 +13,7 @@
 namespace cli {
 
 // Members that may be missing or null read as empty, 0 or {}.
+std::string format_number(double number);  // the shortest that reads back: "0", "0.15"
 std::string text_of(const boost::json::object& object, std::string_view key);
 double number_of(const boost::json::object& object, std::string_view key);
 bool truth_of(const boost::json::object& object, std::string_view key);

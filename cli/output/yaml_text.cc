@@ -2,6 +2,8 @@
 
 #include <boost/json/serialize.hpp>
 
+#include "cli/output/format.h"
+
 namespace cli {
 namespace {
 
@@ -26,6 +28,7 @@ bool needs_quotes(std::string_view text) {
 }
 
 std::string scalar(const json::value& value) {
+  if (value.is_double()) return format_number(value.get_double());
   if (!value.is_string()) return json::serialize(value);
   const std::string_view text(value.get_string().data(), value.get_string().size());
   return needs_quotes(text) ? json::serialize(value) : std::string(text);
@@ -74,7 +77,7 @@ void write_yaml(const json::value& value, size_t indent, std::string& out) {
 void write_json(const json::value& value, size_t indent, std::string& out) {
   const std::string margin(indent + 2, ' ');
   if (is_leaf(value)) {
-    out += json::serialize(value);
+    out += value.is_double() ? format_number(value.get_double()) : json::serialize(value);
     return;
   }
   const bool object = value.is_object();

@@ -157,6 +157,7 @@ asio::awaitable<void> Owner::close() {
 
 asio::awaitable<Result<>> Owner::become_owner() {
   const base::Instant deadline = clock_.now() + kTakeoverPatience;
+  bool asked = false;
   while (true) {
     auto listening =
         base::net::RpcServer::listen(executor_, places_.up_socket(),
@@ -173,7 +174,8 @@ asio::awaitable<Result<>> Owner::become_owner() {
     request.args["pid"] = ::getpid();
     const auto answer =
         co_await base::net::rpc_call(places_.up_socket(), std::move(request), 5s, timers_);
-    if (answer) say("taking over from the running mcguard up");
+    if (answer && !asked) say("taking over from the running mcguard up");
+    asked = true;
     if (!answer && answer.code() == ErrorCode::kConflict) co_return answer.error();
     co_await timers_.wait_for(50ms);
   }
@@ -187,15 +189,20 @@ asio::awaitable<Result<json::value>> Owner::answer(base::net::RpcRequest request
 }
 
 asio::awaitable<Result<json::value>> Owner::take_over(json::object args) {
-  if (end_ != End::kNone) {
-    co_return Error(ErrorCode::kConflict, "the region is being stopped; try again when it is down");
-  }
   json::error_code failure;
   const json::value* pid = args.if_contains("pid");
-  taker_ = pid ? pid->to_number<pid_t>(failure) : 0;
-  if (!pid || failure || taker_ <= 0) {
+  const pid_t taker = pid ? pid->to_number<pid_t>(failure) : 0;
+  if (!pid || failure || taker <= 0) {
     co_return Error(ErrorCode::kInvalid, "pid: expected the process id of the new supervisor");
   }
+  // The taker asks again until our socket is gone; anybody else comes too late.
+  if (end_ != End::kNone && (end_ != End::kTakenOver || taker != taker_)) {
+    co_return Error(ErrorCode::kConflict,
+                    end_ == End::kStop ? "the region is being stopped; try again when it is down"
+                                       : "the region is just being taken over by process " +
+                                             std::to_string(taker_));
+  }
+  taker_ = taker;
   json::object children;
   children["agent"] = supervisor_.pid_of("agent");
   children["page"] = supervisor_.pid_of("page server");

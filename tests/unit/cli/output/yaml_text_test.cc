@@ -32,6 +32,12 @@ TEST(YamlText, QuotesWhatYamlWouldReadAsSomethingElse) {
   EXPECT_EQ(to_yaml_text(boost::json::value("amber-proxy-1")), "amber-proxy-1\n");
 }
 
+TEST(YamlText, NumbersAreWrittenAsPeopleDo) {
+  const auto value = boost::json::parse(R"({"a":0.0,"b":0.15,"c":1e-7,"d":12})");
+  EXPECT_EQ(to_yaml_text(value), "a: 0\nb: 0.15\nc: 1e-07\nd: 12\n");
+  EXPECT_EQ(to_json_text(boost::json::value(0.15)), "0.15\n");
+}
+
 TEST(YamlText, JsonIsIndentedAndParsesBack) {
   const auto value = boost::json::parse(R"({"a":[1,{"b":null}],"c":{}})");
   const std::string text = to_json_text(value);
