@@ -24,7 +24,7 @@ struct ProxyFigures {
   double telemetry_age_seconds = 0;
   uint32_t epoch = 0;
   uint32_t prepared_epoch = 0;
-  bool measured = false;  // its segment has been read; before, the figures above say nothing
+  bool measured = false;      // its segment has been read; before, the figures above say nothing
   bool canary_ok = false;     // all backends, at the last probe
   uint64_t memory_bytes = 0;  // resident
   double cpu_seconds = 0;

@@ -47,7 +47,7 @@ awaitable<Result<>> Engine::State::resume() {
   };
   std::vector<Run> finished;
   for (auto& [id, entries] : by_run) {
-    if (live_.count(id) != 0) continue;
+    if (find(id) != nullptr) continue;  // in hand, or finished while the store was read
     const store::Entry* document = entry_at(entries, run_key(id));
     if (document == nullptr) continue;  // half-pruned history
     Result<Run> run = run_from_document(document->value);

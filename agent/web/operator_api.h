@@ -20,8 +20,8 @@ class OperatorApi {
   // Acts (need the operator token): incidents.ack, incidents.resolve, runbooks.plan, runbooks.run,
   // runs.approve, runs.abort, caches.create, caches.delete, caches.flush, credentials.create,
   // credentials.update, credentials.delete, faults.set, faults.clear, region.stop.
-  virtual boost::asio::awaitable<base::Result<boost::json::value>> call(std::string verb,
-                                                                        boost::json::object args) = 0;
+  virtual boost::asio::awaitable<base::Result<boost::json::value>> call(
+      std::string verb, boost::json::object args) = 0;
   // Grows whenever `status` would answer differently in a way worth showing at once.
   virtual uint64_t change_count() const = 0;
 };

@@ -45,7 +45,9 @@ struct Closer {
 
 Result<> sync_directory_of(const std::string& path) {
   const size_t slash = path.rfind('/');
-  const std::string directory = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
+  const std::string directory = slash == std::string::npos ? "."
+                                : slash == 0               ? "/"
+                                                           : path.substr(0, slash);
   Closer dir{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
   if (dir.fd < 0) return os_error("cannot open", directory, errno);
   if (::fsync(dir.fd) != 0) return os_error("cannot sync", directory, errno);

@@ -83,10 +83,9 @@ EpochTable next_table(const EpochTable& previous, Epoch epoch, std::vector<Table
     if (previous.epoch == 0) continue;
     const uint16_t before = previous.owner[slot];
     const uint16_t after = table.owner[slot];
-    const bool stays =
-        before == EpochTable::kNoOwner || after == EpochTable::kNoOwner
-            ? before == after
-            : previous.backends[before].id == table.backends[after].id;
+    const bool stays = before == EpochTable::kNoOwner || after == EpochTable::kNoOwner
+                           ? before == after
+                           : previous.backends[before].id == table.backends[after].id;
     if (stays) table.since[slot] = previous.since[slot];
   }
   return table;

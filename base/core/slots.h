@@ -32,7 +32,7 @@ using Slot = uint16_t;
 Slot slot_of(CacheId cache, std::string_view client_key);
 
 struct TableBackend {
-  std::string id;      // "amber-backend-1"
+  std::string id;       // "amber-backend-1"
   uint32_t weight = 1;  // 0: owns nothing (ejected), stays listed so that indexes are stable
 };
 

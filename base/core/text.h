@@ -10,9 +10,9 @@
 
 namespace base {
 
-std::string base64_encode(std::string_view bytes);                  // RFC 4648 §4, padded
-std::optional<std::string> base64_decode(std::string_view text);    // strict
-std::string hex_encode(std::string_view bytes);                     // lower case
+std::string base64_encode(std::string_view bytes);                // RFC 4648 §4, padded
+std::optional<std::string> base64_decode(std::string_view text);  // strict
+std::string hex_encode(std::string_view bytes);                   // lower case
 std::optional<std::string> hex_decode(std::string_view text);
 
 // Whole-string decimal; no sign, no space, no overflow.

@@ -9,7 +9,9 @@
 
 namespace base {
 
-Gate::~Gate() { CHECK(inside_ == 0); }
+Gate::~Gate() {
+  CHECK(inside_ == 0);
+}
 
 boost::asio::awaitable<bool> Gate::wait_empty(Timers& timers, Instant deadline) {
   while (inside_ > 0 && timers.clock().now() < deadline) co_await timers.wait_for(1ms);
