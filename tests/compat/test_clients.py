@@ -103,10 +103,10 @@ def test_pylibmc_sees_flush_refused_without_the_capability(credentials):
     client = pylibmc_client(servers, noflush)
     assert client.set("compat:keep", "kept")
     try:
-        assert not client.flush_all()
+        client.flush_all()  # libmemcached does not look at the answer to a flush
     except pylibmc.Error:
         pass
-    assert client.get("compat:keep") == "kept", "the same connection goes on"
+    assert client.get("compat:keep") == "kept", "refused, and the same connection goes on"
 
 
 def test_pylibmc_without_write_capability_sees_value_not_set(credentials):
