@@ -208,7 +208,8 @@ asio::awaitable<base::Result<>> App::Parts::start() {
 
 // region.json appears when everything answers and is kept true from then on.
 asio::awaitable<void> App::Parts::keep_region_file() {
-  while (!gate.closed()) {
+  // Once it stops, the ends of processes are no news, and the file that stop() removed stays away.
+  while (!gate.closed() && !stopping) {
     if (!was_ready && ready()) {
       was_ready = true;
       base::log::info("ready", {{"seconds", base::to_seconds(ground->clock.now() - started)}});

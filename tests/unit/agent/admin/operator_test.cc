@@ -1,0 +1,129 @@
+#include "tests/unit/agent/admin/operator_bench.h"
+
+namespace agent::admin {
+namespace {
+
+using base::ErrorCode;
+
+TEST(Operator, NamesWhatDoesNotExist) {
+  OperatorBench bench;
+  EXPECT_EQ(bench.code("no.such.verb"), ErrorCode::kNotFound);
+  for (const char* verb : {"incidents.show", "incidents.ack", "incidents.resolve", "runs.show",
+                           "runs.approve", "runs.abort"}) {
+    EXPECT_EQ(bench.code(verb, R"({"id":"nobody"})"), ErrorCode::kNotFound) << verb;
+    EXPECT_EQ(bench.code(verb), ErrorCode::kInvalid) << verb;
+  }
+  for (const char* verb : {"caches.show", "caches.delete", "caches.flush"}) {
+    EXPECT_EQ(bench.code(verb, R"({"id":4000})"), ErrorCode::kNotFound) << verb;
+    EXPECT_EQ(bench.code(verb, R"({"id":"x"})"), ErrorCode::kInvalid) << verb;
+  }
+  EXPECT_EQ(bench.code("runbooks.show", R"({"name":"x"})"), ErrorCode::kNotFound);
+  EXPECT_EQ(bench.code("credentials.delete", R"({"user":"x"})"), ErrorCode::kNotFound);
+}
+
+TEST(Operator, RefusesWrongTypesAndUnknownIncidentsOfARun) {
+  OperatorBench bench;
+  EXPECT_EQ(bench.code("runbooks.run", R"({"name":"replace-proxy","params":"proxy"})"),
+            ErrorCode::kInvalid);
+  EXPECT_EQ(bench.code("runbooks.run",
+                       R"({"name":"replace-proxy","params":{"proxy":"amber-proxy-1"},
+                           "incident":"inc-nobody"})"),
+            ErrorCode::kNotFound);
+  EXPECT_EQ(bench.code("conns", R"({"by":"colour"})"), ErrorCode::kInvalid);
+  EXPECT_TRUE(bench.world.calls.empty());
+}
+
+TEST(Operator, RunsExactlyThePlanThatWasShown) {
+  OperatorBench bench;
+  EXPECT_EQ(bench.code("runbooks.run",
+                       R"({"name":"flush","params":{"target":"cache/12","reason":"r"},
+                           "hash":"another"})"),
+            ErrorCode::kConflict);
+  const auto run =
+      bench.call("runbooks.run", R"({"name":"flush","params":{"target":"cache/12","reason":"r"}})");
+  ASSERT_TRUE(run.ok()) << run.error().context;
+  bench.timers.run_for(std::chrono::seconds(2));
+  EXPECT_EQ(bench.world.happened("cache.flush"), 1);
+}
+
+TEST(Operator, TakesFaultsOnlyOnGameDays) {
+  OperatorBench bench;
+  EXPECT_EQ(bench.code("faults.set", R"({"kind":"kill","target":"amber-proxy-1"})"),
+            ErrorCode::kRefused);
+  EXPECT_EQ(bench.code("faults.clear"), ErrorCode::kRefused);
+  EXPECT_TRUE(bench.call("faults.list").ok());
+}
+
+TEST(Operator, ChecksFaultsBeforeAnythingIsDisturbed) {
+  OperatorBench bench(true);
+  for (const char* wrong :
+       {R"({"kind":"melt"})", R"({"kind":"slow"})",
+        R"({"kind":"slow","cluster":"amber","share":2})",
+        R"({"kind":"slow","cluster":"amber","delay_min_ms":9,"delay_max_ms":5})", "{}"}) {
+    EXPECT_EQ(bench.code("faults.set", wrong), ErrorCode::kInvalid) << wrong;
+  }
+  for (const char* nobody :
+       {R"({"kind":"kill","target":"x"})", R"({"kind":"slow","cluster":"x"})",
+        R"({"kind":"drop","proxy":"x"})", R"({"kind":"stall","backend":"x"})"}) {
+    EXPECT_EQ(bench.code("faults.set", nobody), ErrorCode::kNotFound) << nobody;
+  }
+}
+
+TEST(Operator, ShowsAPasswordOnceAndNeverInLists) {
+  OperatorBench bench;
+  const auto made = bench.call("caches.create", R"({"label":"shop","cluster":"amber"})");
+  ASSERT_TRUE(made.ok()) << made.error().context;
+  const auto& credential = made->as_object().at("credential").as_object();
+  const std::string password(credential.at("password").as_string());
+  EXPECT_GE(password.size(), 16u);
+  for (const char* verb : {"caches.list", "credentials.list", "status"}) {
+    const std::string shown = boost::json::serialize(bench.call(verb).value());
+    EXPECT_EQ(shown.find(password), std::string::npos) << verb;
+    for (const char* secret : {"password", "verifier", "sealed", "salt"}) {
+      EXPECT_EQ(shown.find(secret), std::string::npos) << verb << " " << secret;
+    }
+  }
+}
+
+TEST(Operator, HidesTheCanarysOwnCaches) {
+  OperatorBench bench;
+  const coord::Tenants& tenants = bench.coordinator.tenants();
+  const coord::Cache* canary = tenants.canary_cache("amber");
+  ASSERT_NE(canary, nullptr);
+  const std::string user = tenants.primary_credential(canary->id)->user;
+  const std::string id = R"({"id":)" + std::to_string(canary->id) + "}";
+  const std::string cache = R"({"cache":)" + std::to_string(canary->id) + "}";
+  for (const char* verb : {"caches.show", "caches.delete", "caches.flush"}) {
+    EXPECT_EQ(bench.code(verb, id.c_str()), ErrorCode::kNotFound) << verb;
+  }
+  EXPECT_EQ(bench.code("credentials.create", cache.c_str()), ErrorCode::kNotFound);
+  const std::string update = R"({"user":")" + user + R"(","write":false})";
+  EXPECT_EQ(bench.code("credentials.update", update.c_str()), ErrorCode::kNotFound);
+  EXPECT_EQ(boost::json::serialize(bench.call("credentials.list").value()).find(user),
+            std::string::npos);
+}
+
+TEST(Operator, AcknowledgesAndResolvesIncidentsOnce) {
+  OperatorBench bench;
+  const std::string id = bench.open_incident();
+  const std::string args = R"({"id":")" + id + R"(","who":"ann"})";
+  ASSERT_TRUE(bench.call("incidents.ack", args.c_str()).ok());
+  ASSERT_TRUE(bench.call("incidents.resolve", args.c_str()).ok());
+  EXPECT_EQ(bench.told, 2);
+  EXPECT_EQ(bench.code("incidents.resolve", args.c_str()), ErrorCode::kConflict);
+  EXPECT_EQ(bench.call("incidents.list", R"({"state":"unresolved"})")
+                ->as_object()
+                .at("incidents")
+                .as_array()
+                .size(),
+            0u);
+}
+
+TEST(Operator, StopsTheRegionWhenAsked) {
+  OperatorBench bench;
+  EXPECT_TRUE(bench.call("region.stop").ok());
+  EXPECT_EQ(bench.stops, 1);
+}
+
+}  // namespace
+}  // namespace agent::admin

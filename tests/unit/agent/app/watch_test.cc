@@ -1,0 +1,174 @@
+// From a sample to a resolved incident, on virtual time.
+#include "tests/unit/agent/app/watch_bench.h"
+
+namespace agent::app {
+namespace {
+
+using namespace std::chrono_literals;
+using Fault = test::FakeStore::Fault;
+
+TEST(Watch, TurnsTheEndOfAProxyIntoOneRunAndAResolvedIncident) {
+  WatchBench bench;
+  bench.start();
+  bench.timers.run_for(1s);
+  bench.proxy("amber-proxy-1", true);
+  EXPECT_EQ(bench.agent->book.unresolved().size(), 1u) << "an end is proof; it needs no tick";
+  bench.timers.run_for(300ms);
+  EXPECT_EQ(bench.world.happened("proxy.replace"), 1);
+  bench.proxy("amber-proxy-1", false);
+  bench.timers.run_for(60s);
+
+  const auto stored = bench.stored();
+  ASSERT_EQ(stored.size(), 1u);
+  EXPECT_EQ(stored[0].type, incident::Type::kProxyDead);
+  EXPECT_EQ(stored[0].state, incident::State::kResolved);
+  EXPECT_EQ(stored[0].runs.size(), 1u);
+  EXPECT_EQ(bench.world.acts("proxy.replace"), 1);
+  EXPECT_EQ(bench.times_told("person is needed"), 0u);
+  EXPECT_GT(bench.changes, 0);
+  EXPECT_EQ(bench.agent->counters.incidents_opened["proxy_dead"], 1u);
+}
+
+TEST(Watch, KeepsOneIncidentThroughARestart) {
+  WatchBench bench;
+  bench.start();
+  bench.timers.run_for(1s);
+  bench.proxy("amber-proxy-1", true);
+  bench.timers.run_for(400ms);
+  bench.start();
+  bench.proxy("amber-proxy-1", true);
+  bench.timers.run_for(2s);
+  bench.proxy("amber-proxy-1", false);
+  bench.timers.run_for(90s);
+  ASSERT_EQ(bench.stored().size(), 1u);
+  EXPECT_EQ(bench.stored()[0].state, incident::State::kResolved);
+  EXPECT_EQ(bench.world.happened("proxy.replace"), 1);
+}
+
+TEST(Watch, WritesAgainWhatTheStoreRefused) {
+  WatchBench bench;
+  bench.policy.replace(bench.policy.find("    mode: auto"), 14, "    mode: shadow");
+  bench.start();
+  bench.store.set_away(true);
+  bench.proxy("amber-proxy-1", true);
+  bench.timers.run_for(5s);
+  EXPECT_TRUE(bench.stored().empty());
+  bench.store.set_away(false);
+  bench.timers.run_for(1s);
+  EXPECT_EQ(bench.stored().size(), 1u);
+}
+
+TEST(Watch, TakesUpARunThatTheStoreLeftStanding) {
+  WatchBench bench;
+  bench.start();
+  bench.timers.run_for(1s);
+  bench.proxy("amber-proxy-1", true);
+  bench.timers.run_for(200ms);
+  ASSERT_EQ(bench.world.happened("proxy.replace"), 1);
+  bench.store.set_away(true);  // while it verifies
+  bench.timers.run_for(20s);
+  bench.store.set_away(false);
+  bench.proxy("amber-proxy-1", false);
+  bench.timers.run_for(150s);
+  ASSERT_EQ(bench.stored().size(), 1u);
+  EXPECT_EQ(bench.stored()[0].state, incident::State::kResolved);
+  EXPECT_EQ(bench.times_told("will be taken up again"), 1u);
+  const auto runs = bench.agent->engine.runs();
+  ASSERT_EQ(runs.size(), 1u);
+  EXPECT_EQ(runs[0].outcome, runbook::Outcome::kCompleted);
+  EXPECT_EQ(bench.world.happened("proxy.replace"), 1);
+}
+
+TEST(Watch, CallsAPersonOnceWhenNothingMayBeDone) {
+  WatchBench bench;
+  bench.start();
+  bench.facts.set_telemetry_age(60s);
+  bench.proxy("amber-proxy-1", true);
+  bench.timers.run_for(60s);
+  EXPECT_EQ(bench.world.acts("proxy.replace"), 0);
+  EXPECT_EQ(bench.times_told("A person is needed"), 1u);
+}
+
+TEST(Watch, CallsNobodyAboutARefusalThatIsGoneAtOnce) {
+  WatchBench bench;
+  bench.start();
+  bench.facts.set_telemetry_age(60s);
+  bench.proxy("amber-proxy-1", true);
+  bench.timers.run_for(500ms);
+  bench.facts.set_telemetry_age(100ms);
+  bench.timers.run_for(2s);
+  EXPECT_EQ(bench.world.happened("proxy.replace"), 1);
+  EXPECT_EQ(bench.times_told("A person is needed"), 0u);
+}
+
+TEST(Watch, DoesNotRepeatAfterARestartWhatWasHandedOver) {
+  WatchBench bench;
+  bench.world.fail_next("proxy.replace", base::ErrorCode::kUnknown);
+  bench.world.blind_probe("proxy.replace");
+  bench.start();
+  bench.timers.run_for(1s);
+  bench.proxy("amber-proxy-1", true);
+  bench.timers.run_for(10s);
+  ASSERT_EQ(bench.agent->engine.runs()[0].outcome, runbook::Outcome::kHandedOver);
+  bench.start();
+  bench.proxy("amber-proxy-1", true);
+  bench.timers.run_for(10s);
+  EXPECT_EQ(bench.world.acts("proxy.replace"), 1);
+}
+
+TEST(Watch, AShadowRunLeavesTheIncidentOpenAndTellsNobody) {
+  WatchBench bench;
+  bench.policy.replace(bench.policy.find("    mode: auto"), 14, "    mode: shadow");
+  bench.start();
+  bench.proxy("amber-proxy-1", true);
+  bench.timers.run_for(10s);
+  ASSERT_EQ(bench.stored().size(), 1u);
+  EXPECT_EQ(bench.stored()[0].state, incident::State::kOpen);
+  EXPECT_EQ(bench.times_told("person is needed"), 0u);
+  EXPECT_EQ(bench.world.acts("proxy.replace"), 0);
+}
+
+TEST(Watch, ASuggestedRunIsSaidOnce) {
+  WatchBench bench;
+  bench.policy.replace(bench.policy.find("    mode: auto"), 14, "    mode: suggest");
+  bench.start();
+  bench.proxy("amber-proxy-1", true);
+  bench.timers.run_for(20s);
+  EXPECT_EQ(bench.stored().at(0).state, incident::State::kOpen);
+  EXPECT_EQ(bench.times_told("Suggested, not done"), 1u);
+}
+
+TEST(Watch, ARunThatWaitsForAPersonIsNoMitigation) {
+  WatchBench bench;
+  bench.policy.replace(bench.policy.find("    mode: auto"), 14, "    mode: approve");
+  bench.start();
+  bench.proxy("amber-proxy-1", true);
+  bench.timers.run_for(2s);
+  EXPECT_EQ(bench.stored().at(0).state, incident::State::kOpen);
+  EXPECT_EQ(bench.times_told("waits for a person"), 1u);
+  const std::string run = bench.agent->engine.runs().at(0).id;
+  EXPECT_TRUE(bench.run(bench.agent->engine.approve(run, "ann")).ok());
+  bench.timers.run_for(500ms);
+  EXPECT_EQ(bench.stored().at(0).state, incident::State::kMitigating);
+  EXPECT_EQ(bench.world.happened("proxy.replace"), 1);
+}
+
+TEST(Watch, ProcessesEndedOnPurposeAreNoIncidents) {
+  WatchBench bench;
+  bench.start();
+  bench.agent->watch.stop();
+  bench.proxy("amber-proxy-1", true);
+  bench.timers.run_for(5s);
+  EXPECT_TRUE(bench.agent->book.unresolved().empty());
+}
+
+TEST(Watch, LeavesOutADocumentThatCannotBeRead) {
+  WatchBench bench;
+  bench.store.set("/incidents/inc-1", "{");
+  bench.store.set("/learned", "nonsense");
+  bench.start();
+  EXPECT_TRUE(bench.agent->book.unresolved().empty());
+}
+
+}  // namespace
+}  // namespace agent::app
