@@ -183,8 +183,17 @@ void App::Parts::on_process(const action::ProcessEvent& event) {
 
 base::Result<> App::Parts::ready() const {
   std::string waiting;
-  if (coordinator.ready(&waiting)) return base::Done{};
-  return base::Error(base::ErrorCode::kUnavailable, waiting);
+  if (!coordinator.ready(&waiting)) return base::Error(base::ErrorCode::kUnavailable, waiting);
+  if (was_ready) return base::Done{};
+  // The first time, ready means that a client's set and get have come through every proxy.
+  for (const coord::ClusterSpec& cluster : region.spec().clusters) {
+    for (const coord::ProxySpec& proxy : cluster.proxies) {
+      const auto figures = collector.snapshot().proxies.find(proxy.id);
+      if (figures != collector.snapshot().proxies.end() && figures->second.canary_ok) continue;
+      return base::Error(base::ErrorCode::kUnavailable, "the way through proxy " + proxy.id);
+    }
+  }
+  return base::Done{};
 }
 
 // Nobody is served before the store is read: what a caller would change is not known yet. Runs are

@@ -40,7 +40,7 @@ struct BookPolicy {
   // was replaced), and for what is inferred (network, surges), which comes back more often.
   base::Duration quiet_proven = std::chrono::seconds(5);
   base::Duration quiet_inferred = std::chrono::seconds(20);
-  base::Duration reopen = std::chrono::minutes(2);  // after resolved
+  base::Duration reopen = std::chrono::minutes(2);  // after resolved; never for a process's end
   base::Duration settle = std::chrono::seconds(5);  // after a run: its target's series still lie
   base::Duration correlated_window = std::chrono::minutes(5);
   double correlated_share = 1.0 / 3;  // of the cluster's proxies or backends,

@@ -95,6 +95,8 @@ Tracked* IncidentBook::Impl::supersede(const Verdict& verdict, Moment at) {
 }
 
 Tracked* IncidentBook::Impl::reopen(const Verdict& verdict, Moment at) {
+  // A second death is a second event, however soon; what is only inferred flickers.
+  if (is_death(verdict.type)) return nullptr;
   for (auto it = past.rbegin(); it != past.rend(); ++it) {
     if (at.wall - it->incident.resolved >= policy.reopen) break;
     if (!same_cause(it->incident.type, it->incident.scope, verdict)) continue;

@@ -191,14 +191,23 @@ TEST_F(Book, ARunStartedByHandExplainsItsTarget) {
 }
 
 TEST_F(Book, TheSameTroubleSoonAfterReopensTheIncident) {
+  apply({verdict(Type::kBackendStuck, kBackend)});
+  const std::string id = only().id;
+  last({}, 10s);
+  ASSERT_TRUE(book.unresolved().empty());
+  EXPECT_EQ(apply({verdict(Type::kBackendStuck, kBackend)})[0].kind, Change::Kind::kOpened);
+  EXPECT_EQ(only().id, id);
+  last({}, 10s);
+  last({}, 3min);
+  apply({verdict(Type::kBackendStuck, kBackend)});
+  EXPECT_NE(only().id, id);
+}
+
+TEST_F(Book, ASecondDeathIsAnIncidentOfItsOwnHoweverSoon) {
   apply({verdict(Type::kBackendDead, kBackend)});
   const std::string id = only().id;
   last({}, 10s);
   ASSERT_TRUE(book.unresolved().empty());
-  EXPECT_EQ(apply({verdict(Type::kBackendDead, kBackend)})[0].kind, Change::Kind::kOpened);
-  EXPECT_EQ(only().id, id);
-  last({}, 10s);
-  last({}, 3min);
   apply({verdict(Type::kBackendDead, kBackend)});
   EXPECT_NE(only().id, id);
 }
