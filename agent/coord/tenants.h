@@ -70,7 +70,7 @@ struct NewCache {
 
 struct Capabilities {
   bool write = true;
-  bool flush = false;
+  bool flush = true;
   bool api = true;
 };
 

@@ -22,7 +22,7 @@ TEST(Tenants, BeginWithACustomerCacheAndACanaryPerCluster) {
   const Credential* credential = tenants.primary_credential(1);
   ASSERT_NE(credential, nullptr);
   EXPECT_EQ(credential->user.size(), 6u);
-  EXPECT_FALSE(credential->flush);
+  EXPECT_TRUE(credential->flush);
   auto password = tenants.reveal(credential->user);
   ASSERT_TRUE(password.ok());
   EXPECT_EQ(password->reveal().size(), 32u);
