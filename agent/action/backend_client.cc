@@ -174,7 +174,7 @@ boost::asio::awaitable<base::Result<std::optional<FenceRecord>>> BackendClient::
 }
 
 boost::asio::awaitable<base::Result<>> BackendClient::raise_fence(std::string backend,
-                                                                  FenceRecord record,
+                                                                  coord::FenceSource& source,
                                                                   base::Duration timeout) {
   Connection* peer = connection(backend);
   if (peer == nullptr) co_return no_backend(backend);
@@ -188,9 +188,9 @@ boost::asio::awaitable<base::Result<>> BackendClient::raise_fence(std::string ba
       co_return base::Error(base::ErrorCode::kUnavailable, present.error().context,
                             base::Origin::kBackend, base::Retry::kSafe);
     }
-    FenceRecord wanted = record;
+    FenceRecord wanted = source.claim();
     if (present->record) {
-      if (present->record->covers(record)) co_return base::Done{};
+      if (present->record->covers(wanted)) co_return base::Done{};
       wanted.epoch = std::max(wanted.epoch, present->record->epoch);
       wanted.flush_sequence = std::max(wanted.flush_sequence, present->record->flush_sequence);
     }

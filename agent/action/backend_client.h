@@ -29,7 +29,8 @@ class BackendClient final : public coord::BackendControl {
                                                              base::Duration timeout) override;
   boost::asio::awaitable<base::Result<std::optional<coord::FenceRecord>>> read_fence(
       std::string backend, base::Duration timeout) override;
-  boost::asio::awaitable<base::Result<>> raise_fence(std::string backend, coord::FenceRecord record,
+  boost::asio::awaitable<base::Result<>> raise_fence(std::string backend,
+                                                     coord::FenceSource& source,
                                                      base::Duration timeout) override;
   boost::asio::awaitable<base::Result<>> flush_all(std::string backend,
                                                    base::Duration timeout) override;

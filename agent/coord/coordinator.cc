@@ -15,7 +15,7 @@ Coordinator::Coordinator(const Surroundings& around)
       fences_(around.region, journal_, tenants_, around.backends, around.timers.clock()),
       sync_(around.executor, around.region, journal_, tenants_, fence_gate_, around.proxies,
             around.timers.clock()),
-      tables_(around.executor, around.region, journal_, sync_, fences_, around.backends,
+      tables_(around.executor, around.region, journal_, tenants_, sync_, fences_, around.backends,
               around.processes, around.timers, around.gate),
       flushes_(around.executor, around.region, around.store, tenants_, sync_, fences_,
                around.processes, around.timers, around.gate),

@@ -1,6 +1,7 @@
 #include "agent/coord/fence_records.h"
 
 #include <algorithm>
+#include <vector>
 
 #include "base/core/check.h"
 
@@ -10,22 +11,50 @@ FenceRecords::FenceRecords(const Region& region, const TableJournal& journal,
                            const Tenants& tenants, BackendControl& backends, base::Clock& clock)
     : region_(region), journal_(journal), tenants_(tenants), backends_(backends), clock_(clock) {}
 
+// One call of raise(): what it has claimed so far counts as perhaps written until it is settled.
+class FenceRecords::Raising final : public FenceSource {
+ public:
+  Raising(const FenceRecords& records, std::string cluster, Tried& tried)
+      : records_(records), cluster_(std::move(cluster)), tried_(tried) {}
+  Raising(const Raising&) = delete;
+  Raising& operator=(const Raising&) = delete;
+
+  FenceRecord claim() override {
+    record_ = records_.wanted(cluster_);
+    claims_.push_back(tried_.in_flight.insert(record_.epoch));
+    return record_;
+  }
+  void settle(bool maybe_written) {
+    for (const auto claim : claims_) {
+      if (maybe_written) tried_.highest = std::max(tried_.highest, *claim);
+      tried_.in_flight.erase(claim);
+    }
+    claims_.clear();
+  }
+  // The last one claimed.
+  const FenceRecord& record() const { return record_; }
+
+ private:
+  const FenceRecords& records_;
+  const std::string cluster_;
+  Tried& tried_;
+  FenceRecord record_;
+  std::vector<std::multiset<base::Epoch>::iterator> claims_;
+};
+
 FenceRecord FenceRecords::wanted(std::string_view cluster) const {
-  return FenceRecord{journal_.at(cluster).fence_epoch(), tenants_.version(cluster).flush_sequence};
+  return FenceRecord{journal_.fence_epoch(cluster), tenants_.version(cluster).flush_sequence};
 }
 
 boost::asio::awaitable<base::Result<>> FenceRecords::raise(std::string backend) {
   const ClusterSpec* cluster = region_.cluster_of(backend);
   CHECK(cluster != nullptr);
-  const FenceRecord record = wanted(cluster->name);
   const uint64_t life = held_[backend].life;
-  Tried& tried = tried_[cluster->name];
-  ++tried.in_flight;
-  auto raised = co_await backends_.raise_fence(backend, record, kFenceWriteTimeout);
-  --tried.in_flight;
-  const bool certainly_not = !raised.ok() && raised.code() == base::ErrorCode::kUnavailable;
-  if (!certainly_not) tried.highest = std::max(tried.highest, record.epoch);
+  Raising raising(*this, cluster->name, tried_[cluster->name]);
+  auto raised = co_await backends_.raise_fence(backend, raising, kFenceWriteTimeout);
+  raising.settle(raised.ok() || raised.code() != base::ErrorCode::kUnavailable);
   if (!raised.ok()) co_return raised.error();
+  const FenceRecord& record = raising.record();
   Held& held = held_[backend];
   if (held.life != life) {
     co_return base::Error(base::ErrorCode::kUnknown,
@@ -52,7 +81,8 @@ std::optional<base::Instant> FenceRecords::held_since(std::string_view backend,
 bool FenceRecords::may_exist(std::string_view cluster, base::Epoch epoch) const {
   const auto at = tried_.find(cluster);
   if (at == tried_.end()) return false;
-  return at->second.in_flight > 0 || at->second.highest >= epoch;
+  const Tried& tried = at->second;
+  return tried.highest >= epoch || (!tried.in_flight.empty() && *tried.in_flight.rbegin() >= epoch);
 }
 
 void FenceRecords::forget(std::string_view backend) {

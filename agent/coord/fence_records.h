@@ -4,14 +4,16 @@
 // sequence}; both only grow, and records are only raised (BackendControl::raise_fence compares and
 // swaps). Writing the *wanted* record to any backend at any time is therefore safe: whatever the
 // proxies do not know yet makes them hold back, and an empty backend (new, restarted, flushed) has
-// nothing stale to serve. What would be unsafe, giving a restarted owner a record of the old epoch
-// after its old process was counted as fenced, cannot happen: by then the journal says fencing, and
-// the wanted record is the new one.
+// nothing stale to serve. What would be unsafe, giving a restarted owner a record from before its
+// old process was counted as fenced, cannot happen: the wanted record is looked up after the
+// connection to the process was made (FenceSource), and by then the journal says fencing, or the
+// flush is durable.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 
@@ -51,9 +53,10 @@ class FenceRecords {
     uint64_t life = 0;
   };
   struct Tried {
-    int in_flight = 0;
-    base::Epoch highest = 0;  // of those that were written or may have been
+    std::multiset<base::Epoch> in_flight;  // claimed, and not known yet what came of it
+    base::Epoch highest = 0;               // of those that were written or may have been
   };
+  class Raising;
 
   const Region& region_;
   const TableJournal& journal_;

@@ -25,6 +25,8 @@ namespace {
 // ahead of a proxy makes it hold back for a moment.
 constexpr base::Duration kTellFirst = std::chrono::milliseconds(150);
 constexpr base::Duration kLook = std::chrono::milliseconds(10);
+constexpr base::Duration kLookClosely = std::chrono::milliseconds(1);
+constexpr base::Duration kTellCompletion = std::chrono::milliseconds(300);
 constexpr base::Duration kLookSlowly = std::chrono::milliseconds(200);
 constexpr base::Duration kTimerLook = std::chrono::milliseconds(200);
 constexpr std::string_view kFlushPrefix = "/flushes/";
@@ -122,13 +124,15 @@ boost::asio::awaitable<base::Result<>> Flushes::resume() {
   auto entries = co_await store_.list(std::string(kFlushPrefix));
   if (!entries.ok()) co_return entries.error();
   for (const store::Entry& entry : *entries) {
-    const auto journal = parse_journal(entry);
-    if (!journal) continue;
     const size_t slash = entry.key.find('/', kFlushPrefix.size());
+    const auto sequence = parse_flush_key(entry.key);
     FlushStep step;
     step.cluster = entry.key.substr(kFlushPrefix.size(), slash - kFlushPrefix.size());
-    step.sequence = number(*journal, "sequence");
-    if (region_.cluster(step.cluster) == nullptr) continue;
+    if (region_.cluster(step.cluster) == nullptr || !sequence) continue;
+    step.sequence = *sequence;
+    const boost::json::object no_journal;
+    const auto parsed = parse_journal(entry);  // damaged: it is completed without a log line
+    const boost::json::object* const journal = parsed ? &*parsed : &no_journal;
     if (const auto* caches = journal->if_contains("caches"); caches && caches->is_array()) {
       for (const auto& id : caches->get_array()) {
         boost::system::error_code failed;
@@ -227,6 +231,9 @@ boost::asio::awaitable<void> Flushes::complete(std::shared_ptr<Progress> progres
     co_await timers_.wait_for(waited < kFlushPatience ? kLook : kLookSlowly);
   }
   if (gate_.closed()) co_return;
+  tenants_.complete_flushes(cluster.name, progress->step.sequence);
+  co_await tell_completion(progress);
+  if (gate_.closed()) co_return;
   progress->finished = true;
   --pending_;
   progress->ended.notify();
@@ -236,6 +243,26 @@ boost::asio::awaitable<void> Flushes::complete(std::shared_ptr<Progress> progres
   if (!erased.ok()) {
     // It will be taken up once more after a restart, which changes nothing.
     base::log::warn("flush_not_closed", {{"error", erased.error().to_string()}});
+  }
+}
+
+// Returns when every proxy that has the flush takes writes again, so that a client which is told
+// "OK" can write; one that falls silent now is not waited for, the reconciler tells it.
+boost::asio::awaitable<void> Flushes::tell_completion(std::shared_ptr<Progress> progress) {
+  const uint64_t sequence = progress->step.sequence;
+  const ClusterSpec& cluster = *region_.cluster(progress->step.cluster);
+  const base::Instant deadline = timers_.clock().now() + kTellCompletion;
+  for (const ProxySpec& proxy : cluster.proxies) {
+    if (!sync_.acknowledged_flush(proxy.id, sequence)) continue;
+    base::spawn(executor_, gate_, "flush completion", tell(proxy.id));
+  }
+  const auto waits = [&](const ProxySpec& proxy) {
+    return sync_.acknowledged_flush(proxy.id, sequence) &&
+           !sync_.acknowledged_completion(proxy.id, sequence);
+  };
+  while (!gate_.closed() && timers_.clock().now() < deadline &&
+         std::any_of(cluster.proxies.begin(), cluster.proxies.end(), waits)) {
+    co_await timers_.wait_for(kLookClosely);
   }
 }
 

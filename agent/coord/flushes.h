@@ -4,7 +4,9 @@
 // A flush is decided when its generation and sequence are durable; from then on it will complete,
 // across restarts and whoever is away: proxies are told, then fence records with the new sequence
 // are raised on all backends, and it is complete when every proxy has acknowledged or is fenced on
-// every backend. The caller waits at most kFlushPatience and then hears "flush pending". A delayed
+// every backend. Until then no proxy takes writes of what was flushed, since another one may still
+// serve the old contents; so proxies are told of the completion before the caller is. The caller
+// waits at most kFlushPatience and then hears "flush pending". A delayed
 // flush is a durable timer.
 #pragma once
 
@@ -80,6 +82,7 @@ class Flushes {
   boost::asio::awaitable<void> run_timers();
   boost::asio::awaitable<base::Result<>> load_timers();
   bool done(const Progress& progress) const;
+  boost::asio::awaitable<void> tell_completion(std::shared_ptr<Progress> progress);
   bool fenced_everywhere(const Progress& progress) const;
   void log_line(const boost::json::object& journal, const FlushStep& step) const;
 

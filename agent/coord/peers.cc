@@ -40,6 +40,7 @@ base::Result<ProxyStatus> parse_proxy_status(const boost::json::value& value) {
   status.prepared = static_cast<base::Epoch>(number(*object, "prepared"));
   status.config_generation = number(*object, "config_generation");
   status.flush_sequence = number(*object, "flush_sequence");
+  status.completed_flush = number(*object, "completed_flush");
   status.fence = number(*object, "fence");
   status.connections = number(*object, "connections");
   if (const auto* draining = object->if_contains("draining"); draining && draining->is_bool()) {

@@ -47,6 +47,7 @@ struct ProxyStatus {
   base::Epoch prepared = 0;  // 0: none
   uint64_t config_generation = 0;
   uint64_t flush_sequence = 0;
+  uint64_t completed_flush = 0;
   uint64_t fence = 0;
   bool draining = false;
   uint64_t connections = 0;
@@ -76,6 +77,15 @@ struct BackendStats {
   uint64_t evictions = 0;
 };
 
+// What a fence record should be, asked for as late as can be: once the connection to the backend's
+// process stands. Thread: the control thread's.
+class FenceSource {
+ public:
+  virtual ~FenceSource() = default;
+  // The record as of now. From this call on a record up to it counts as perhaps written.
+  virtual FenceRecord claim() = 0;
+};
+
 // Straight to memcached, never through the forwarder. Thread: the control thread's. Owner: app.
 class BackendControl {
  public:
@@ -85,11 +95,13 @@ class BackendControl {
                                                                      base::Duration timeout) = 0;
   virtual boost::asio::awaitable<base::Result<std::optional<FenceRecord>>> read_fence(
       std::string backend, base::Duration timeout) = 0;
-  // Raises the record to at least `record` (the part-wise maximum with what is there) by compare
-  // and swap, so that a write delayed in a stopped backend can never lower it. Success: it is
+  // Raises the record to at least what `source` says (the part-wise maximum with what is there) by
+  // compare and swap, so that a write delayed in a stopped backend can never lower it. The source
+  // is asked after the connection was made and nothing is awaited between its answer and the
+  // sending: a process that came up later is never given a record from before. Success: it is
   // there. kUnavailable: certainly nothing was written by this call. kTimeout: it may have been.
   virtual boost::asio::awaitable<base::Result<>> raise_fence(std::string backend,
-                                                             FenceRecord record,
+                                                             FenceSource& source,
                                                              base::Duration timeout) = 0;
   virtual boost::asio::awaitable<base::Result<>> flush_all(std::string backend,
                                                            base::Duration timeout) = 0;

@@ -53,6 +53,11 @@ bool ProxySync::acknowledged_flush(std::string_view proxy, uint64_t sequence) co
   return each.status && each.status->flush_sequence >= sequence;
 }
 
+bool ProxySync::acknowledged_completion(std::string_view proxy, uint64_t sequence) const {
+  const KnownProxy& each = known(proxy);
+  return each.status && each.status->completed_flush >= sequence;
+}
+
 bool ProxySync::in_step(std::string_view proxy) const {
   const auto at = peers_.find(proxy);
   CHECK(at != peers_.end());
@@ -63,6 +68,7 @@ bool ProxySync::in_step(std::string_view proxy) const {
   const ClusterTables& tables = journal_.at(each.cluster);
   if (status.config_generation != version.generation) return false;
   if (status.flush_sequence < version.flush_sequence) return false;
+  if (status.completed_flush < tenants_.completed_flush(each.cluster)) return false;
   if (tables.prepared) {
     return status.prepared == tables.prepared->epoch || status.committed >= tables.prepared->epoch;
   }
@@ -78,6 +84,7 @@ boost::asio::awaitable<base::Result<>> ProxySync::sync(std::string proxy, bool a
   }
   auto done = co_await sync_tenants(proxy);
   if (done.ok()) done = co_await sync_flushes(proxy);
+  if (done.ok()) done = co_await sync_completion(proxy);
   if (done.ok()) done = co_await sync_tables(proxy);
   co_return done;
 }
@@ -172,12 +179,17 @@ ProxySync::Answer ProxySync::configure(const std::string& proxy) {
   args["backends"] = std::move(backends);
   args["generation"] = version.generation;
   args["flush_sequence"] = version.flush_sequence;
+  const uint64_t completed = tenants_.completed_flush(each.cluster);
+  args["completed_flush"] = completed;
   auto answer = co_await call(proxy, "configure", std::move(args), kConfigureTimeout);
   if (!answer.ok()) co_return answer.error();
   each.configured = true;
   each.known.status->config_generation = version.generation;
   if (each.known.status->flush_sequence < version.flush_sequence) {
     each.known.status->flush_sequence = version.flush_sequence;
+  }
+  if (each.known.status->completed_flush < completed) {
+    each.known.status->completed_flush = completed;
   }
   co_return base::Done{};
 }
@@ -201,6 +213,18 @@ ProxySync::Answer ProxySync::sync_flushes(const std::string& proxy) {
     if (!answer.ok()) co_return answer.error();
     each.known.status->flush_sequence = sequence;
   }
+  co_return base::Done{};
+}
+
+ProxySync::Answer ProxySync::sync_completion(const std::string& proxy) {
+  Peer& each = peer(proxy);
+  const uint64_t completed = tenants_.completed_flush(each.cluster);
+  if (each.known.status->completed_flush >= completed) co_return base::Done{};
+  boost::json::object args;
+  args["sequence"] = completed;
+  auto answer = co_await call(proxy, "flush.complete", std::move(args), kStepTimeout);
+  if (!answer.ok()) co_return answer.error();
+  each.known.status->completed_flush = completed;
   co_return base::Done{};
 }
 

@@ -51,6 +51,8 @@ class ProxySync {
   const KnownProxy& known(std::string_view proxy) const;
   bool acknowledged_epoch(std::string_view proxy, base::Epoch epoch) const;
   bool acknowledged_flush(std::string_view proxy, uint64_t sequence) const;
+  // Whether it takes writes of what was flushed up to `sequence`.
+  bool acknowledged_completion(std::string_view proxy, uint64_t sequence) const;
   // Whether nothing is missing, by what is known.
   bool in_step(std::string_view proxy) const;
   // The process has ended or a new one was started.
@@ -76,6 +78,7 @@ class ProxySync {
   Answer ask_status(const std::string& proxy);
   Answer sync_tenants(const std::string& proxy);
   Answer sync_flushes(const std::string& proxy);
+  Answer sync_completion(const std::string& proxy);
   Answer configure(const std::string& proxy);
   Answer sync_tables(const std::string& proxy);
   Answer prepare(const std::string& proxy, std::string table, base::Epoch epoch);

@@ -116,17 +116,50 @@ const ClusterTables& TableJournal::at(std::string_view cluster) const {
   return at->second.tables;
 }
 
+base::Epoch TableJournal::fence_epoch(std::string_view cluster) const {
+  const auto at = clusters_.find(cluster);
+  CHECK(at != clusters_.end());
+  const ClusterTables& tables = at->second.tables;
+  const bool forward = tables.phase == ChangePhase::kFencing && !at->second.retreating;
+  return forward ? tables.prepared->epoch : tables.committed.epoch;
+}
+
+boost::asio::awaitable<base::Result<bool>> TableJournal::look_up(std::string cluster) {
+  Slot& slot = clusters_.find(cluster)->second;
+  auto entry = co_await store_.get(key_of(cluster));
+  if (!entry.ok()) co_return entry.error();
+  const bool took_place = entry->has_value() && (*entry)->value == to_document(*slot.unsure);
+  if (took_place) {
+    slot.tables = std::move(*slot.unsure);
+    slot.revision = (*entry)->modified;
+    ++changes_;
+  }
+  slot.unsure.reset();
+  slot.retreating = false;
+  co_return took_place;
+}
+
 boost::asio::awaitable<base::Result<>> TableJournal::save(std::string cluster, ClusterTables next) {
   Slot& slot = clusters_.find(cluster)->second;
   const std::string document = to_document(next);
+  if (slot.unsure) {
+    auto took_place = co_await look_up(cluster);
+    if (!took_place.ok()) co_return took_place.error();
+    if (*took_place && to_document(slot.tables) == document) co_return base::Done{};
+    if (*took_place) {
+      co_return base::Error(base::ErrorCode::kConflict,
+                            "an earlier write of " + key_of(cluster) + " had taken place after all",
+                            base::Origin::kBackend);
+    }
+  }
   store::Transaction transaction;
   transaction.expect(key_of(cluster), slot.revision).put(key_of(cluster), document);
   auto saved = co_await store_.commit(std::move(transaction));
   if (!saved.ok() && saved.code() == base::ErrorCode::kUnknown) {
-    // Whether it was written decides what may follow, so look.
-    auto entry = co_await store_.get(key_of(cluster));
-    if (!entry.ok()) co_return saved.error();
-    if (entry->has_value() && (*entry)->value == document) saved = (*entry)->modified;
+    slot.unsure = std::move(next);
+    auto took_place = co_await look_up(cluster);
+    if (took_place.ok() && *took_place) co_return base::Done{};
+    co_return saved.error();
   }
   if (!saved.ok()) co_return saved.error();
   slot.tables = std::move(next);
@@ -171,7 +204,11 @@ boost::asio::awaitable<base::Result<>> TableJournal::rollback(std::string cluste
   next.prepared.reset();
   next.prepared_json.clear();
   next.phase = ChangePhase::kStable;
-  co_return co_await save(std::move(cluster), std::move(next));
+  Slot& slot = clusters_.find(cluster)->second;
+  slot.retreating = true;
+  auto saved = co_await save(std::move(cluster), std::move(next));
+  if (!slot.unsure) slot.retreating = false;
+  co_return saved;
 }
 
 void TableJournal::raise_floor(std::string_view cluster, base::Epoch epoch) {

@@ -4,8 +4,10 @@
 //                         \--rollback--> stable        (also from fencing, while no record can
 //                         exist)
 //
-// Every arrow is durable before the coordinator acts on it. Epoch numbers are never used twice, not
-// even after a rollback (`last_epoch`).
+// Every arrow is durable before the coordinator acts on it; the way back is taken in memory first, so
+// that no record of the new epoch can be claimed while it is being written. Epoch numbers are never
+// used twice, not even after a rollback (`last_epoch`). A write of which the store does not say
+// whether it took place is looked up before the next one.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -34,10 +36,6 @@ struct ClusterTables {
   ChangePhase phase = ChangePhase::kStable;
   base::Epoch last_epoch = 0;
 
-  // The newest epoch that a fence record may name.
-  base::Epoch fence_epoch() const {
-    return phase == ChangePhase::kFencing ? prepared->epoch : committed.epoch;
-  }
   uint32_t weight_of(std::string_view backend) const;  // in the committed table; 0: owns nothing
   uint32_t slots_of(std::string_view backend) const;
 };
@@ -57,14 +55,21 @@ class TableJournal {
   // The next epoch will be higher than `epoch` (seen on a proxy or in a record: the store is
   // older).
   void raise_floor(std::string_view cluster, base::Epoch epoch);
+  // The newest epoch that a fence record may name.
+  base::Epoch fence_epoch(std::string_view cluster) const;
   uint64_t change_count() const { return changes_; }
 
  private:
   struct Slot {
     ClusterTables tables;
     store::Revision revision = 0;
+    bool retreating = false;  // a rollback is decided, perhaps not durable yet
+    // A write whose outcome is not known: what the store has if it took place.
+    std::optional<ClusterTables> unsure;
   };
   boost::asio::awaitable<base::Result<>> save(std::string cluster, ClusterTables next);
+  // Whether the write of unknown outcome took place; it is the present state then.
+  boost::asio::awaitable<base::Result<bool>> look_up(std::string cluster);
 
   const Region& region_;
   store::Store& store_;

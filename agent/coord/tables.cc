@@ -66,11 +66,12 @@ struct Tables::Job {
 };
 
 Tables::Tables(boost::asio::any_io_executor executor, Region& region, TableJournal& journal,
-               ProxySync& sync, FenceRecords& fences, BackendControl& backends,
+               Tenants& tenants, ProxySync& sync, FenceRecords& fences, BackendControl& backends,
                ProcessControl& processes, base::Timers& timers, base::Gate& gate)
     : executor_(std::move(executor)),
       region_(region),
       journal_(journal),
+      tenants_(tenants),
       sync_(sync),
       fences_(fences),
       backends_(backends),
@@ -178,10 +179,24 @@ boost::asio::awaitable<Tables::Outcome> Tables::drive(std::string cluster, bool 
   co_return *outcome;
 }
 
+base::Error Tables::rolled_back(const Active& active, const std::string& why) {
+  base::log::warn("epoch_rolled_back",
+                  {{"cluster", active.cluster}, {"epoch", active.epoch}, {"reason", why}});
+  return base::Error(base::ErrorCode::kRefused,
+                     "the new epoch of " + active.cluster + " was rolled back: " + why,
+                     base::Origin::kBackend, base::Retry::kSafe);
+}
+
 // Does what is next; the outcome once it is decided and durable.
 boost::asio::awaitable<std::optional<Tables::Outcome>> Tables::take_step(
     std::shared_ptr<Active> active) {
   EpochChange& change = active->change;
+  if (const ClusterTables& tables = journal_.at(active->cluster);
+      tables.phase == ChangePhase::kStable) {
+    // A write whose outcome was not known had decided it.
+    if (tables.committed.epoch >= active->epoch) co_return Outcome(active->epoch);
+    co_return Outcome(rolled_back(*active, "the store was not sure"));
+  }
   for (const BackendSpec& backend : region_.cluster(active->cluster)->backends) {
     change.on_running(backend.id, processes_.running(backend.id));
   }
@@ -224,16 +239,11 @@ boost::asio::awaitable<std::optional<Tables::Outcome>> Tables::take_step(
         change.on_record_may_exist();
         co_return std::nullopt;
       }
-      const ChangeBlockers who = change.blockers(now);
+      // Looked up before the way back is durable, but nothing can be claimed from here on.
+      const std::string who = change.blockers(now).to_string();
       stored = co_await journal_.rollback(active->cluster);
       if (!stored.ok()) break;
-      base::log::warn(
-          "epoch_rolled_back",
-          {{"cluster", active->cluster}, {"epoch", active->epoch}, {"reason", who.to_string()}});
-      co_return Outcome(base::Error(
-          base::ErrorCode::kRefused,
-          "the new epoch of " + active->cluster + " was rolled back: " + who.to_string(),
-          base::Origin::kBackend, base::Retry::kSafe));
+      co_return Outcome(rolled_back(*active, who));
     }
   }
   if (!stored.ok()) {
@@ -280,10 +290,11 @@ boost::asio::awaitable<void> Tables::tell(std::string proxy) {
   }
 }
 
-// With an empty store, proxies and backends may still know an epoch (the store was lost): ours must
-// be newer. False: somebody who runs does not answer yet.
+// With an empty store, proxies and backends may still know an epoch and a flush (the store was lost):
+// ours must be newer. False: somebody who runs does not answer yet.
 boost::asio::awaitable<bool> Tables::find_floor(std::string cluster) {
   bool sure = true;
+  uint64_t flushes = 0;
   for (const BackendSpec& backend : region_.cluster(cluster)->backends) {
     if (!processes_.running(backend.id)) continue;
     auto record = co_await backends_.read_fence(backend.id, kFenceWriteTimeout);
@@ -291,15 +302,22 @@ boost::asio::awaitable<bool> Tables::find_floor(std::string cluster) {
       sure = false;
     } else if (record->has_value()) {
       journal_.raise_floor(cluster, (*record)->epoch);
+      flushes = std::max(flushes, (*record)->flush_sequence);
     }
   }
   for (const ProxySpec& proxy : region_.cluster(cluster)->proxies) {
     auto synced = co_await sync_.sync(proxy.id, true);
     const auto& status = sync_.known(proxy.id).status;
-    if (status) journal_.raise_floor(cluster, std::max(status->committed, status->prepared));
+    if (status) {
+      journal_.raise_floor(cluster, std::max(status->committed, status->prepared));
+      flushes = std::max({flushes, status->flush_sequence, status->completed_flush});
+    }
     if (!synced.ok() && !status && processes_.running(proxy.id)) sure = false;
   }
-  co_return sure;
+  const bool known = flushes > 0 || journal_.at(cluster).last_epoch > 0;
+  if (!sure || !known) co_return sure;
+  auto recovered = co_await tenants_.recover(cluster, flushes);
+  co_return recovered.ok();
 }
 
 boost::asio::awaitable<base::Result<>> Tables::resume(std::string cluster) {

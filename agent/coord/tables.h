@@ -21,6 +21,7 @@
 #include "agent/coord/proxy_sync.h"
 #include "agent/coord/region.h"
 #include "agent/coord/table_journal.h"
+#include "agent/coord/tenants.h"
 #include "agent/coord/turn.h"
 #include "base/core/result.h"
 #include "base/life/life.h"
@@ -45,8 +46,8 @@ struct TableRequest {
 class Tables {
  public:
   Tables(boost::asio::any_io_executor executor, Region& region, TableJournal& journal,
-         ProxySync& sync, FenceRecords& fences, BackendControl& backends, ProcessControl& processes,
-         base::Timers& timers, base::Gate& gate);
+         Tenants& tenants, ProxySync& sync, FenceRecords& fences, BackendControl& backends,
+         ProcessControl& processes, base::Timers& timers, base::Gate& gate);
 
   // The new epoch, committed and given to every proxy that answers; or the present epoch when the
   // weights are already so. kRefused: rolled back, the text names the silent proxies and the
@@ -67,6 +68,7 @@ class Tables {
   boost::asio::awaitable<base::Result<>> flush_returning(std::string cluster,
                                                          std::vector<std::string> backends);
   boost::asio::awaitable<Outcome> drive(std::string cluster, bool may_kill);
+  base::Error rolled_back(const Active& active, const std::string& why);
   boost::asio::awaitable<std::optional<Outcome>> take_step(std::shared_ptr<Active> active);
   boost::asio::awaitable<void> ask_prepare(std::shared_ptr<Active> active, std::string proxy);
   boost::asio::awaitable<void> try_fence(std::shared_ptr<Active> active, std::string backend);
@@ -77,6 +79,7 @@ class Tables {
   boost::asio::any_io_executor executor_;
   Region& region_;
   TableJournal& journal_;
+  Tenants& tenants_;
   ProxySync& sync_;
   FenceRecords& fences_;
   BackendControl& backends_;

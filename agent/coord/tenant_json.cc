@@ -4,6 +4,8 @@
 #include <boost/json/serialize.hpp>
 #include <cstdio>
 
+#include "base/core/text.h"
+
 namespace agent::coord {
 namespace {
 
@@ -30,6 +32,9 @@ class Reader {
     }
     damage(name);
     return 0;
+  }
+  uint64_t number_or(std::string_view name, uint64_t otherwise) {
+    return find(name) == nullptr ? otherwise : number(name);
   }
   bool flag(std::string_view name) {
     const boost::json::value* value = find(name);
@@ -67,10 +72,16 @@ std::string credential_key(std::string_view user) {
 std::string tenants_key(std::string_view cluster) {
   return "/clusters/" + std::string(cluster) + "/tenants";
 }
+std::string flush_prefix(std::string_view cluster) {
+  return "/flushes/" + std::string(cluster) + "/";
+}
 std::string flush_key(std::string_view cluster, uint64_t sequence) {
   char digits[24];
   std::snprintf(digits, sizeof digits, "%012llu", static_cast<unsigned long long>(sequence));
-  return "/flushes/" + std::string(cluster) + "/" + digits;
+  return flush_prefix(cluster) + digits;
+}
+std::optional<uint64_t> parse_flush_key(std::string_view key) {
+  return base::parse_u64(key.substr(key.rfind('/') + 1));
 }
 
 std::string to_document(const Cache& cache) {
@@ -80,6 +91,7 @@ std::string to_document(const Cache& cache) {
   o["plan"] = cache.plan;
   o["cluster"] = cache.cluster;
   o["generation"] = cache.generation;
+  o["flushed_at"] = cache.flushed_at;
   o["enabled"] = cache.enabled;
   o["internal"] = cache.internal;
   o["limit_bytes"] = cache.limit_bytes;
@@ -118,6 +130,7 @@ base::Result<Cache> parse_cache(const std::string& key, const std::string& text)
   cache.plan = reader.text("plan");
   cache.cluster = reader.text("cluster");
   cache.generation = static_cast<base::Generation>(reader.number("generation"));
+  cache.flushed_at = reader.number_or("flushed_at", 0);
   cache.enabled = reader.flag("enabled");
   cache.internal = reader.flag("internal");
   cache.limit_bytes = reader.number("limit_bytes");
@@ -155,6 +168,7 @@ boost::json::object to_proxy_json(const Cache& cache) {
   o["id"] = cache.id;
   o["label"] = cache.label;
   o["generation"] = cache.generation;
+  o["flushed_at"] = cache.flushed_at;
   o["enabled"] = cache.enabled;
   o["limit_bytes"] = cache.limit_bytes;
   o["connection_limit"] = cache.connection_limit;

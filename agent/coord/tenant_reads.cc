@@ -3,6 +3,7 @@
 #include <set>
 
 #include "agent/coord/tenants.h"
+#include "base/core/check.h"
 
 namespace agent::coord {
 
@@ -57,6 +58,12 @@ const Credential* Tenants::primary_credential(base::CacheId id) const {
 TenantVersion Tenants::version(std::string_view cluster) const {
   const auto at = clusters_.find(cluster);
   return at == clusters_.end() ? TenantVersion() : at->second.version;
+}
+
+uint64_t Tenants::completed_flush(std::string_view cluster) const {
+  const auto at = clusters_.find(cluster);
+  CHECK(at != clusters_.end());
+  return at->second.completed_flush;
 }
 
 boost::json::object Tenants::full(std::string_view cluster) const {

@@ -47,6 +47,15 @@ base::Error no_credential(std::string_view user) {
 // Numbers of deleted caches are never given again: their keys may still be stored.
 constexpr const char* kLastCacheKey = "/meta/last_cache";
 
+// Seconds since 2026: more than any cache has been flushed since then, and less than a stored key's
+// 30 bits can hold until 2060.
+base::Generation recovered_generation(base::WallTime now) {
+  constexpr int64_t kOriginSeconds = 1'767'225'600;
+  constexpr int64_t kMost = (int64_t{1} << 30) - 1;
+  return static_cast<base::Generation>(
+      std::clamp<int64_t>(now.ns / 1'000'000'000 - kOriginSeconds, 1, kMost));
+}
+
 base::Error no_cluster(std::string_view name) {
   return base::Error(base::ErrorCode::kNotFound, "no cluster is named " + base::printable(name, 60),
                      base::Origin::kClient);
@@ -62,6 +71,7 @@ struct Tenants::Mutation {
   std::vector<Credential> put_users;
   std::vector<base::CacheId> erase_caches;
   std::vector<std::string> erase_users;
+  uint64_t flush_floor = 0;
 };
 
 Tenants::Tenants(boost::asio::any_io_executor executor, const Region& region, store::Store& store,
@@ -94,6 +104,13 @@ boost::asio::awaitable<base::Result<>> Tenants::load_entries() {
     if (!version.ok()) co_return version.error();
     state.version = *version;
     state.revision = (*entry)->modified;
+    auto pending = co_await store_.list(flush_prefix(name));
+    if (!pending.ok()) co_return pending.error();
+    state.completed_flush = state.version.flush_sequence;
+    for (const store::Entry& each : *pending) {
+      const auto sequence = parse_flush_key(each.key);
+      if (sequence && *sequence <= state.completed_flush) state.completed_flush = *sequence - 1;
+    }
   }
   auto last = co_await store_.get(kLastCacheKey);
   if (!last.ok()) co_return last.error();
@@ -166,6 +183,7 @@ boost::asio::awaitable<base::Result<>> Tenants::commit(std::string cluster, Tena
 boost::asio::awaitable<base::Result<>> Tenants::apply(Mutation mutation) {
   TenantVersion next = version(mutation.cluster);
   ++next.generation;
+  next.flush_sequence = std::max(next.flush_sequence, mutation.flush_floor);
   Delta delta;
   delta.generation = next.generation;
   store::Transaction transaction;
@@ -338,6 +356,7 @@ boost::asio::awaitable<base::Result<FlushStep>> Tenants::bump(std::string cluste
     if (present == nullptr || present->cluster != cluster) co_return no_cache(id);
     Cache bumped = *present;
     ++bumped.generation;
+    bumped.flushed_at = step.sequence;
     step.caches.emplace_back(id, bumped.generation);
     transaction.put(cache_key(id), to_document(bumped));
     named.push_back(id);
@@ -347,11 +366,35 @@ boost::asio::awaitable<base::Result<FlushStep>> Tenants::bump(std::string cluste
   transaction.put(flush_key(cluster, step.sequence), boost::json::serialize(journal));
   auto saved = co_await commit(cluster, next, std::move(transaction));
   if (!saved.ok()) co_return saved.error();
-  for (const auto& [id, generation] : step.caches) caches_[id].generation = generation;
+  for (const auto& [id, generation] : step.caches) {
+    caches_[id].generation = generation;
+    caches_[id].flushed_at = step.sequence;
+  }
   std::deque<FlushStep>& flushes = clusters_.find(cluster)->second.flushes;
   flushes.push_back(step);
   if (flushes.size() > kFlushes) flushes.pop_front();
   co_return step;
+}
+
+void Tenants::complete_flushes(std::string_view cluster, uint64_t sequence) {
+  const auto at = clusters_.find(cluster);
+  CHECK(at != clusters_.end());
+  uint64_t& completed = at->second.completed_flush;
+  completed = std::max(completed, sequence);
+}
+
+boost::asio::awaitable<base::Result<>> Tenants::recover(std::string cluster, uint64_t sequence) {
+  const Turn::Held held = co_await turn_.take();
+  Mutation mutation(cluster);
+  mutation.flush_floor = sequence;
+  for (const Cache* each : caches(cluster)) {
+    Cache raised = *each;
+    raised.generation = std::max(raised.generation, recovered_generation(clock_.wall()));
+    mutation.put_caches.push_back(std::move(raised));
+  }
+  auto saved = co_await apply(std::move(mutation));
+  if (saved.ok()) complete_flushes(cluster, sequence);
+  co_return saved;
 }
 
 base::Result<base::Secret> Tenants::reveal(std::string_view user) const {

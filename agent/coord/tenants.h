@@ -38,6 +38,7 @@ struct Cache {
   std::string plan;
   std::string cluster;
   base::Generation generation = 1;
+  uint64_t flushed_at = 0;  // sequence of its last flush; 0: none
   bool enabled = true;
   bool internal = false;          // the canary's: not shown to customers
   uint64_t limit_bytes = 0;       // 0: none
@@ -135,8 +136,17 @@ class Tenants {
                                                        std::vector<base::CacheId> caches,
                                                        boost::json::object journal);
 
+  // Flushes up to `sequence` are complete: every proxy has them or is fenced (flushes.h says when).
+  // Not durable: after a restart whatever is still in the journal is completed once more.
+  void complete_flushes(std::string_view cluster, uint64_t sequence);
+  // For a new store when proxies or backends still know `sequence` from one that was lost: flushes are
+  // numbered on from there, and the cluster's caches get generations that no earlier store can have
+  // given them, so that nothing stored under the old ones is ever read.
+  boost::asio::awaitable<base::Result<>> recover(std::string cluster, uint64_t sequence);
+
   // What a proxy should have.
   TenantVersion version(std::string_view cluster) const;
+  uint64_t completed_flush(std::string_view cluster) const;
   // {caches, credentials} for `configure`, as of version().
   boost::json::object full(std::string_view cluster) const;
   // {base, generation, caches, credentials, remove_…} for `change`; nullopt: too far behind.
@@ -158,6 +168,7 @@ class Tenants {
   struct PerCluster {
     TenantVersion version;
     store::Revision revision = 0;
+    uint64_t completed_flush = 0;
     std::deque<Delta> deltas;       // at most kDeltas, consecutive generations
     std::deque<FlushStep> flushes;  // at most kFlushes, consecutive sequences
   };

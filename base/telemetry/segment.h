@@ -64,7 +64,7 @@ enum class Failure : uint8_t {
   kBackendReset,    // the connection broke with the request in flight
   kBackendError,    // SERVER_ERROR, ERROR or nonsense from the backend
   kSlotMoving,      // a prepared epoch moves the key's slot
-  kFenced,          // no fresh fence record, or a newer one
+  kFenced,          // no fresh fence record, a newer one, or a flush that is not complete yet
   kProtocol,        // the client sent garbage
   kAuthFailed,
   kAuthTimeout,

@@ -129,6 +129,7 @@ tenant::Cache read_cache(Reader& reader) {
   cache.id = static_cast<base::CacheId>(reader.number("id", 1, base::memcache::kMaxCacheId));
   cache.generation =
       static_cast<base::Generation>(reader.number("generation", 1, base::memcache::kMaxGeneration));
+  cache.flushed_at = reader.number_or("flushed_at", 0, kAnyNumber);
   cache.enabled = reader.boolean_or("enabled", true);
   cache.limit_bytes = reader.number_or("limit_bytes", 0, kAnyNumber);
   cache.connection_limit =
@@ -166,6 +167,7 @@ json::object cache_json(const tenant::Cache& cache) {
           {"label", cache.label},
           {"enabled", cache.enabled},
           {"generation", cache.generation},
+          {"flushed_at", cache.flushed_at},
           {"limit_bytes", cache.limit_bytes},
           {"connection_limit", cache.connection_limit}};
 }
@@ -187,6 +189,7 @@ Result<Configuration> parse_configuration(const json::object& args) {
   Configuration configuration;
   configuration.generation = reader.number("generation", 1, kAnyNumber);
   configuration.flush_sequence = reader.number_or("flush_sequence", 0, kAnyNumber);
+  configuration.completed_flush = reader.number_or("completed_flush", 0, kAnyNumber);
   configuration.backends = reader.objects("backends", read_backend);
   configuration.caches = reader.objects("caches", read_cache);
   configuration.credentials = reader.objects("credentials", read_credential);
@@ -233,6 +236,13 @@ Result<Flush> parse_flush(const json::object& args) {
   return flush;
 }
 
+Result<uint64_t> parse_completion(const json::object& args) {
+  Reader reader(args, {});
+  const uint64_t sequence = reader.number("sequence", 1, kAnyNumber);
+  if (!reader.ok()) return reader.error();
+  return sequence;
+}
+
 Result<base::Epoch> parse_epoch(const json::object& args) {
   Reader reader(args, {});
   const auto epoch = static_cast<base::Epoch>(reader.number("epoch", 1, base::memcache::kMaxEpoch));
@@ -254,6 +264,7 @@ json::object to_json(const tenant::Directory& directory,
   });
   return {{"generation", directory.generation},
           {"flush_sequence", directory.flush_sequence()},
+          {"completed_flush", directory.completed_flush()},
           {"backends", std::move(backend_list)},
           {"caches", std::move(caches)},
           {"credentials", std::move(credentials)}};
@@ -266,6 +277,7 @@ std::shared_ptr<tenant::Directory> configured(const tenant::Directory& before,
   for (tenant::Cache cache : configuration.caches) {
     if (const tenant::Cache* known = before.caches.find(cache.id)) {
       cache.generation = std::max(cache.generation, known->generation);
+      cache.flushed_at = std::max(cache.flushed_at, known->flushed_at);
     }
     next->put_cache(std::move(cache));
   }
@@ -273,6 +285,7 @@ std::shared_ptr<tenant::Directory> configured(const tenant::Directory& before,
     next->credentials.put(credential.user, credential);
   }
   next->flushed_up_to(std::max(before.flush_sequence(), configuration.flush_sequence));
+  next->complete_flushes(std::max(before.completed_flush(), configuration.completed_flush));
   return next;
 }
 

@@ -26,6 +26,7 @@ struct BackendAddress {
 struct Configuration {
   uint64_t generation = 0;
   uint64_t flush_sequence = 0;
+  uint64_t completed_flush = 0;
   std::vector<BackendAddress> backends;
   std::vector<tenant::Cache> caches;
   std::vector<tenant::Credential> credentials;
@@ -50,12 +51,14 @@ struct Flush {
 base::Result<Configuration> parse_configuration(const boost::json::object& args);
 base::Result<Change> parse_change(const boost::json::object& args);
 base::Result<Flush> parse_flush(const boost::json::object& args);
+// The args of `flush.complete`: {sequence}.
+base::Result<uint64_t> parse_completion(const boost::json::object& args);
 base::Result<base::Epoch> parse_epoch(const boost::json::object& args);
 
 boost::json::object to_json(const tenant::Directory& directory,
                             const std::vector<BackendAddress>& backends);
 
-// What the calls mean for a directory. `configured` keeps the generations and the sequence that
+// What the calls mean for a directory. `configured` keeps the generations and the sequences that
 // `before` has already reached: flushes are never undone.
 std::shared_ptr<tenant::Directory> configured(const tenant::Directory& before,
                                               const Configuration& configuration);

@@ -28,7 +28,8 @@ constexpr base::Duration kPublishPoll = std::chrono::microseconds(200);
 constexpr base::Duration kDrainPoll = std::chrono::milliseconds(20);
 
 bool is_acting(const std::string& verb) {
-  return verb == "configure" || verb == "change" || verb == "flush" || verb.rfind("epoch.", 0) == 0;
+  return verb == "configure" || verb == "change" || verb.starts_with("flush") ||
+         verb.starts_with("epoch.");
 }
 
 Error refused(std::string_view what, std::string_view why) {
@@ -147,6 +148,7 @@ asio::awaitable<Result<json::value>> Control::call(RpcRequest request) {
   if (verb == "epoch.commit") co_return co_await commit(std::move(args));
   if (verb == "epoch.abort") co_return co_await abort(std::move(args));
   if (verb == "flush") co_return co_await flush(std::move(args));
+  if (verb == "flush.complete") co_return co_await complete_flushes(std::move(args));
   if (verb == "drain") {
     const json::value* deadline = args.if_contains("deadline_ms");
     const bool given = deadline != nullptr && deadline->is_int64() && deadline->get_int64() >= 0;
@@ -163,7 +165,7 @@ asio::awaitable<Result<json::value>> Control::call(RpcRequest request) {
   co_return Error(ErrorCode::kNotFound,
                   "no verb " + verb +
                       "; known: status, configure, change, epoch.prepare, epoch.commit, "
-                      "epoch.abort, flush, drain, quit");
+                      "epoch.abort, flush, flush.complete, drain, quit");
 }
 
 Control::Answer Control::status() const {
@@ -177,6 +179,7 @@ Control::Answer Control::status() const {
                                   {"prepared", ring_.prepared_epoch()},
                                   {"config_generation", directory_->generation},
                                   {"flush_sequence", directory_->flush_sequence()},
+                                  {"completed_flush", directory_->completed_flush()},
                                   {"fence", fence_},
                                   {"draining", draining_},
                                   {"connections", connections_.total()},
@@ -311,6 +314,23 @@ asio::awaitable<Control::Answer> Control::flush(json::object args) {
   const tenant::Cache* cache = directory_->caches.find(parsed->cache);
   const base::Generation now_at = cache == nullptr ? parsed->generation : cache->generation;
   json::value answer = json::object{{"generation", now_at}};
+  co_return answer;
+}
+
+asio::awaitable<Control::Answer> Control::complete_flushes(json::object args) {
+  const auto sequence = parse_completion(args);
+  if (!sequence) co_return sequence.error();
+  if (*sequence > directory_->completed_flush()) {
+    const auto saved = state_.append_completion(*sequence);
+    if (!saved) co_return saved.error();
+    auto next = std::make_shared<tenant::Directory>(*directory_);
+    next->complete_flushes(*sequence);
+    directory_ = std::move(next);
+    compact_if_long();
+  }
+  const auto published = co_await publish();
+  if (!published) co_return published.error();
+  json::value answer = json::object{{"sequence", directory_->completed_flush()}};
   co_return answer;
 }
 

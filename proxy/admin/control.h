@@ -75,6 +75,7 @@ class Control {
   boost::asio::awaitable<Answer> commit(boost::json::object args);
   boost::asio::awaitable<Answer> abort(boost::json::object args);
   boost::asio::awaitable<Answer> flush(boost::json::object args);
+  boost::asio::awaitable<Answer> complete_flushes(boost::json::object args);
 
   base::Result<std::vector<ring::BackendRef>> index_backends(
       const std::vector<BackendAddress>& backends);

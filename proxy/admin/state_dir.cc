@@ -107,6 +107,11 @@ void StateDir::replay_log(SavedState& state, const std::string& log) {
         state.directory->flush(parsed->cache, parsed->generation, parsed->sequence);
       }
     }
+    if (const json::value* done = object->if_contains("complete"); done && done->is_object()) {
+      if (const auto sequence = parse_completion(done->get_object())) {
+        state.directory->complete_flushes(*sequence);
+      }
+    }
     if (const json::value* change = object->if_contains("change"); change && change->is_object()) {
       const auto parsed = parse_change(change->get_object());
       if (parsed && parsed->base == state.directory->generation) {
@@ -154,6 +159,11 @@ Result<> StateDir::append_flush(const Flush& flush) {
   const json::object args{
       {"cache", flush.cache}, {"generation", flush.generation}, {"sequence", flush.sequence}};
   return append_line(json::serialize(json::object{{"flush", args}}));
+}
+
+Result<> StateDir::append_completion(uint64_t sequence) {
+  return append_line(
+      json::serialize(json::object{{"complete", json::object{{"sequence", sequence}}}}));
 }
 
 Result<> StateDir::append_line(std::string line) {

@@ -45,6 +45,7 @@ class StateDir {
                              const std::vector<BackendAddress>& backends);
   base::Result<> append_change(const boost::json::object& args);
   base::Result<> append_flush(const Flush& flush);
+  base::Result<> append_completion(uint64_t sequence);
   base::Result<> save_prepared(const base::EpochTable& table);
   base::Result<> save_committed(const base::EpochTable& table);
   base::Result<> remove_prepared();

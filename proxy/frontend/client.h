@@ -46,6 +46,7 @@ struct Session {
   // As of `world`; refreshed at the first request after a change.
   uint32_t world = 0;
   base::Generation generation = 0;
+  bool is_flushing = false;  // its cache's last flush is not complete yet: no writes
   bool may_write = false, may_flush = false;
   tenant::Account* account = nullptr;
   tenant::CountRow* row = nullptr;

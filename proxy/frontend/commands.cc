@@ -152,7 +152,12 @@ void Client::send_key(const Request& request, std::string_view key, ReplyQueue::
   Pending pending = pending_of(request, place == ReplyQueue::Place::kInGroup);
   pending.ticket = replies_.open(place);
   Router& router = worker_.router();
-  const auto failure = router.send(request, key, pending, session_.may_write, worker_.now());
+  std::optional<Failure> failure;
+  if (session_.is_flushing && pending.leg == base::telemetry::Leg::kWrite) {
+    failure = Failure::kFenced;
+  } else {
+    failure = router.send(request, key, pending, session_.may_write, worker_.now());
+  }
   if (failure) router.answer_failure(*this, pending, key, *failure);
 }
 

@@ -121,6 +121,7 @@ bool Client::enter_cache(const tenant::Cache& cache) {
   session_.account = &account;
   session_.row = &account.row(worker_.index());
   session_.generation = cache.generation;
+  session_.is_flushing = worker_.world().directory->is_flushing(cache);
   session_.world = worker_.router().world_number();
   session_.row->add(Count::kTotalConnections);
   session_.row->add(Count::kAuthCommands);
@@ -150,6 +151,7 @@ bool Client::refresh_session() {
     session_.may_flush = credential->flush;
   }
   session_.generation = cache->generation;
+  session_.is_flushing = directory.is_flushing(*cache);
   session_.world = worker_.router().world_number();
   return true;
 }

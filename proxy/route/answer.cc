@@ -33,7 +33,7 @@ std::string_view text_of(Failure failure) {
     case Failure::kSlotMoving:
       return "key is moving to another backend, try again";
     case Failure::kFenced:
-      return "proxy is cut off from its controller, try again";
+      return "this proxy's view is not confirmed yet, try again";
     default:
       return "backend error";
   }

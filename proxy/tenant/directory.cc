@@ -16,9 +16,14 @@ void Directory::flushed_up_to(uint64_t sequence) {
   close_gaps();
 }
 
+void Directory::complete_flushes(uint64_t up_to) {
+  completed_flush_ = std::max(completed_flush_, up_to);
+}
+
 void Directory::put_cache(Cache cache) {
   if (const Cache* before = caches.find(cache.id)) {
     cache.generation = std::max(cache.generation, before->generation);
+    cache.flushed_at = std::max(cache.flushed_at, before->flushed_at);
   }
   const base::CacheId id = cache.id;
   caches.put(id, std::move(cache));
@@ -33,6 +38,7 @@ FlushDecision Directory::flush(base::CacheId id, base::Generation to_generation,
   if (cache->generation >= to_generation) return FlushDecision::kAlreadyFlushed;
   Cache changed = *cache;
   changed.generation = to_generation;
+  changed.flushed_at = std::max(changed.flushed_at, sequence);
   caches.put(id, std::move(changed));
   return FlushDecision::kFlushed;
 }

@@ -7,6 +7,9 @@
 // Flushes: a cache's generation only rises. `flush_sequence` is the number up to which every flush
 // of the cluster has been applied here, without a gap: a flush that overtook another raises the
 // generation at once but not the sequence, so that the fence holds until the missing one is here.
+// A flush has a second phase: until it is known to be complete (every other proxy has applied it or
+// is fenced) this proxy takes no writes of that cache. Another one may still serve the old
+// generation, and a value acknowledged here would be followed there by one that it had replaced.
 #pragma once
 
 #include <array>
@@ -27,6 +30,7 @@ struct Cache {
   base::CacheId id = 0;
   std::string label;
   base::Generation generation = 1;
+  uint64_t flushed_at = 0;  // the sequence of its last flush; 0: none
   bool enabled = true;
   uint64_t limit_bytes = 0;       // 0: unknown
   uint32_t connection_limit = 0;  // 0: none
@@ -101,17 +105,22 @@ enum class FlushDecision : uint8_t {
   kUnknownCache,    // nothing to flush here; the sequence is still counted
 };
 
-// Thread: any while const. Invariant: generations and flush_sequence() never go back from one
-// snapshot to the next.
+// Thread: any while const. Invariant: generations, flush_sequence() and completed_flush() never go
+// back from one snapshot to the next.
 struct Directory {
   uint64_t generation = 0;  // of the configuration; 0: never configured
   ShardedMap<base::CacheId, Cache> caches;
   ShardedMap<std::string, Credential> credentials;
 
   uint64_t flush_sequence() const { return flush_sequence_; }
+  // Every flush up to this one is complete on all proxies.
+  uint64_t completed_flush() const { return completed_flush_; }
+  // Whether writes of the cache must wait.
+  bool is_flushing(const Cache& cache) const { return cache.flushed_at > completed_flush_; }
 
   // Everything up to `sequence` is contained in what was just configured.
   void flushed_up_to(uint64_t sequence);
+  void complete_flushes(uint64_t up_to);
   // An upsert that never lowers a generation.
   void put_cache(Cache cache);
   FlushDecision flush(base::CacheId cache, base::Generation to_generation, uint64_t sequence);
@@ -120,6 +129,7 @@ struct Directory {
   void close_gaps();
 
   uint64_t flush_sequence_ = 0;
+  uint64_t completed_flush_ = 0;
   std::set<uint64_t> ahead_;  // applied, but a lower one is missing
 };
 

@@ -583,6 +583,35 @@ def test_flush_all_waits_for_the_agent_and_only_for_its_client():
         assert other.get(keys[0]) == b"y", "the other cache keeps its values"
 
 
+def test_writes_wait_until_a_flush_is_complete_everywhere():
+    with ProxyBed() as bed:
+        c, other, b = bed.login(), bed.login(OTHER), bed.binary_login()
+        key = bed.keys(0)[0]
+        c.set(key, b"1")
+        bed.flush(1, 2, complete=False)
+        assert c.get(key) is None, "flushed here"
+        for write in (b"set %s 0 0 1\r\n2\r\n", b"add %s 0 0 1\r\n2\r\n", b"delete %s\r\n",
+                      b"incr %s 1\r\n", b"touch %s 9\r\n", b"cas %s 0 0 1 1\r\n2\r\n"):
+            c.send(write % key)
+            assert c.line().startswith(b"SERVER_ERROR "), write
+        assert b.binary(0x01, key, b"2", bytes(8)).status == 0x86
+        assert c.get(key) is None
+        assert other.set(key, b"y") == b"STORED\r\n", "only the cache that is flushed waits"
+        bed.kill_proxy()
+        bed.start_proxy()
+        bed.wait_unfenced()
+        c = bed.login()
+        assert c.set(key, b"3").startswith(b"SERVER_ERROR "), "remembered across a restart"
+        bed.complete_flush()
+        assert c.set(key, b"4") == b"STORED\r\n"
+        bed.kill_proxy()
+        bed.start_proxy()
+        bed.wait_unfenced()
+        c = bed.login()
+        assert c.get(key) == b"4"
+        assert c.set(key, b"5") == b"STORED\r\n", "and so is its end"
+
+
 def test_flush_all_says_what_became_of_it():
     with ProxyBed() as bed:
         c = bed.login()

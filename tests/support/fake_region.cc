@@ -75,6 +75,7 @@ Result<boost::json::value> FakeProxies::answer(Proxy& proxy, const agent::coord:
     value["prepared"] = status.prepared;
     value["config_generation"] = status.config_generation;
     value["flush_sequence"] = status.flush_sequence;
+    value["completed_flush"] = status.completed_flush;
     value["fence"] = status.fence;
     return boost::json::value(value);
   }
@@ -87,6 +88,7 @@ Result<boost::json::value> FakeProxies::answer(Proxy& proxy, const agent::coord:
     if (call.verb == "configure") {
       proxy.users.clear();
       status.flush_sequence = std::max(status.flush_sequence, number("flush_sequence"));
+      status.completed_flush = std::max(status.completed_flush, number("completed_flush"));
     }
     for (const auto& cache : call.args.at("caches").as_array()) {
       const auto id = cache.at("id").to_number<uint32_t>();
@@ -119,6 +121,8 @@ Result<boost::json::value> FakeProxies::answer(Proxy& proxy, const agent::coord:
     proxy.generations[static_cast<uint32_t>(number("cache"))] =
         static_cast<uint32_t>(number("generation"));
     if (number("sequence") == status.flush_sequence + 1) ++status.flush_sequence;
+  } else if (call.verb == "flush.complete") {
+    status.completed_flush = std::max(status.completed_flush, number("sequence"));
   }
   proxy.verbs.push_back(call.verb);
   return boost::json::value(value);
@@ -138,12 +142,15 @@ asio::awaitable<Result<std::optional<FenceRecord>>> FakeBackends::read_fence(
   co_return Error(ErrorCode::kTimeout, backend + " is silent");
 }
 
-asio::awaitable<Result<>> FakeBackends::raise_fence(std::string backend, FenceRecord record,
+asio::awaitable<Result<>> FakeBackends::raise_fence(std::string backend,
+                                                    agent::coord::FenceSource& source,
                                                     base::Duration timeout) {
   if (at(backend).silent) {
     co_await timers_.wait_for(timeout);
     co_return Error(ErrorCode::kUnavailable, backend + " is silent");
   }
+  if (at(backend).connecting.count() > 0) co_await timers_.wait_for(at(backend).connecting);
+  const FenceRecord record = source.claim();
   FenceRecord present = at(backend).record.value_or(FenceRecord());
   present.epoch = std::max(present.epoch, record.epoch);
   present.flush_sequence = std::max(present.flush_sequence, record.flush_sequence);

@@ -49,7 +49,8 @@ class FakeBackends final : public agent::coord::BackendControl {
   struct Backend {
     std::optional<agent::coord::FenceRecord> record;
     bool silent = false;
-    bool loses_answers = false;  // writes take effect, answers never come
+    bool loses_answers = false;                     // writes take effect, answers never come
+    base::Duration connecting = base::Duration(0);  // before raise_fence asks for the record
     int flushes = 0;
   };
   explicit FakeBackends(base::Timers& timers) : timers_(timers) {}
@@ -58,7 +59,7 @@ class FakeBackends final : public agent::coord::BackendControl {
   boost::asio::awaitable<base::Result<std::optional<agent::coord::FenceRecord>>> read_fence(
       std::string backend, base::Duration timeout) override;
   boost::asio::awaitable<base::Result<>> raise_fence(std::string backend,
-                                                     agent::coord::FenceRecord record,
+                                                     agent::coord::FenceSource& source,
                                                      base::Duration timeout) override;
   boost::asio::awaitable<base::Result<>> flush_all(std::string backend,
                                                    base::Duration timeout) override;

@@ -12,6 +12,10 @@ using boost::asio::awaitable;
 
 awaitable<Result<std::optional<Entry>>> FakeStore::get(std::string key) {
   if (away_) co_return Error(ErrorCode::kUnavailable, "the store is away");
+  if (lost_reads_ > 0) {
+    --lost_reads_;
+    co_return Error(ErrorCode::kUnavailable, "the store did not answer");
+  }
   const auto at = entries_.find(key);
   std::optional<Entry> entry;
   if (at != entries_.end()) entry = at->second;

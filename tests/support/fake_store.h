@@ -31,6 +31,8 @@ class FakeStore final : public agent::store::Store {
   void script(std::vector<Fault> faults) { faults_.assign(faults.begin(), faults.end()); }
   // While true every call answers kUnavailable.
   void set_away(bool away) { away_ = away; }
+  // The next `count` reads of one key answer kUnavailable.
+  void lose_reads(int count) { lost_reads_ = count; }
 
   // For tests to look at and to tamper with.
   const std::map<std::string, agent::store::Entry>& entries() const { return entries_; }
@@ -46,6 +48,7 @@ class FakeStore final : public agent::store::Store {
   agent::store::Revision revision_ = 0;
   std::deque<Fault> faults_;
   bool away_ = false;
+  int lost_reads_ = 0;
   int commits_ = 0;
 };
 

@@ -323,9 +323,15 @@ log: {{level: debug, file: {self.path}/proxy.log}}
     def wait_unfenced(self):
         wait_for("nothing is fenced", lambda: not self.control("status")["fenced_backends"])
 
-    def flush(self, cache, generation):
+    def flush(self, cache, generation, complete=True):
         self.flushes += 1
-        return self.control("flush", cache=cache, generation=generation, sequence=self.flushes)
+        answer = self.control("flush", cache=cache, generation=generation, sequence=self.flushes)
+        if complete:
+            self.complete_flush()
+        return answer
+
+    def complete_flush(self):
+        return self.control("flush.complete", sequence=self.flushes)
 
     # Clients.
     def stranger(self):

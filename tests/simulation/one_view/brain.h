@@ -78,19 +78,29 @@ class Brain {
   void sync_tenants(size_t proxy, Work then);
   void configure(size_t proxy, Work next, Work then);
   void sync_flushes(size_t proxy, Work then);
+  void sync_completion(size_t proxy, Work then);
   void sync_tables(size_t proxy, Work then);
   void sync_committed(size_t proxy, base::Epoch committed, base::Epoch prepared, Work then);
   void sync_prepared(size_t proxy, base::Epoch prepared, Work then);
   bool in_step(size_t proxy) const;
   bool acknowledged_epoch(size_t proxy, base::Epoch epoch) const;
   bool acknowledged_flush(size_t proxy, uint64_t sequence) const;
+  bool acknowledged_completion(size_t proxy, uint64_t sequence) const;
   void watch_proxy(size_t proxy, Instant ask_at);
 
   // brain_fence.cc
   using FenceTaken = std::function<void(FenceOutcome)>;
+  // What a raise() has claimed; in flight until it is settled.
+  struct Claim {
+    FenceRecord record;
+    bool made = false;
+  };
+  using ClaimPtr = std::shared_ptr<Claim>;
+  FenceRecord wanted() const;
+  FenceRecord claim(const ClaimPtr& claim);
   void raise(size_t backend, FenceTaken then);
-  void raise_on(size_t backend, FenceRecord record, FenceTaken then);
-  void swap_in(size_t backend, FenceRecord record, Instant deadline, int tries, FenceTaken then);
+  void raise_on(size_t backend, ClaimPtr claim, FenceTaken then);
+  void swap_in(size_t backend, ClaimPtr claim, Instant deadline, int tries, FenceTaken then);
   using ReplyTaken = std::function<void(std::optional<Reply>)>;
   void ask(size_t backend, Request request, Instant deadline, bool may_reconnect, ReplyTaken then);
   void exchange(size_t backend, Request request, Instant deadline, ReplyTaken then);
@@ -99,7 +109,9 @@ class Brain {
   void flush_backend(size_t backend, Taken then);
   void forget(size_t backend);
   std::optional<Instant> held_since(size_t backend, const FenceRecord& record) const;
-  bool may_exist(base::Epoch epoch) const { return raising_ > 0 || highest_tried_ >= epoch; }
+  bool may_exist(base::Epoch epoch) const {
+    return highest_tried_ >= epoch || (!claimed_.empty() && *claimed_.rbegin() >= epoch);
+  }
   void watch_backend(size_t backend, Instant check_at);
 
   // brain_change.cc
@@ -114,6 +126,7 @@ class Brain {
   void decided(const std::string& how);
   void run_flush(ProgressPtr progress);
   bool flush_done(const FlushProgress& progress) const;
+  void tell_completion(ProgressPtr progress, Instant deadline);
   size_t backend_index(const std::string& id) const;
   size_t proxy_index(const std::string& id) const;
 
@@ -123,8 +136,10 @@ class Brain {
   Disk memory_;
   std::vector<Peer> peers_;
   std::vector<Keeper> keepers_;
-  int raising_ = 0;
+  std::multiset<base::Epoch> claimed_;
   base::Epoch highest_tried_ = 0;
+  bool retreating_ = false;
+  uint64_t completed_flush_ = 0;
   std::optional<Active> active_;
   std::deque<Work> change_turn_;
   bool changing_ = false;

@@ -12,6 +12,8 @@ using agent::coord::kFencedAfter;
 namespace {
 constexpr Duration kTellFirst = 150ms;
 constexpr Duration kLook = 10ms;
+constexpr Duration kLookClosely = 1ms;
+constexpr Duration kTellCompletion = 300ms;
 constexpr Duration kLookSlowly = 200ms;
 constexpr Duration kFlushPatience = 2s;
 }  // namespace
@@ -25,6 +27,11 @@ Brain::Brain(Controller& controller)
       keepers_(world_.backends.size()) {}
 
 void Brain::resume() {
+  // Tenants::load_entries.
+  completed_flush_ = memory_.flush_sequence;
+  if (!memory_.pending_flushes.empty()) {
+    completed_flush_ = memory_.pending_flushes.begin()->first - 1;
+  }
   for (const auto& [sequence, cache] : memory_.pending_flushes) {
     auto progress = std::make_shared<FlushProgress>();
     progress->sequence = sequence;
@@ -188,12 +195,16 @@ void Brain::step() {
         change.on_record_may_exist();
         return step();
       }
+      retreating_ = true;
       return save(
           [](Disk& disk) {
             disk.prepared = nullptr;
             disk.phase = Phase::kStable;
           },
-          [this] { decided("rolled back"); });
+          [this] {
+            retreating_ = false;
+            decided("rolled back");
+          });
   }
 }
 
@@ -257,11 +268,13 @@ void Brain::flush(base::CacheId cache, Work done) {
   const auto write = [=](Disk& disk) {
     disk.flush_sequence = sequence;
     disk.generations[cache] = generation;
+    disk.flushed_at[cache] = sequence;
     disk.pending_flushes[sequence] = cache;
   };
   save(write, [this, sequence, cache, generation, done = std::move(done)] {
     bumping_ = false;
     flushes_[sequence] = {cache, generation};
+    if (mutation_.complete_early) completed_flush_ = std::max(completed_flush_, sequence);
     auto progress = std::make_shared<FlushProgress>();
     progress->sequence = sequence;
     progress->started = now();
@@ -285,13 +298,30 @@ bool Brain::flush_done(const FlushProgress& progress) const {
   return true;
 }
 
+// Flushes::tell_completion and what comes after it in Flushes::complete.
+void Brain::tell_completion(ProgressPtr progress, Instant deadline) {
+  bool waits = false;
+  for (size_t i = 0; i < peers_.size(); ++i) {
+    waits = waits || (acknowledged_flush(i, progress->sequence) &&
+                      !acknowledged_completion(i, progress->sequence));
+  }
+  if (waits && now() < deadline) {
+    return soon(kLookClosely, [this, progress, deadline] { tell_completion(progress, deadline); });
+  }
+  if (progress->done && now() - progress->started < kFlushPatience) progress->done();
+  save([progress](Disk& disk) { disk.pending_flushes.erase(progress->sequence); }, [] {});
+}
+
 // Flushes::complete.
 void Brain::run_flush(ProgressPtr progress) {
   const Duration waited = now() - progress->started;
   if (flush_done(*progress)) {
     simulation().tell("agent: flush " + std::to_string(progress->sequence) + " is complete");
-    if (progress->done && waited < kFlushPatience) progress->done();
-    return save([progress](Disk& disk) { disk.pending_flushes.erase(progress->sequence); }, [] {});
+    completed_flush_ = std::max(completed_flush_, progress->sequence);
+    for (size_t i = 0; i < peers_.size(); ++i) {
+      if (acknowledged_flush(i, progress->sequence)) sync(i, false, [] {});
+    }
+    return tell_completion(progress, now() + kTellCompletion);
   }
   const FenceRecord record{0, progress->sequence};
   for (size_t i = 0; i < keepers_.size(); ++i) {

@@ -88,23 +88,23 @@ void Brain::ask(size_t backend, Request request, Instant deadline, bool may_reco
 }
 
 // BackendClient::raise_fence.
-void Brain::raise_on(size_t backend, FenceRecord record, FenceTaken then) {
+void Brain::raise_on(size_t backend, ClaimPtr claim, FenceTaken then) {
   const Instant deadline = now() + kFenceWriteTimeout;
   take_backend(
-      backend, deadline, [this, backend, record, deadline, then = std::move(then)](bool held) {
+      backend, deadline, [this, backend, claim, deadline, then = std::move(then)](bool held) {
         if (!held) return then(FenceOutcome::kNotWritten);
-        swap_in(backend, record, deadline, kSwapTries, [this, backend, then](FenceOutcome outcome) {
+        swap_in(backend, claim, deadline, kSwapTries, [this, backend, then](FenceOutcome outcome) {
           leave_backend(backend);
           then(outcome);
         });
       });
 }
 
-void Brain::swap_in(size_t backend, FenceRecord record, Instant deadline, int tries,
-                    FenceTaken then) {
+void Brain::swap_in(size_t backend, ClaimPtr kept, Instant deadline, int tries, FenceTaken then) {
   if (tries == 0) return then(FenceOutcome::kNotWritten);
   if (mutation_.overwrite_record) {
-    Request write{Request::Kind::kSet, std::string(base::memcache::kFenceKey), to_text(record), 0};
+    Request write{Request::Kind::kSet, std::string(base::memcache::kFenceKey), to_text(claim(kept)),
+                  0};
     return ask(backend, std::move(write), deadline, true, [then](std::optional<Reply> written) {
       then(written ? FenceOutcome::kRaised : FenceOutcome::kMaybeWritten);
     });
@@ -112,9 +112,9 @@ void Brain::swap_in(size_t backend, FenceRecord record, Instant deadline, int tr
   Request read;
   read.key = base::memcache::kFenceKey;
   ask(backend, std::move(read), deadline, true,
-      [this, backend, record, deadline, tries,
-       then = std::move(then)](std::optional<Reply> present) {
+      [this, backend, kept, deadline, tries, then = std::move(then)](std::optional<Reply> present) {
         if (!present) return then(FenceOutcome::kNotWritten);
+        const FenceRecord record = claim(kept);
         FenceRecord wanted = record;
         Request write;
         write.key = base::memcache::kFenceKey;
@@ -127,10 +127,10 @@ void Brain::swap_in(size_t backend, FenceRecord record, Instant deadline, int tr
         }
         write.value = to_text(wanted);
         exchange(backend, std::move(write), deadline,
-                 [this, backend, record, deadline, tries, then](std::optional<Reply> written) {
+                 [this, backend, kept, deadline, tries, then](std::optional<Reply> written) {
                    if (!written) return then(FenceOutcome::kMaybeWritten);
                    if (written->done) return then(FenceOutcome::kRaised);
-                   swap_in(backend, record, deadline, tries - 1, then);
+                   swap_in(backend, kept, deadline, tries - 1, then);
                  });
       });
 }
@@ -151,18 +151,34 @@ void Brain::flush_backend(size_t backend, Taken then) {
 
 // ---- fence_records.cc
 
+// TableJournal::fence_epoch and Tenants::version.
+FenceRecord Brain::wanted() const {
+  const bool forward = memory_.phase == Phase::kFencing && !retreating_;
+  return {forward ? memory_.prepared->epoch : memory_.committed->epoch, memory_.flush_sequence};
+}
+
+FenceRecord Brain::claim(const ClaimPtr& claim) {
+  if (claim->made) claimed_.erase(claimed_.find(claim->record.epoch));
+  claim->record = wanted();
+  claim->made = true;
+  claimed_.insert(claim->record.epoch);
+  return claim->record;
+}
+
 void Brain::raise(size_t backend, FenceTaken then) {
-  const FenceRecord record = memory_.wanted();
+  const auto made = std::make_shared<Claim>();
   const uint64_t life = keepers_[backend].life;
-  ++raising_;
   raise_on(
-      backend, record, [this, backend, record, life, then = std::move(then)](FenceOutcome outcome) {
-        --raising_;
-        if (outcome != FenceOutcome::kNotWritten)
+      backend, made, [this, backend, made, life, then = std::move(then)](FenceOutcome outcome) {
+        const FenceRecord& record = made->record;
+        if (made->made) claimed_.erase(claimed_.find(record.epoch));
+        if (outcome != FenceOutcome::kNotWritten) {
           highest_tried_ = std::max(highest_tried_, record.epoch);
+        }
         Keeper& keeper = keepers_[backend];
-        if (outcome == FenceOutcome::kRaised && keeper.life != life)
+        if (outcome == FenceOutcome::kRaised && keeper.life != life) {
           outcome = FenceOutcome::kMaybeWritten;
+        }
         if (outcome == FenceOutcome::kRaised && (!keeper.known || !keeper.record.covers(record))) {
           keeper.known = true;
           keeper.record = record;
@@ -194,10 +210,10 @@ void Brain::backend_changed(size_t backend) {
 // ---- reconciler.cc
 
 void Brain::watch_backend(size_t backend, Instant check_at) {
-  const FenceRecord wanted = memory_.wanted();
+  const FenceRecord present = wanted();
   const bool fresh = !held_since(backend, FenceRecord());
   const bool stable = memory_.phase == Phase::kStable;
-  const bool behind = stable && !held_since(backend, wanted);
+  const bool behind = stable && !held_since(backend, present);
   const bool due = stable && now() >= check_at;
   if (!world_.running[backend] || !(fresh || behind || due)) {
     return soon(kLookEvery, [this, backend, check_at] { watch_backend(backend, check_at); });

@@ -101,29 +101,40 @@ void Brain::sync_tenants(size_t proxy, Work then) {
 void Brain::configure(size_t proxy, Work next, Work then) {
   Call request;
   request.verb = Call::Verb::kConfigure;
-  request.caches.assign(memory_.generations.begin(), memory_.generations.end());
+  for (const auto& [id, generation] : memory_.generations) {
+    proxy::tenant::Cache cache;
+    cache.id = id;
+    cache.generation = generation;
+    cache.flushed_at = memory_.flushed_at[id];
+    request.caches.push_back(std::move(cache));
+  }
   request.sequence = memory_.flush_sequence;
-  const uint64_t sequence = request.sequence;
+  request.completed = completed_flush_;
+  const uint64_t sequence = request.sequence, completed = request.completed;
   call(proxy, std::move(request), kConfigureTimeout,
-       [this, proxy, sequence, next = std::move(next), then = std::move(then)](Failure failure,
-                                                                               const ProxyStatus&) {
+       [this, proxy, sequence, completed, next = std::move(next), then = std::move(then)](
+           Failure failure, const ProxyStatus&) {
          if (failure != Failure::kNone) return then();
          Peer& peer = peers_[proxy];
          peer.configured = true;
          peer.known->flush_sequence = std::max(peer.known->flush_sequence, sequence);
+         peer.known->completed_flush = std::max(peer.known->completed_flush, completed);
          next();
        });
 }
 
 void Brain::sync_flushes(size_t proxy, Work then) {
   const uint64_t has = peers_[proxy].known->flush_sequence;
-  if (has >= memory_.flush_sequence) return sync_tables(proxy, std::move(then));
+  if (has >= memory_.flush_sequence) return sync_completion(proxy, std::move(then));
   const auto step = flushes_.find(has + 1);
   Work again = [this, proxy, then] { sync_flushes(proxy, then); };
   if (step == flushes_.end()) return configure(proxy, std::move(again), std::move(then));
   Call request;
   request.verb = Call::Verb::kFlush;
-  request.caches = {step->second};
+  proxy::tenant::Cache cache;
+  cache.id = step->second.first;
+  cache.generation = step->second.second;
+  request.caches.push_back(std::move(cache));
   request.sequence = has + 1;
   call(proxy, std::move(request), kStepTimeout,
        [this, proxy, has, again = std::move(again), then = std::move(then)](Failure failure,
@@ -131,6 +142,22 @@ void Brain::sync_flushes(size_t proxy, Work then) {
          if (failure != Failure::kNone) return then();
          peers_[proxy].known->flush_sequence = has + 1;
          again();
+       });
+}
+
+void Brain::sync_completion(size_t proxy, Work then) {
+  const uint64_t completed = completed_flush_;
+  if (peers_[proxy].known->completed_flush >= completed) {
+    return sync_tables(proxy, std::move(then));
+  }
+  Call request;
+  request.verb = Call::Verb::kComplete;
+  request.completed = completed;
+  call(proxy, std::move(request), kStepTimeout,
+       [this, proxy, completed, then = std::move(then)](Failure failure, const ProxyStatus&) {
+         if (failure != Failure::kNone) return then();
+         peers_[proxy].known->completed_flush = completed;
+         sync_tables(proxy, then);
        });
 }
 
@@ -195,6 +222,7 @@ bool Brain::in_step(size_t proxy) const {
   const Peer& peer = peers_[proxy];
   if (!peer.known || !peer.configured) return false;
   if (peer.known->flush_sequence < memory_.flush_sequence) return false;
+  if (peer.known->completed_flush < completed_flush_) return false;
   if (memory_.prepared) {
     const base::Epoch epoch = memory_.prepared->epoch;
     return peer.known->prepared == epoch || peer.known->committed >= epoch;
@@ -210,6 +238,11 @@ bool Brain::acknowledged_epoch(size_t proxy, base::Epoch epoch) const {
 bool Brain::acknowledged_flush(size_t proxy, uint64_t sequence) const {
   const auto& known = peers_[proxy].known;
   return known && known->flush_sequence >= sequence;
+}
+
+bool Brain::acknowledged_completion(size_t proxy, uint64_t sequence) const {
+  const auto& known = peers_[proxy].known;
+  return known && known->completed_flush >= sequence;
 }
 
 void Brain::proxy_changed(size_t proxy) {

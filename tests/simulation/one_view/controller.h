@@ -32,20 +32,9 @@ struct Disk {
   Phase phase = Phase::kStable;
   base::Epoch last_epoch = 0;
   std::map<base::CacheId, base::Generation> generations;
+  std::map<base::CacheId, uint64_t> flushed_at;
   uint64_t flush_sequence = 0;
   std::map<uint64_t, base::CacheId> pending_flushes;  // by sequence
-
-  bool is_flushing(base::CacheId cache) const {
-    for (const auto& [sequence, flushed] : pending_flushes) {
-      if (flushed == cache) return true;
-    }
-    return false;
-  }
-
-  // ClusterTables::fence_epoch and Tenants::version.
-  FenceRecord wanted() const {
-    return {phase == Phase::kFencing ? prepared->epoch : committed->epoch, flush_sequence};
-  }
 };
 
 // Those the controller deals with, and the ways to them.

@@ -15,12 +15,14 @@ struct Mutation {
   bool confirm_missing = false;    // a missing record counts as an old one
   bool acknowledge_early = false;  // before every worker serves by what was told
   bool forget_prepared = false;    // a restart knows the committed table only
+  bool write_early = false;        // writes are taken while a flush is under way
   // The controller.
   bool fence_anywhere = false;    // a record on one backend counts for all
   bool commit_at_once = false;    // does not wait kFencedAfter
   bool flush_at_once = false;     // a flush is complete when the record is on every backend
   bool overwrite_record = false;  // without a look at what is there
   bool reuse_since = false;       // a slot keeps its since whoever owns it
+  bool complete_early = false;    // a flush counts as complete as soon as it is durable
 };
 
 }  // namespace one_view

@@ -58,24 +58,6 @@ TEST(OneView, IsTheSameForTheSameSeed) {
   EXPECT_EQ(once, run(tables, options).timeline);
 }
 
-// Its limit, stated: proxies take up a flush one after the other, so while it is under way a write
-// acknowledged under the new generation can be followed by a read under the old one. A second phase
-// (writes refused until every proxy has acknowledged or is fenced) would close this.
-TEST(OneView, DoesNotReachAcrossAFlushThatIsUnderWay) {
-  Tables tables;
-  RunOptions options;
-  options.judge_while_flushing = true;
-  bool found = false;
-  for (options.seed = 1; options.seed <= 400 && !found; ++options.seed) {
-    tables.trim();
-    found = run(tables, options).violation.has_value();
-    if (found && std::getenv("MCGUARD_SIM_EXPLAIN") != nullptr) {
-      std::cout << explain(tables, options);
-    }
-  }
-  EXPECT_TRUE(found) << "flushes have become part of one view: judge them in every run";
-}
-
 struct Mistake {
   std::string name;
   void (*make)(Mutation&);
@@ -115,6 +97,8 @@ const Mistake kMistakes[] = {
     {"CommitDoesNotWait", [](Mutation& m) { m.commit_at_once = true; }, 3000},
     {"FlushDoesNotWait", [](Mutation& m) { m.flush_at_once = true; }, 3000},
     {"RecordsAreOverwritten", [](Mutation& m) { m.overwrite_record = true; }, 3000},
+    {"WritesAreTakenDuringAFlush", [](Mutation& m) { m.write_early = true; }, 3000},
+    {"AFlushIsCompleteOnceDurable", [](Mutation& m) { m.complete_early = true; }, 3000},
     {"SinceIsReused", [](Mutation& m) { m.reuse_since = true; }, 3000},
 };
 

@@ -130,6 +130,9 @@ void SimProxy::take(size_t index, OperationPtr operation) {
   Worker& worker = workers_[index];
   const SlotEntry& entry = worker.view->slots[operation->slot];
   const auto* cache = worker.directory->caches.find(operation->cache);
+  // Client::send_key.
+  const bool waits = operation->value != 0 && worker.directory->is_flushing(*cache);
+  if (waits && !mutation_.write_early) return answer(operation, 0, false);
   if (entry.moving && !mutation_.serve_moving) return answer(operation, 0, false);
   if (entry.backend == proxy::ring::kNoBackend) return answer(operation, 0, false);
   Link& link = worker.links[entry.backend];
@@ -263,6 +266,7 @@ void SimProxy::finish(Call& call, bool accepted) {
   status.committed = ring_.committed_epoch();
   status.prepared = ring_.prepared_epoch();
   status.flush_sequence = directory_->flush_sequence();
+  status.completed_flush = directory_->completed_flush();
   call.answered(accepted, status);
   calling_ = false;
   if (!calls_.empty()) next_call();
@@ -277,19 +281,21 @@ void SimProxy::next_call() {
       return finish(call, true);
     case Call::Verb::kConfigure: {
       auto next = std::make_shared<proxy::tenant::Directory>(*directory_);
-      for (const auto& [id, generation] : call.caches) {
-        proxy::tenant::Cache cache;
-        cache.id = id;
-        cache.generation = generation;
-        next->put_cache(std::move(cache));
-      }
+      for (const proxy::tenant::Cache& cache : call.caches) next->put_cache(cache);
       next->flushed_up_to(call.sequence);
+      next->complete_flushes(call.completed);
       return write_and_install([this, next] { disk_.directory = directory_ = next; },
                                std::move(call));
     }
     case Call::Verb::kFlush: {
       auto next = std::make_shared<proxy::tenant::Directory>(*directory_);
-      next->flush(call.caches.front().first, call.caches.front().second, call.sequence);
+      next->flush(call.caches.front().id, call.caches.front().generation, call.sequence);
+      return write_and_install([this, next] { disk_.directory = directory_ = next; },
+                               std::move(call));
+    }
+    case Call::Verb::kComplete: {
+      auto next = std::make_shared<proxy::tenant::Directory>(*directory_);
+      next->complete_flushes(call.completed);
       return write_and_install([this, next] { disk_.directory = directory_ = next; },
                                std::move(call));
     }

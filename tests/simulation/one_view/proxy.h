@@ -42,16 +42,18 @@ struct ProxyStatus {
   uint64_t instance = 0;
   base::Epoch committed = 0, prepared = 0;
   uint64_t flush_sequence = 0;
+  uint64_t completed_flush = 0;
 };
 
 // A call on the control socket.
 struct Call {
-  enum class Verb { kStatus, kConfigure, kFlush, kPrepare, kCommit, kAbort };
+  enum class Verb { kStatus, kConfigure, kFlush, kComplete, kPrepare, kCommit, kAbort };
   Verb verb = Verb::kStatus;
   TablePtr table;
   base::Epoch epoch = 0;
-  std::vector<std::pair<base::CacheId, base::Generation>> caches;
+  std::vector<proxy::tenant::Cache> caches;
   uint64_t sequence = 0;
+  uint64_t completed = 0;
   std::function<void(bool accepted, ProxyStatus status)> answered;  // an event of the proxy
 };
 

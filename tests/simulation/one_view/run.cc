@@ -325,24 +325,18 @@ void Run::operate(Key& key, size_t proxy, size_t worker, bool write,
   const uint64_t value = operation->value;
   if (write) history_.write_begins(name, value, begin);
   SimProxy& target = *proxies_[proxy];
-  const Disk& disk = controller_->disk();
-  const auto generation_at = [&disk, cache = key.cache] { return disk.generations.at(cache); };
-  const bool flushing = disk.is_flushing(key.cache);
   const auto open = std::make_shared<bool>(true);
   const std::string where = target.process.name + "/" + std::to_string(worker);
   if (write)
     simulation_.tell("op " + name + " set through " + where + " value " + std::to_string(value));
-  operation->answered = [this, name, begin, value, open, then, where, flushing, generation_at,
-                         generation = generation_at()](uint64_t found, bool stored) {
+  operation->answered = [this, name, begin, value, open, then, where](uint64_t found, bool stored) {
     if (!std::exchange(*open, false)) return;  // the client has gone away
     const uint64_t end = simulation_.stamp();
-    const bool judged =
-        options_.judge_while_flushing || (!flushing && generation_at() == generation);
-    if (stored && judged) history_.write_ends(name, value, end);
-    if (found != 0 && judged) history_.read(name, found, begin, end);
+    if (stored) history_.write_ends(name, value, end);
+    if (found != 0) history_.read(name, found, begin, end);
     if (simulation_.tracing() && (stored || found != 0)) {
       simulation_.tell("op " + name + " " + where + " [" + std::to_string(begin) + ".." +
-                       std::to_string(end) + "] " + (judged ? "" : "(not judged) ") +
+                       std::to_string(end) + "] " +
                        (stored ? "stored value " + std::to_string(value)
                                : "gave value " + std::to_string(found)));
     }

@@ -24,9 +24,6 @@ struct RunOptions {
   bool tracing = false;
   // Also waits until everything has healed, and expects that every proxy serves every key again.
   bool recovery = false;
-  // Also judges what clients saw of a cache while a flush of it was under way. The product promises
-  // nothing for that time: a flush reaches one proxy after the other.
-  bool judge_while_flushing = false;
   uint64_t left_out = 0;  // bit i: fault number i does not happen
 };
 

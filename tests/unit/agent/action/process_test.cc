@@ -187,8 +187,13 @@ TEST_F(Processes, KeepAFenceRecordThatOnlyRises) {
   Agent agent(spec_);
   ASSERT_TRUE(agent.run(agent.provider.start_region()).ok());
   ASSERT_TRUE(answers(agent));
+  struct Source final : coord::FenceSource {
+    coord::FenceRecord record;
+    coord::FenceRecord claim() override { return record; }
+  } source;
   const auto raise = [&](coord::FenceRecord record) {
-    return agent.run(agent.backends.raise_fence(id_, record, seconds(1)));
+    source.record = record;
+    return agent.run(agent.backends.raise_fence(id_, source, seconds(1)));
   };
   const auto read = [&] { return agent.run(agent.backends.read_fence(id_, seconds(1))); };
   EXPECT_FALSE(read()->has_value());

@@ -196,5 +196,58 @@ TEST(FenceGate, RefusesOlderFencesAlsoAfterARestart) {
   EXPECT_TRUE(bench.run(bench.coordinator->gate().admit("cluster/birch", 1)).ok());
 }
 
+// A record that was on its way while its backend died and came back: the new process must not be
+// given what was wanted before the old one was counted as fenced.
+TEST(FenceRecords, AreChosenWhenTheConnectionStandsNotBefore) {
+  Bench bench;
+  bench.start_and_settle();
+  test::FakeBackends::Backend& backend = bench.backends.at("amber-backend-1");
+  backend.record.reset();
+  backend.connecting = milliseconds(50);
+  std::optional<base::Result<>> raised;
+  bench.begin(bench.coordinator->fences().raise("amber-backend-1"), raised);
+  bench.timers.run_for(milliseconds(10));
+  auto bumped = bench.run(bench.coordinator->tenants().bump("amber", {1}, {}));
+  ASSERT_TRUE(bumped.ok());
+  bench.timers.run_for(milliseconds(60));
+  ASSERT_TRUE(raised && raised->ok());
+  EXPECT_EQ(backend.record->flush_sequence, 1u);
+}
+
+TEST(FenceRecords, ThatMayBeOnTheirWayForbidARollback) {
+  Bench bench;
+  bench.start_and_settle();
+  test::FakeBackends::Backend& backend = bench.backends.at("amber-backend-2");
+  backend.loses_answers = true;
+  std::optional<base::Result<>> raised;
+  bench.begin(bench.coordinator->fences().raise("amber-backend-2"), raised);
+  bench.timers.run_for(milliseconds(10));
+  EXPECT_TRUE(bench.coordinator->fences().may_exist("amber", 1));
+  EXPECT_FALSE(bench.coordinator->fences().may_exist("amber", 2));
+}
+
+TEST(TableJournal, LooksUpAWriteOfUnknownOutcomeBeforeTheNext) {
+  Bench bench;
+  bench.start_and_settle();
+  bench.stop();
+  TableJournal journal(bench.region, bench.store);
+  ASSERT_TRUE(bench.run(journal.load()).ok());
+  const base::EpochTable table =
+      base::next_table(journal.at("amber").committed, 2, journal.at("amber").committed.backends);
+  bench.store.script({test::FakeStore::Fault::kAfterCommit});
+  bench.store.lose_reads(1);
+  base::EpochTable copy = table;
+  ASSERT_FALSE(bench.run(journal.begin("amber", std::move(copy))).ok());
+  EXPECT_EQ(journal.at("amber").phase, ChangePhase::kStable);
+  // Another table of the same number may not take its place.
+  base::EpochTable other =
+      base::next_table(journal.at("amber").committed, 2, {{"amber-backend-2", 1}});
+  auto second = bench.run(journal.begin("amber", std::move(other)));
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.code(), base::ErrorCode::kConflict);
+  EXPECT_EQ(journal.at("amber").phase, ChangePhase::kPreparing);
+  EXPECT_EQ(journal.at("amber").prepared->owner, table.owner);
+}
+
 }  // namespace
 }  // namespace agent::coord

@@ -58,6 +58,32 @@ TEST(Directory, AFlushThatOvertookAnotherCountsOnlyWhenTheGapIsClosed) {
   EXPECT_EQ(directory.caches.find(1)->generation, 4u);
 }
 
+TEST(Directory, TakesNoWritesOfAFlushedCacheUntilTheFlushIsComplete) {
+  Directory directory;
+  directory.put_cache(cache(1, 1));
+  directory.put_cache(cache(2, 1));
+  directory.flush(1, 2, 1);
+  EXPECT_TRUE(directory.is_flushing(*directory.caches.find(1)));
+  EXPECT_FALSE(directory.is_flushing(*directory.caches.find(2)));
+  directory.flush(1, 3, 2);
+  directory.complete_flushes(1);
+  EXPECT_TRUE(directory.is_flushing(*directory.caches.find(1)));
+  directory.complete_flushes(2);
+  directory.complete_flushes(1);
+  EXPECT_FALSE(directory.is_flushing(*directory.caches.find(1)));
+  EXPECT_EQ(directory.completed_flush(), 2u);
+}
+
+TEST(Directory, AnUpsertThatOvertakesItsFlushForbidsWritesToo) {
+  Directory directory;
+  directory.put_cache(cache(1, 1));
+  Cache flushed = cache(1, 2);
+  flushed.flushed_at = 1;
+  directory.put_cache(flushed);
+  directory.put_cache(cache(1, 1));
+  EXPECT_TRUE(directory.is_flushing(*directory.caches.find(1)));
+}
+
 TEST(Directory, AConfigurationClosesGaps) {
   Directory directory;
   directory.flush(1, 2, 5);
