@@ -36,10 +36,6 @@ Family family_of(Type type) {
   return Family::kOther;
 }
 
-bool is_death(Type type) {
-  return type == Type::kProxyDead || type == Type::kBackendDead;
-}
-
 bool is_proven(Type type) {
   const Family family = family_of(type);
   return family == Family::kProxySick || family == Family::kBackendSick;

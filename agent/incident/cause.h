@@ -13,8 +13,6 @@ Family family_of(Type type);
 
 // Proven or nearly so: nothing but a replacement ends it, and it does not flap.
 bool is_proven(Type type);
-// The end of a process, which happens once.
-bool is_death(Type type);
 
 // The smallest scope that contains both.
 Scope widened(const Scope& a, const Scope& b);

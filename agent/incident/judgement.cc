@@ -95,13 +95,13 @@ Tracked* IncidentBook::Impl::supersede(const Verdict& verdict, Moment at) {
 }
 
 Tracked* IncidentBook::Impl::reopen(const Verdict& verdict, Moment at) {
-  // A second death is a second event, however soon; what is only inferred flickers.
-  if (is_death(verdict.type)) return nullptr;
+  // What is proven, an end or a hang, is an event of its own however soon it comes after another,
+  // with its own beginning, remedy and end; what is only inferred flickers.
+  if (is_proven(verdict.type)) return nullptr;
   for (auto it = past.rbegin(); it != past.rend(); ++it) {
     if (at.wall - it->incident.resolved >= policy.reopen) break;
     if (!same_cause(it->incident.type, it->incident.scope, verdict)) continue;
     if (!contains(it->incident.scope, verdict.scope)) continue;
-    if (is_proven(it->incident.type) && it->incident.type != verdict.type) continue;
     Tracked tracked = std::move(*it);
     past.erase(std::next(it).base());
     tracked.began = at.now;
