@@ -82,6 +82,7 @@ void Responder::look() {
         incident->state != incident::State::kMitigating) {
       continue;
     }
+    if (!parts_.book.is_present(incident->id)) continue;
     const Asked& asked = asked_[incident->id];
     if (!asked.asking && now >= asked.not_before) due.push_back(incident->id);
   }
@@ -96,10 +97,12 @@ void Responder::look() {
 }
 
 boost::asio::awaitable<void> Responder::ask(std::string id) {
-  const incident::Incident* found = parts_.book.find(id);
-  if (found == nullptr || asked_[id].asking) co_return;
-  incident::Incident copy = *found;
+  if (asked_[id].asking) co_return;
   const Question question(*this, id);
+  co_await parts_.store_incidents();
+  const incident::Incident* found = parts_.book.find(id);
+  if (found == nullptr || stopped_ || !parts_.book.is_present(id)) co_return;
+  incident::Incident copy = *found;
   const runbook::ResponseReport report = co_await engine_->respond(std::move(copy));
   hear(id, report);
 }

@@ -6,6 +6,10 @@
 // runs that the store holds unfinished are taken up first, since what they have done decides what
 // may be done next; when the store failed a run half-way, they are taken up again.
 //
+// Asked is only about trouble that shows now: an incident that a dead agent left open may be over, by
+// that agent's own run, and a run for it would replace what is well. And the incident is durable
+// before its run is: whoever takes up the run finds what it is for.
+//
 // Left out: what to do about an incident (policy and engine), and what a run does to its incident
 // (watch.h).
 #pragma once
@@ -36,6 +40,8 @@ class Responder {
     base::Gate& gate;
     // Told about each note in a timeline.
     std::function<void(const incident::Change&)> changed;
+    // Makes the incidents durable as they are, if the store can.
+    std::function<boost::asio::awaitable<void>()> store_incidents;
   };
 
   explicit Responder(Parts parts) : parts_(std::move(parts)) {}

@@ -40,7 +40,9 @@ bool is_record_only(const runbook::Run& run) {
 Watch::Watch(Parts parts)
     : parts_(std::move(parts)),
       responder_(Responder::Parts{parts_.executor, parts_.book, parts_.timers, parts_.gate,
-                                  [this](const incident::Change& change) { apply(change); }}) {}
+                                  [this](const incident::Change& change) { apply(change); },
+                                  [this] { return store_dirty(); }}),
+      storing_(parts_.executor) {}
 
 incident::Moment Watch::moment() const {
   return incident::Moment{parts_.timers.clock().now(), parts_.timers.clock().wall()};
@@ -226,6 +228,8 @@ boost::asio::awaitable<void> Watch::keep_stored() {
 }
 
 boost::asio::awaitable<void> Watch::store_dirty() {
+  // Whoever comes while a write is under way waits for it: what it needs may be in there.
+  const coord::Turn::Held held = co_await storing_.take();
   if (dirty_.empty()) co_return;
   store::Transaction transaction;
   const std::set<std::string> taken = std::exchange(dirty_, {});

@@ -19,6 +19,7 @@
 
 #include "agent/app/responder.h"
 #include "agent/coord/region.h"
+#include "agent/coord/turn.h"
 #include "agent/incident/book.h"
 #include "agent/rule/detector.h"
 #include "agent/runbook/engine.h"
@@ -82,6 +83,7 @@ class Watch final : public runbook::RunListener {
   Responder responder_;
 
   // Owned by the control thread.
+  coord::Turn storing_;            // one write of incidents at a time
   std::set<std::string> dirty_;    // incidents to be stored
   std::set<std::string> started_;  // live runs that the book knows as such
   bool running_ = false;

@@ -170,6 +170,11 @@ const Incident* IncidentBook::find(std::string_view id) const {
   return tracked == nullptr ? nullptr : &tracked->incident;
 }
 
+bool IncidentBook::is_present(std::string_view id) const {
+  const Tracked* tracked = impl_->find_open(id);
+  return tracked != nullptr && tracked->trouble;
+}
+
 std::vector<const Incident*> IncidentBook::unresolved() const {
   std::vector<const Incident*> list;
   for (auto it = impl_->open.rbegin(); it != impl_->open.rend(); ++it) {

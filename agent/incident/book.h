@@ -10,7 +10,7 @@
 //
 //   suspected ─(sure enough, or lasting)→ open ─(run_started)→ mitigating
 //        open, mitigating ─(trouble over, no run active)→ monitoring ─(quiet)→ resolved
-//        monitoring ─(trouble again)→ open;  resolved ─(same trouble within `reopen`)→ open
+//        monitoring ─(trouble again)→ open;  resolved ─(same inferred trouble within `reopen`)→ open
 //
 // Left out: storing (to_json in json.h), telling people (wording.h gives the words), choosing a
 // runbook.
@@ -40,7 +40,7 @@ struct BookPolicy {
   // was replaced), and for what is inferred (network, surges), which comes back more often.
   base::Duration quiet_proven = std::chrono::seconds(5);
   base::Duration quiet_inferred = std::chrono::seconds(20);
-  base::Duration reopen = std::chrono::minutes(2);  // after resolved; never for a process's end
+  base::Duration reopen = std::chrono::minutes(2);  // after resolved; never for what is proven
   base::Duration settle = std::chrono::seconds(5);  // after a run: its target's series still lie
   base::Duration correlated_window = std::chrono::minutes(5);
   double correlated_share = 1.0 / 3;  // of the cluster's proxies or backends,
@@ -97,6 +97,9 @@ class IncidentBook {
                             Moment at);
 
   const Incident* find(std::string_view id) const;  // valid until the next non-const call
+  // Whether its trouble shows now: one of its verdicts was active at the last apply(). False for one
+  // that was restored until it shows again.
+  bool is_present(std::string_view id) const;
   // Newest first.
   std::vector<const Incident*> unresolved() const;
   std::vector<const Incident*> resolved(size_t limit) const;

@@ -33,6 +33,8 @@ def test_a_run_ends_completed_or_handed_over_wherever_the_agent_dies():
         wait_for("load is under way", lambda: load.done() > 100)
         for point in range(MOST_POINTS):
             region.quiet(60)
+            again = runs(region, finished) if point else []
+            assert not again, f"a second run for what was over: {again}"
             known = {r["id"] for r in region.get_json("operator", "/api/v1/runs")["runs"]}
             agent = region.info()["agent"]["pid"]
             index = point % 2
@@ -44,9 +46,11 @@ def test_a_run_ends_completed_or_handed_over_wherever_the_agent_dies():
             wait_for("the run has ended", lambda: any(
                 r["state"] == "finished" for r in runs(region, known)), 30)
             new = runs(region, known)
+            finished = known | {r["id"] for r in new}
             assert len(new) == 1, new
             ended[new[0]["outcome"]] = ended.get(new[0]["outcome"], 0) + 1
             assert new[0]["outcome"] in ("completed", "handed_over"), new
+            assert new[0]["incident"] in {i["id"] for i in region.incidents()}, "told to people too"
             wait_for("the proxy runs again",
                      lambda: alive(region.proxy(victim["id"])["pid"]) and
                      region.proxy(victim["id"])["pid"] != victim["pid"], 10)
@@ -55,9 +59,9 @@ def test_a_run_ends_completed_or_handed_over_wherever_the_agent_dies():
             assert not strangers, strangers
             if new[0]["outcome"] == "handed_over":
                 resolve_all(region)
-            if region.info()["agent"]["pid"] == agent:
-                kill_file.unlink()
-                break  # the run has fewer points than this
+            if kill_file.exists():
+                break  # the run has fewer points than this: nothing took the file
+            wait_for("a new agent", lambda: region.info()["agent"]["pid"] not in (0, agent), 10)
             killed_at += 1
         else:
             raise AssertionError(f"a run with more than {MOST_POINTS} journal points")

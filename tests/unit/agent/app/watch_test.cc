@@ -45,6 +45,41 @@ TEST(Watch, KeepsOneIncidentThroughARestart) {
   EXPECT_EQ(bench.world.happened("proxy.replace"), 1);
 }
 
+// The run ended, the incident was about to: a new run would replace a proxy that is well.
+TEST(Watch, ActsAgainAfterARestartOnlyOnTroubleThatShows) {
+  WatchBench bench;
+  bench.start();
+  bench.timers.run_for(1s);
+  bench.proxy("amber-proxy-1", true);
+  bench.timers.run_for(1s);
+  ASSERT_EQ(bench.world.acts("proxy.replace"), 1);
+  const auto before_the_end = bench.store.value("/incidents/" + bench.stored()[0].id);
+  bench.proxy("amber-proxy-1", false);
+  bench.timers.run_for(8s);
+  bench.store.set("/incidents/" + bench.stored()[0].id, *before_the_end);
+  bench.start();
+  bench.proxy("amber-proxy-1", false);
+  bench.timers.run_for(60s);
+  EXPECT_EQ(bench.world.acts("proxy.replace"), 1);
+  ASSERT_EQ(bench.stored().size(), 1u);
+  EXPECT_EQ(bench.stored()[0].state, incident::State::kResolved);
+}
+
+TEST(Watch, StoresTheIncidentBeforeItsRunBegins) {
+  WatchBench bench;
+  bench.start();
+  bench.timers.run_for(1s);
+  bench.store.set_away(true);
+  bench.proxy("amber-proxy-1", true);
+  bench.store.set_away(false);
+  EXPECT_TRUE(bench.stored().empty());
+  for (int i = 0; i < 3000 && bench.world.acts("proxy.replace") == 0; ++i) {
+    bench.timers.run_for(1ms);
+  }
+  ASSERT_EQ(bench.world.acts("proxy.replace"), 1);
+  EXPECT_EQ(bench.stored().size(), 1u);
+}
+
 TEST(Watch, WritesAgainWhatTheStoreRefused) {
   WatchBench bench;
   bench.policy.replace(bench.policy.find("    mode: auto"), 14, "    mode: shadow");

@@ -190,26 +190,29 @@ TEST_F(Book, ARunStartedByHandExplainsItsTarget) {
   EXPECT_EQ(only().type, Type::kProxyStuck);
 }
 
-TEST_F(Book, TheSameTroubleSoonAfterReopensTheIncident) {
-  apply({verdict(Type::kBackendStuck, kBackend)});
+TEST_F(Book, TheSameInferredTroubleSoonAfterReopensTheIncident) {
+  apply({verdict(Type::kNetworkDegraded, kBackend)});
   const std::string id = only().id;
-  last({}, 10s);
+  last({}, 30s);
   ASSERT_TRUE(book.unresolved().empty());
-  EXPECT_EQ(apply({verdict(Type::kBackendStuck, kBackend)})[0].kind, Change::Kind::kOpened);
+  EXPECT_EQ(apply({verdict(Type::kNetworkDegraded, kBackend)})[0].kind, Change::Kind::kOpened);
   EXPECT_EQ(only().id, id);
-  last({}, 10s);
+  last({}, 30s);
   last({}, 3min);
-  apply({verdict(Type::kBackendStuck, kBackend)});
+  apply({verdict(Type::kNetworkDegraded, kBackend)});
   EXPECT_NE(only().id, id);
 }
 
-TEST_F(Book, ASecondDeathIsAnIncidentOfItsOwnHoweverSoon) {
-  apply({verdict(Type::kBackendDead, kBackend)});
-  const std::string id = only().id;
-  last({}, 10s);
-  ASSERT_TRUE(book.unresolved().empty());
-  apply({verdict(Type::kBackendDead, kBackend)});
-  EXPECT_NE(only().id, id);
+TEST_F(Book, ASecondEndOrHangIsAnIncidentOfItsOwnHoweverSoon) {
+  for (const Type type : {Type::kBackendDead, Type::kBackendStuck}) {
+    apply({verdict(type, kBackend)});
+    const std::string id = only().id;
+    last({}, 10s);
+    ASSERT_TRUE(book.unresolved().empty());
+    apply({verdict(type, kBackend)});
+    EXPECT_NE(only().id, id);
+    last({}, 10s);
+  }
 }
 
 TEST_F(Book, TroubleThatReturnsWhileMonitoredOpensAgain) {
