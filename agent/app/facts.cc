@@ -26,19 +26,6 @@ double capacity(const coord::ProxySpec& proxy) {
   return kRequestsPerWorker * (proxy.workers == 0 ? cores : proxy.workers);
 }
 
-// When its trouble was over; nullopt: it is not.
-std::optional<base::WallTime> trouble_end(const incident::Incident& incident) {
-  if (incident.state != incident::State::kMonitoring &&
-      incident.state != incident::State::kResolved) {
-    return std::nullopt;
-  }
-  // Resolved comes a quiet while later, and may be said without the watching before it.
-  const auto over = std::find_if(incident.timeline.rbegin(), incident.timeline.rend(),
-                                 [](const auto& entry) { return entry.kind == "monitoring"; });
-  if (over != incident.timeline.rend()) return over->at;
-  return incident.resolved.ns != 0 ? incident.resolved : incident.updated;
-}
-
 base::Error nobody(std::string_view what, std::string_view id) {
   return base::Error(base::ErrorCode::kNotFound, "no " + std::string(what) + " '" +
                                                      std::string(id) + "'; see `mcguard status`");
@@ -167,8 +154,8 @@ std::vector<runbook::Symptom> RegionFacts::symptoms(ParamType kind, base::Instan
   std::vector<runbook::Symptom> found;
   const auto add = [&](const incident::Incident& incident) {
     if (!is_symptom_of(kind, incident.type)) return;
-    const std::optional<base::WallTime> over = trouble_end(incident);
-    if (over && *over < from) return;
+    // What follows its trouble (verifying, a quiet while) is no symptom any more.
+    if (!book_.is_present(incident.id) && incident.last_present < from) return;
     const std::string& id =
         kind == ParamType::kProxy ? incident.scope.proxy : incident.scope.backend;
     if (id.empty()) return;

@@ -207,7 +207,9 @@ void IncidentBook::restore(std::vector<Incident> incidents, Moment at) {
     // What was open is in trouble until shown otherwise; its quiet time begins now.
     tracked.began = at.now;
     tracked.ended = at.now;
-    tracked.not_before = at.now + impl_->policy.restored_grace;
+    tracked.not_before =
+        at.now + (is_proven(tracked.incident.type) ? impl_->policy.restored_proven
+                                                   : impl_->policy.restored_inferred);
     const base::Duration ago = std::max(base::Duration(0), at.wall - tracked.incident.detected);
     if (ago < std::chrono::hours(1)) {
       impl_->symptoms.record(tracked.incident.type, tracked.incident.scope, at.now - ago);

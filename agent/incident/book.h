@@ -46,8 +46,11 @@ struct BookPolicy {
   double correlated_share = 1.0 / 3;  // of the cluster's proxies or backends,
   size_t correlated_at_least = 2;     // but at least so many; or the symptom in
   size_t correlated_clusters = 2;     // so many clusters
-  base::Duration restored_grace = std::chrono::seconds(10);  // before a restored incident may end
-  size_t keep_resolved = 200;                                // the oldest beyond are forgotten here
+  // How long the trouble of a restored incident is taken to last until it shows again or not: what is
+  // proven shows as soon as it is looked at.
+  base::Duration restored_proven = std::chrono::milliseconds(2500);
+  base::Duration restored_inferred = std::chrono::seconds(10);
+  size_t keep_resolved = 200;  // the oldest beyond are forgotten here
 };
 
 struct RunEvent {
@@ -110,7 +113,7 @@ class IncidentBook {
   bool is_correlated(std::string_view cluster, Type type, base::Instant now) const;
 
   // At start: incidents as they were stored. Those whose trouble does not show again end by
-  // themselves after restored_grace and the quiet time.
+  // themselves after restored_… and the quiet time.
   void restore(std::vector<Incident> incidents, Moment at);
 
  private:

@@ -75,7 +75,8 @@ struct Incident {
   std::string title;  // "Proxy amber-proxy-1 is dead"
   double confidence = 1;
   base::WallTime started, detected, updated;
-  base::WallTime resolved;  // ns == 0: not yet
+  base::WallTime resolved;      // ns == 0: not yet
+  base::WallTime last_present;  // when its trouble last showed: before the quiet and the verifying
   std::string acknowledged_by;
   std::vector<Evidence> evidence;
   std::vector<TimelineEntry> timeline;  // at most 200 entries; the oldest after the first 50 go

@@ -150,6 +150,7 @@ json::object to_json(const Incident& incident) {
   }
   json::array runs;
   for (const std::string& run : incident.runs) runs.push_back(text(run));
+  object["last_present_at"] = time_or_null(incident.last_present);
   object["evidence"] = std::move(evidence);
   object["timeline"] = std::move(timeline);
   object["runs"] = std::move(runs);
@@ -176,6 +177,8 @@ base::Result<Incident> from_json(const json::value& document) {
   incident.confidence = reader.number("confidence");
   incident.started = reader.time("started_at");
   incident.detected = reader.time("detected_at");
+  const bool has_present = object.contains("last_present_at");  // missing in older stores
+  incident.last_present = has_present ? reader.time("last_present_at") : incident.detected;
   incident.updated = reader.time("updated_at");
   incident.resolved = reader.time("resolved_at");
   incident.acknowledged_by = reader.text("acknowledged_by");

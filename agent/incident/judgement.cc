@@ -154,6 +154,7 @@ void IncidentBook::Impl::absorb(Tracked& tracked, const Verdict& verdict, Moment
   tracked.verdicts.insert(key_of(verdict));
   if (!tracked.trouble && !tracked.had_trouble) tracked.began = at.now;
   tracked.trouble = true;
+  tracked.incident.last_present = at.wall;
   tracked.incident.confidence = std::max(tracked.incident.confidence, verdict.confidence);
   const bool grown = tracked.take_identity(verdict, at);
   const bool added = tracked.take_evidence(verdict);

@@ -326,7 +326,7 @@ TEST(IncidentJson, KeepsEverything) {
   incident.title = "T";
   incident.confidence = 0.75;
   incident.started = base::WallTime{1'767'225'600'123'000'000};
-  incident.detected = incident.updated = incident.started + 2s;
+  incident.detected = incident.updated = incident.last_present = incident.started + 2s;
   incident.evidence = {{"s", 1, 2.5, "u"}};
   incident.timeline = {{incident.detected, "detected", "x"}};
   incident.runs = {"run-1"};
