@@ -2,8 +2,8 @@
 //
 // D/run/kill-point holds a number n: the agent dies at the n-th journal point from now (0: the
 // next). The file is removed before, so that the restarted agent lives; one that holds anything else
-// or cannot be removed is left alone. Without the file, or outside game days, nothing happens. This is how "kill -9 at every step" is walked against real
-// processes.
+// or cannot be removed is left alone. Without the file, or outside game days, nothing happens. This
+// is how "kill -9 at every step" is walked against real processes.
 #pragma once
 
 #include <string>

@@ -33,7 +33,7 @@ std::string scope_words(const json::value& scope) {
 
 std::string figure_words(double value, const std::string& unit) {
   if (unit == "seconds" || unit == "s") return latency_words(value);
-  if (unit == "ratio" || unit == "share") return share_words(value);
+  if (unit == "ratio" || unit.starts_with("share")) return share_words(value);
   if (unit == "bytes") return bytes_words(value);
   return rate_words(value);
 }

@@ -114,6 +114,10 @@ Result<> start(const Options& options) {
   return Done{};
 }
 
+void set_level(Level level) {
+  process_log().level.store(level, std::memory_order_relaxed);
+}
+
 void stop() {
   Log& log = process_log();
   std::vector<LogLimiter::Summary> summaries;

@@ -48,6 +48,8 @@ struct Options {
 // Once, from main, before any thread starts. Without it (and after stop) lines go to stderr as
 // logfmt, in the caller's thread. kPermission or kIo if the file cannot be opened.
 Result<> start(const Options& options);
+// From here on lines below `level` are not written. Any thread, at any time.
+void set_level(Level level);
 void stop();  // says what was suppressed, then flushes for at most 1 s
 
 void write(Level level, const char* event, Fields fields = {});

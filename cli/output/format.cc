@@ -116,6 +116,16 @@ std::string format_share(double share) {
   return decimals(share * 100, 1) + "%";
 }
 
+std::string format_figure(double value, std::string_view unit) {
+  constexpr std::string_view kShare = "share";
+  if (unit.starts_with(kShare)) {
+    return format_share(value) + std::string(unit.substr(kShare.size()));
+  }
+  if (unit == "seconds") return value == 0 ? "0 s" : format_latency(value);
+  if (unit == "bytes") return format_bytes(value);
+  return format_rate(value) + (unit.empty() ? "" : " ") + std::string(unit);
+}
+
 std::string format_age(Duration age) {
   const auto seconds = std::max<int64_t>(age.count() / 1'000'000'000, 0);
   if (seconds < 120) return std::to_string(seconds) + "s";

@@ -25,6 +25,8 @@ std::string format_rate(double per_second);  // "0.3", "1,234"
 std::string format_bytes(double bytes);      // "512 B", "1.5 MiB"
 std::string format_latency(double seconds);  // "-" for 0, "340 µs", "12 ms", "1.2 s"
 std::string format_share(double share);      // "15.0%"
+// By its unit: "18.8% of slow requests" for "share of slow requests", "12 ms" for "seconds".
+std::string format_figure(double value, std::string_view unit);
 std::string format_age(base::Duration age);  // "45s", "12m", "3h", "2d"
 // RFC 3339 to wall time; nullopt for anything else.
 std::optional<base::WallTime> parse_time(std::string_view text);

@@ -188,9 +188,8 @@ std::string incident_view(const json::object& i, const View& view) {
   Table evidence({"SERIES", "BASELINE", "OBSERVED"});
   each_object(list_of(i, "evidence"), [&](const json::object& e) {
     const std::string unit = text_of(e, "unit");
-    const std::string after = unit.empty() ? "" : " " + unit;
-    evidence.add({text_of(e, "series"), number_cell(text_of(e, "baseline") + after),
-                  number_cell(text_of(e, "observed") + after)});
+    evidence.add({text_of(e, "series"), number_cell(format_figure(number_of(e, "baseline"), unit)),
+                  number_cell(format_figure(number_of(e, "observed"), unit))});
   });
   if (!evidence.empty()) out += "\n" + evidence.render(view.terminal);
   Table timeline({"TIME", "WHAT", ""});

@@ -148,12 +148,15 @@ void App::listen_for_signals() {
   signals_.add(SIGTERM);
   signals_.add(SIGINT);
   if (!config_path_.empty()) signals_.add(SIGHUP);
+  await_signal();
+}
+
+void App::await_signal() {
   signals_.async_wait([this](const boost::system::error_code& failed, int number) {
     if (failed) return;
     if (number != SIGHUP) return quit();
     reload();
-    signals_.clear();
-    listen_for_signals();
+    await_signal();
   });
 }
 
@@ -171,6 +174,8 @@ void App::reload() {
   config_.timeouts = wanted->timeouts;
   config_.limits = wanted->limits;
   config_.on_backend_failure = wanted->on_backend_failure;
+  config_.log.level = wanted->log.level;
+  base::log::set_level(config_.log.level);
   connections_.set_limits(config_.limits.connections, config_.limits.connections_per_client);
   control_->change_settings(settings_of(config_));
   base::log::info("config_reloaded");

@@ -46,6 +46,7 @@ class App final : public admin::Lifecycle {
   base::Result<> open_workers(const World& world);
   base::Result<> open_admin();
   void listen_for_signals();
+  void await_signal();
   void reload();
   boost::asio::awaitable<void> shut_down();
   boost::asio::awaitable<base::net::HttpResponse> answer_http(base::net::HttpRequest request);

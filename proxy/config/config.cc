@@ -176,6 +176,8 @@ std::string_view fixed_difference(const ProxyConfig& running, const ProxyConfig&
   if (running.control_socket != wanted.control_socket) return "control_socket";
   if (running.agent_socket != wanted.agent_socket) return "agent_socket";
   if (running.telemetry_file != wanted.telemetry_file) return "telemetry_file";
+  if (running.log.file != wanted.log.file) return "log.file";
+  if (running.log.json != wanted.log.json) return "log.json";
   return {};
 }
 

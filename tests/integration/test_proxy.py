@@ -679,6 +679,20 @@ def test_a_reload_takes_limits_and_a_bad_file_changes_nothing():
         bed.process.send_signal(signal.SIGHUP)
         wait_for("refused", lambda: "config_not_reloaded" in bed.log())
         assert c.set(b"a", b"1") == b"STORED\r\n"
+        bed.yaml = "log: {level: error}"
+        bed.write_yaml()
+        bed.process.send_signal(signal.SIGHUP)
+        lines = bed.log().count("config_reloaded")
+        wait_for("back to no limit", lambda: may_log_in(bed))
+        assert bed.log().count("config_reloaded") == lines, "below the new level"
+
+
+def may_log_in(bed):
+    try:
+        bed.login()
+        return True
+    except (AssertionError, OSError):
+        return False
 
 
 def test_starts_that_cannot_succeed_say_so_in_a_sentence(bed):

@@ -70,5 +70,13 @@ TEST(Format, MissingMembersReadAsNothing) {
   EXPECT_TRUE(list_of(object, "c").empty());
 }
 
+TEST(Format, FiguresReadByTheirUnit) {
+  EXPECT_EQ(format_figure(0.18823, "share of slow requests"), "18.8% of slow requests");
+  EXPECT_EQ(format_figure(0.0123, "seconds"), "12.3 ms");
+  EXPECT_EQ(format_figure(0, "seconds"), "0 s");
+  EXPECT_EQ(format_figure(1234, "connections"), "1,234 connections");
+  EXPECT_EQ(format_figure(7, ""), "7.0");
+}
+
 }  // namespace
 }  // namespace cli
