@@ -77,7 +77,11 @@ function(add_unit_test name)
   target_link_libraries(${name} PRIVATE mcguard_policy ${arg_DEPS} test_support GTest::gmock GTest::gtest_main)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
-  set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120)
+  if(MCGUARD_SANITIZE)
+    set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 400)
+  else()
+    set_tests_properties(${name} PROPERTIES LABELS unit TIMEOUT 120)
+  endif()
 endfunction()
 
 # add_fuzzer(NAME SRCS x_fuzz.cc DEPS target …): a libFuzzer target with the fuzz preset; elsewhere the

@@ -17,7 +17,7 @@ namespace {
 // The one log of the process: there is one stderr, and a budget of lines only means something for
 // the process as a whole.
 struct Log {
-  const SystemClock clock;
+  const SystemClock clock{};
   std::atomic<Level> level{Level::kInfo};
 
   std::mutex mutex;

@@ -76,7 +76,6 @@ Result<> App::start_parts() {
   if (const auto opened = open_admin(); !opened) return opened.error();
   listen_for_signals();
   for (auto& worker : workers_) worker->start();
-  control_->change_settings(settings_of(config_));  // the first World, which connects the links
   base::log::info("started", {{"proxy", config_.id},
                               {"address", config_.listen.address},
                               {"port", config_.listen.port},

@@ -28,6 +28,7 @@ class Listener final : public Loop::Source {
   // `open_cache` 0: clients must authenticate.
   Listener(Worker& worker, base::net::UniqueFd fd, base::CacheId open_cache);
   void on_ready(uint32_t events) override;
+  int fd() const { return fd_.get(); }
 
  private:
   bool accept_one();

@@ -1,5 +1,7 @@
 #include "proxy/frontend/router.h"
 
+#include <algorithm>
+
 #include "base/memcache/stored_key.h"
 #include "proxy/frontend/client.h"
 #include "proxy/route/answer.h"
@@ -35,15 +37,24 @@ Router::Router(Loop& loop, base::Clock& clock, ClientTable& clients,
       world_(std::move(world)),
       known_(world_.known()) {}
 
+void Router::start(Instant now) {
+  configure_links(now);
+}
+
+bool Router::is_connected() const {
+  return std::all_of(
+      world_.view->backends.begin(), world_.view->backends.end(),
+      [&](const ring::BackendRef& backend) { return links_[backend.index]->is_up(); });
+}
+
 void Router::install(World world, Instant now) {
-  const bool moves = world.view != world_.view || !has_links_;
+  const bool moves = world.view != world_.view;
   world_ = std::move(world);
   known_ = world_.known();
   ++number_;
   context_.connect_timeout = world_.settings.timeouts.connect;
   context_.request_timeout = world_.settings.timeouts.request;
   if (!moves) return;
-  has_links_ = true;
   answer_moved();
   configure_links(now);
 }

@@ -39,6 +39,10 @@ class Router final : public LinkOwner {
 
   const World& world() const { return world_; }
   uint32_t world_number() const { return number_; }
+  // Connects to the backends of the first World; before the first request, on the worker's thread.
+  void start(base::Instant now);
+  // Whether every backend of the World has answered.
+  bool is_connected() const;
   // Takes effect for every request and reply from here on; requests in flight for slots that move
   // are answered before this returns.
   void install(World world, base::Instant now);
@@ -75,7 +79,6 @@ class Router final : public LinkOwner {
   std::unique_ptr<char[]> scratch_;
   LinkContext context_;
   World world_;
-  bool has_links_ = false;  // the first World is installed: only then do links connect
   uint32_t number_ = 1;
   ring::FenceRecord known_;  // world_.known()
   ring::FenceRecord seen_;   // the newest any backend has shown

@@ -15,6 +15,7 @@ using base::telemetry::Failure;
 namespace {
 
 constexpr size_t kIdleChecksPerTick = 64;
+constexpr base::Duration kWarmUp = std::chrono::milliseconds(200);
 constexpr std::string_view kTooManyConnections = "SERVER_ERROR too many open connections\r\n";
 
 }  // namespace
@@ -44,7 +45,7 @@ Worker::~Worker() {
 base::Result<> Worker::listen(base::net::UniqueFd fd, base::CacheId open_cache) {
   const int raw = fd.get();
   auto listener = std::make_unique<Listener>(*this, std::move(fd), open_cache);
-  const auto watched = loop_->watch(raw, *listener, EPOLLIN);
+  const auto watched = loop_->watch(raw, *listener, 0);  // see accept_when_warm
   if (!watched) return watched.error();
   listeners_.push_back(std::move(listener));
   return base::Done{};
@@ -54,6 +55,8 @@ void Worker::start() {
   thread_ = std::thread([this] {
     const std::string name = "worker-" + std::to_string(parts_.index);
     ::pthread_setname_np(::pthread_self(), name.c_str());
+    // A request must find its link, up or not.
+    router_.start(parts_.clock.now());
     loop_->run(*this);
     listeners_.clear();
   });
@@ -164,6 +167,12 @@ void Worker::tick(Instant now) {
   if (world().settings.timeouts.idle > base::Duration(0)) close_some_idle(now);
 }
 
+void Worker::accept_when_warm() {
+  if (accepting_ || (!router_.is_connected() && now_ - started_ < kWarmUp)) return;
+  accepting_ = true;
+  for (const auto& listener : listeners_) loop_->change(listener->fd(), *listener, EPOLLIN);
+}
+
 void Worker::close_late_strangers(Instant now) {
   for (; !strangers_.empty() && strangers_.front().deadline <= now; strangers_.pop_front()) {
     Client* const client = find(strangers_.front().index, strangers_.front().serial);
@@ -191,6 +200,7 @@ void Worker::end_turn() {
     busy = busy || !ending_.empty();
     ending_.clear();
   }
+  accept_when_warm();
   dead_.clear();
   turn_.reset();
 }

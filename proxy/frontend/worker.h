@@ -5,6 +5,10 @@
 // what a client asks of the control plane (flush_all) leaves through the FlushPort and comes back the
 // same way.
 //
+// Clients are accepted once the links to the backends are up, or after a moment: a client that comes
+// back to a proxy which was just replaced waits in the backlog instead of hearing of a backend that
+// is away.
+//
 // At the end of a turn everything that was gathered is sent: first the backends' requests, then the
 // clients' replies, which may let held-back clients go on, until nothing is left to do.
 #pragma once
@@ -89,6 +93,7 @@ class Worker final : public Loop::Turns, public ClientTable {
 
  private:
   Worker(const WorkerParts& parts, std::unique_ptr<Loop> loop, World world);
+  void accept_when_warm();
   void close_late_strangers(base::Instant now);
   void close_some_idle(base::Instant now);
 
@@ -109,6 +114,7 @@ class Worker final : public Loop::Turns, public ClientTable {
   std::optional<base::telemetry::TurnGuard> turn_;
 
   std::vector<std::unique_ptr<Listener>> listeners_;
+  bool accepting_ = false;
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<uint32_t> free_;
   uint32_t next_serial_ = 1;

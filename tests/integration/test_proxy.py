@@ -679,7 +679,7 @@ def test_a_reload_takes_limits_and_a_bad_file_changes_nothing():
         bed.process.send_signal(signal.SIGHUP)
         wait_for("refused", lambda: "config_not_reloaded" in bed.log())
         assert c.set(b"a", b"1") == b"STORED\r\n"
-        bed.yaml = "log: {level: error}"
+        bed.yaml, bed.log_level = "", "error"
         bed.write_yaml()
         bed.process.send_signal(signal.SIGHUP)
         lines = bed.log().count("config_reloaded")

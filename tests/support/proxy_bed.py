@@ -158,6 +158,7 @@ class ProxyBed:
         self.backend_addresses = [f"127.77.{network}.{11 + i}" for i in range(backends)]
         self.port, self.open_port, self.metrics_port, self.backend_port = 11211, 11213, 7490, 11214
         self.yaml, self.caches, self.writes_fence = yaml, caches, fence
+        self.log_level = "debug"
         self.directory = tempfile.TemporaryDirectory(prefix="mcguard-proxy-")
         self.path = Path(self.directory.name)
         self.generation, self.epoch, self.flushes = 0, 0, 0
@@ -230,7 +231,7 @@ state_dir: {self.path}/state
 control_socket: {self.path}/proxy.sock
 agent_socket: {self.path}/agent.sock
 telemetry_file: {self.path}/proxy.seg
-log: {{level: debug, file: {self.path}/proxy.log}}
+log: {{level: {self.log_level}, file: {self.path}/proxy.log}}
 {self.yaml}
 """)
 

@@ -199,12 +199,12 @@ TEST(FenceGate, RefusesOlderFencesAlsoAfterARestart) {
 // A record that was on its way while its backend died and came back: the new process must not be
 // given what was wanted before the old one was counted as fenced.
 TEST(FenceRecords, AreChosenWhenTheConnectionStandsNotBefore) {
+  std::optional<base::Result<>> raised;
   Bench bench;
   bench.start_and_settle();
   test::FakeBackends::Backend& backend = bench.backends.at("amber-backend-1");
   backend.record.reset();
   backend.connecting = milliseconds(50);
-  std::optional<base::Result<>> raised;
   bench.begin(bench.coordinator->fences().raise("amber-backend-1"), raised);
   bench.timers.run_for(milliseconds(10));
   auto bumped = bench.run(bench.coordinator->tenants().bump("amber", {1}, {}));
@@ -215,11 +215,11 @@ TEST(FenceRecords, AreChosenWhenTheConnectionStandsNotBefore) {
 }
 
 TEST(FenceRecords, ThatMayBeOnTheirWayForbidARollback) {
+  std::optional<base::Result<>> raised;  // outlives the bench, whose end lets the call end
   Bench bench;
   bench.start_and_settle();
   test::FakeBackends::Backend& backend = bench.backends.at("amber-backend-2");
   backend.loses_answers = true;
-  std::optional<base::Result<>> raised;
   bench.begin(bench.coordinator->fences().raise("amber-backend-2"), raised);
   bench.timers.run_for(milliseconds(10));
   EXPECT_TRUE(bench.coordinator->fences().may_exist("amber", 1));
