@@ -56,15 +56,34 @@ class ChangeEpoch final : public BoundAction {
   boost::asio::awaitable<runbook::ProbeAnswer> probe(ActionCall call) override {
     auto backend = backend_argument(call, region());
     if (!backend.ok()) co_return happened(Happened::kNo);
-    const auto& tables = hands().coordinator.tables().at(region().cluster_of(*backend)->name);
-    const bool owns = tables.weight_of(*backend) != 0;
-    if (owns == admit_) co_return happened(Happened::kYes, epoch_value(tables.committed.epoch));
-    // Changing a weight twice to the same value is one change, so that "no" is safe: a change that is
-    // under way is waited for by the next act.
+    const coord::ClusterTables& tables =
+        hands().coordinator.tables().at(region().cluster_of(*backend)->name);
+    // A change under way is committed or rolled back by itself, soon as a rule. A "no" before would
+    // let the run end and give its lock away, and nobody would go on from the commit.
+    while (is_prepared(tables, *backend) && now() < call.deadline) {
+      co_await hands().timers.wait_for(kProbeEvery);
+    }
+    if (is_committed(tables, *backend)) {
+      co_return happened(Happened::kYes, epoch_value(tables.committed.epoch));
+    }
+    if (is_prepared(tables, *backend)) co_return happened(Happened::kUnknown);
+    // Changing a weight twice to the same value is one change, so that "no" is safe.
     co_return happened(Happened::kNo);
   }
 
  private:
+  bool is_committed(const coord::ClusterTables& tables, std::string_view backend) const {
+    return (tables.weight_of(backend) != 0) == admit_;
+  }
+  // Whether the change under way brings about what is wanted and the committed table lacks.
+  bool is_prepared(const coord::ClusterTables& tables, std::string_view backend) const {
+    if (!tables.prepared || is_committed(tables, backend)) return false;
+    const std::vector<base::TableBackend>& next = tables.prepared->backends;
+    const auto at = std::find_if(next.begin(), next.end(),
+                                 [&](const auto& entry) { return entry.id == backend; });
+    return (at != next.end() && at->weight != 0) == admit_;
+  }
+
   const bool admit_;
 };
 

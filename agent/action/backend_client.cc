@@ -190,6 +190,7 @@ boost::asio::awaitable<base::Result<>> BackendClient::raise_fence(std::string ba
     }
     FenceRecord wanted = source.claim();
     if (present->record) {
+      source.saw(*present->record);
       if (present->record->covers(wanted)) co_return base::Done{};
       wanted.epoch = std::max(wanted.epoch, present->record->epoch);
       wanted.flush_sequence = std::max(wanted.flush_sequence, present->record->flush_sequence);

@@ -5,9 +5,9 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
+#include <utility>
 
 #include "agent/coord/turn.h"
-#include "base/core/check.h"
 
 namespace agent::action {
 namespace {
@@ -93,20 +93,21 @@ boost::asio::awaitable<void> TextPeer::run_exchange(const std::string& request,
 boost::asio::awaitable<base::Result<std::string>> TextPeer::exchange(std::string request,
                                                                      AnswerEnd end,
                                                                      base::Instant deadline) {
-  CHECK(connected());
+  if (!connected()) co_return gone("not connected");
   answer_ = 0;
   failed_ = boost::system::error_code();
   input_.clear();
   co_await (run_exchange(request, end) || coord::nap(timers_, deadline));
-  if (answer_ != 0 && answer_ != kNonsense) {
-    std::string answer = input_.substr(0, answer_);
-    const bool more = input_.size() > answer_;
-    if (more) close();  // nobody asked for more
-    co_return answer;
-  }
+  const bool whole = answer_ != 0 && answer_ != kNonsense;
+  if (whole && input_.size() == answer_) co_return std::exchange(input_, {});
   const bool nonsense = answer_ == kNonsense || input_.size() > kMaxAnswer;
   const boost::system::error_code failed = failed_;
   close();
+  if (whole) {
+    // Which of it answers what was asked is not known.
+    co_return base::Error(base::ErrorCode::kInvalid, name_ + " answered more than was asked",
+                          base::Origin::kBackend);
+  }
   if (nonsense) {
     co_return base::Error(base::ErrorCode::kInvalid, name_ + " answered nonsense",
                           base::Origin::kBackend);

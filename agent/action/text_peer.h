@@ -1,7 +1,8 @@
 // TextPeer: a kept TCP connection to something that speaks memcache text, one exchange at a time.
 //
-// Whatever does not end in a complete answer by its deadline closes the connection, since an answer that
-// comes late would be taken for the next one's. It leaves out what the texts mean.
+// Whatever does not end in exactly one complete answer by its deadline closes the connection, since
+// an answer that comes late, or that nobody asked for, would be taken for the next one's. It leaves
+// out what the texts mean.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -29,8 +30,9 @@ class TextPeer {
   bool connected() const { return socket_.is_open(); }
   // kUnavailable or kTimeout: nothing was sent.
   boost::asio::awaitable<base::Result<>> connect(base::Instant deadline);
-  // Precondition: connected. kUnavailable: the connection was gone; kTimeout: no whole answer by then;
-  // kInvalid: nonsense. In every case it is unknown what the peer made of the request.
+  // kUnavailable: not connected, or the connection was gone; kTimeout: no whole answer by then;
+  // kInvalid: nonsense, or more than was asked. Unless it was not connected, it is unknown what the
+  // peer made of the request.
   boost::asio::awaitable<base::Result<std::string>> exchange(std::string request, AnswerEnd end,
                                                              base::Instant deadline);
   void close();

@@ -101,7 +101,8 @@ App::Parts::Parts(std::unique_ptr<Foundation> built_upon)
                          [this] {
                            admin.note_change();
                            publisher.changed();
-                         }}),
+                         },
+                         [this] { return is_measured(); }}),
       collector(
           collect::View{executor, region, coordinator.journal(), backends, canary, timers, gate},
           [this](const std::vector<series::Sample>& samples) { watch.observe(samples); }),
@@ -194,6 +195,21 @@ base::Result<> App::Parts::ready() const {
     }
   }
   return base::Done{};
+}
+
+bool App::Parts::is_measured() {
+  for (const coord::ClusterSpec& cluster : region.spec().clusters) {
+    for (const coord::ProxySpec& proxy : cluster.proxies) {
+      const coord::Process& process = *region.process(proxy.id);
+      const bool answers = coordinator.sync().known(proxy.id).silent_since.ns == 0;
+      if (process.pid == 0 || !answers) continue;
+      // One that was just adopted is starting until it has answered, and counted as healthy then.
+      if (process.state == coord::ProcessState::kStarting) return false;
+      const auto figures = collector.snapshot().proxies.find(proxy.id);
+      if (figures == collector.snapshot().proxies.end() || !figures->second.measured) return false;
+    }
+  }
+  return true;
 }
 
 // Nobody is served before the store is read: what a caller would change is not known yet. Runs are

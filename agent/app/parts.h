@@ -73,6 +73,8 @@ struct App::Parts {
   void reload();
   base::Result<> listen();
   base::Result<> ready() const;
+  // Whether every proxy that runs and answers has been measured.
+  bool is_measured();
 
   // What is told outside, in telling.cc.
   // False: it is to be tried again.

@@ -16,6 +16,8 @@ constexpr base::Duration kAskEvery = 1s;
 constexpr base::Duration kLasting = 2s;
 constexpr size_t kReasons = 20;
 constexpr base::Duration kLookForRuns = 100ms;
+// For figures after the start. A proxy whose figures have not come by then may not get any.
+constexpr base::Duration kFiguresPatience = 3s;
 constexpr base::Duration kShortestPause = 500ms;
 constexpr base::Duration kLongestPause = 60s;
 
@@ -68,6 +70,7 @@ class Responder::Question {
 
 void Responder::start(runbook::Engine& engine) {
   engine_ = &engine;
+  figures_due_ = parts_.timers.clock().now() + kFiguresPatience;
   base::spawn(parts_.executor, parts_.gate, "runs", keep_runs());
 }
 
@@ -156,11 +159,15 @@ void Responder::run_suspended() {
 
 boost::asio::awaitable<void> Responder::keep_runs() {
   while (!parts_.gate.closed()) {
-    if (runs_wanted_ && !stopped_ && parts_.timers.clock().now() >= runs_at_) {
-      co_await take_up_runs();
-    }
+    if (runs_wanted_ && !stopped_ && may_take_up_runs()) co_await take_up_runs();
     co_await parts_.timers.wait_for(kLookForRuns);
   }
+}
+
+bool Responder::may_take_up_runs() const {
+  const base::Instant now = parts_.timers.clock().now();
+  if (now < runs_at_) return false;
+  return !parts_.is_measured || parts_.is_measured() || now >= figures_due_;
 }
 
 boost::asio::awaitable<void> Responder::take_up_runs() {

@@ -4,7 +4,9 @@
 // come back; each open incident has one question under way at most. A refusal that lasts is told
 // once for each reason: a person learns that nobody acts on the incident by itself, and why. The
 // runs that the store holds unfinished are taken up first, since what they have done decides what
-// may be done next; when the store failed a run half-way, they are taken up again.
+// may be done next; when the store failed a run half-way, they are taken up again. After a start
+// they wait until what guards ask about has been measured: a run that its guards refuse, since
+// nothing is known yet, is handed over to a person for good.
 //
 // Asked is only about trouble that shows now: an incident that a dead agent left open may be over, by
 // that agent's own run, and a run for it would replace what is well. And the incident is durable
@@ -42,6 +44,8 @@ class Responder {
     std::function<void(const incident::Change&)> changed;
     // Makes the incidents durable as they are, if the store can.
     std::function<boost::asio::awaitable<void>()> store_incidents;
+    // Whether what guards ask about has been measured since the start. Empty: always.
+    std::function<bool()> is_measured;
   };
 
   explicit Responder(Parts parts) : parts_(std::move(parts)) {}
@@ -70,6 +74,7 @@ class Responder {
 
   boost::asio::awaitable<void> ask(std::string id);
   boost::asio::awaitable<void> keep_runs();
+  bool may_take_up_runs() const;
   boost::asio::awaitable<void> take_up_runs();
   void hear(const std::string& id, const runbook::ResponseReport& report);
   void tell(const std::string& id, Asked& asked, const runbook::ResponseReport& report);
@@ -83,7 +88,8 @@ class Responder {
   bool stopped_ = false;
   bool history_known_ = false;  // before, an earlier run could be repeated
   bool runs_wanted_ = true;
-  base::Instant runs_at_;  // not before
+  base::Instant runs_at_;      // not before
+  base::Instant figures_due_;  // nobody waits for figures any longer
   base::Duration runs_pause_{0};
   std::string runs_trouble_;  // as last logged
 };

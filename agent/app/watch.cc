@@ -41,7 +41,7 @@ Watch::Watch(Parts parts)
     : parts_(std::move(parts)),
       responder_(Responder::Parts{parts_.executor, parts_.book, parts_.timers, parts_.gate,
                                   [this](const incident::Change& change) { apply(change); },
-                                  [this] { return store_dirty(); }}),
+                                  [this] { return store_dirty(); }, parts_.is_measured}),
       storing_(parts_.executor) {}
 
 incident::Moment Watch::moment() const {

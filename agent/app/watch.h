@@ -45,13 +45,16 @@ class Watch final : public runbook::RunListener {
     web::AgentCounters& counters;
     // Something that the page or `status` shows has changed.
     std::function<void()> changed;
+    // Whether what guards ask about has been measured since the start. Empty: always.
+    std::function<bool()> is_measured;
   };
 
   explicit Watch(Parts parts);
 
   // Incidents and learned levels from the store. A damaged document is logged and left out.
   boost::asio::awaitable<base::Result<>> load();
-  // Takes up the runs of the store and begins. The engine is built after its listener.
+  // Begins, and takes up the runs of the store once there are figures to judge them by. The engine
+  // is built after its listener.
   void start(runbook::Engine& engine);
   // Nothing is detected and nothing asked any more: before processes are ended on purpose. What
   // happens to runs is still noted.

@@ -22,6 +22,8 @@ using series::Sample;
 
 constexpr base::Duration kTelemetryEvery = std::chrono::milliseconds(100);
 constexpr int kTelemetryRoundsPerMeasure = 10;
+// Soon after the start: without figures no guard lets a run go on that the last agent left behind.
+constexpr int kFirstMeasure = 2;
 constexpr base::Duration kProbeEvery = std::chrono::milliseconds(500);
 constexpr base::Duration kProbeTimeout = std::chrono::seconds(1);
 constexpr base::Duration kProcessEvery = std::chrono::seconds(1);
@@ -175,7 +177,7 @@ boost::asio::awaitable<void> Collector::telemetry_loop() {
     for (const auto& [id, telemetry] : telemetry_) {
       telemetry->read(view_.region.process(id)->pid, now, samples);
     }
-    if (++round % kTelemetryRoundsPerMeasure == 0) {
+    if (++round % kTelemetryRoundsPerMeasure == kFirstMeasure) {
       measure(now, samples);
       emit_ends(samples);
     }

@@ -5,7 +5,8 @@
 namespace agent::coord {
 namespace {
 constexpr base::Duration kTablesRetry = std::chrono::milliseconds(50);
-}
+constexpr base::Duration kStoreLook = std::chrono::milliseconds(100);
+}  // namespace
 
 Coordinator::Coordinator(const Surroundings& around)
     : around_(around),
@@ -34,6 +35,7 @@ boost::asio::awaitable<base::Result<>> Coordinator::start() {
   if (!flushes.ok()) co_return flushes;
   for (const ClusterSpec& cluster : around_.region.spec().clusters) {
     base::spawn(around_.executor, around_.gate, "resume tables", resume_tables(cluster.name));
+    base::spawn(around_.executor, around_.gate, "watch store", watch_store(cluster.name));
   }
   reconciler_.start();
   co_return base::Done{};
@@ -46,6 +48,32 @@ boost::asio::awaitable<void> Coordinator::resume_tables(std::string cluster) {
     base::log::info("tables_not_resumed",
                     {{"cluster", cluster}, {"error", resumed.error().to_string()}});
     co_await around_.timers.wait_for(kTablesRetry);
+  }
+}
+
+// Proxies and backends that know more than the store: it was lost, or is an older copy. The cluster's
+// contents are given up, since nobody knows what of them is valid, and everything goes on above what
+// was seen.
+boost::asio::awaitable<void> Coordinator::watch_store(std::string cluster) {
+  while (!around_.gate.closed()) {
+    co_await around_.timers.wait_for(kStoreLook);
+    if (!tables_.is_behind(cluster)) continue;
+    base::log::warn("store_is_behind", {{"cluster", cluster}, {"remedy", "flushed, new epoch"}});
+    auto recovered = co_await flushes_.recover(cluster, tables_.seen_flush(cluster));
+    bool rebuilt = false;
+    while (recovered.ok() && !rebuilt && !around_.gate.closed()) {
+      auto done = co_await tables_.rebuild(cluster);
+      // After a time-out it goes on by itself.
+      rebuilt = done.ok() || done.code() == base::ErrorCode::kTimeout;
+      if (rebuilt) break;
+      base::log::warn("epoch_not_rebuilt",
+                      {{"cluster", cluster}, {"error", done.error().to_string()}});
+      co_await around_.timers.wait_for(kStoreLook);
+    }
+    if (!recovered.ok()) {
+      base::log::warn("store_not_caught_up",
+                      {{"cluster", cluster}, {"error", recovered.error().to_string()}});
+    }
   }
 }
 

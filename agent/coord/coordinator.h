@@ -66,6 +66,7 @@ class Coordinator {
 
  private:
   boost::asio::awaitable<void> resume_tables(std::string cluster);
+  boost::asio::awaitable<void> watch_store(std::string cluster);
 
   Surroundings around_;
   Tenants tenants_;

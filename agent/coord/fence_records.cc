@@ -14,7 +14,7 @@ FenceRecords::FenceRecords(const Region& region, const TableJournal& journal,
 // One call of raise(): what it has claimed so far counts as perhaps written until it is settled.
 class FenceRecords::Raising final : public FenceSource {
  public:
-  Raising(const FenceRecords& records, std::string cluster, Tried& tried)
+  Raising(FenceRecords& records, std::string cluster, Tried& tried)
       : records_(records), cluster_(std::move(cluster)), tried_(tried) {}
   Raising(const Raising&) = delete;
   Raising& operator=(const Raising&) = delete;
@@ -24,6 +24,7 @@ class FenceRecords::Raising final : public FenceSource {
     claims_.push_back(tried_.in_flight.insert(record_.epoch));
     return record_;
   }
+  void saw(const FenceRecord& present) override { records_.note(cluster_, present); }
   void settle(bool maybe_written) {
     for (const auto claim : claims_) {
       if (maybe_written) tried_.highest = std::max(tried_.highest, *claim);
@@ -35,7 +36,7 @@ class FenceRecords::Raising final : public FenceSource {
   const FenceRecord& record() const { return record_; }
 
  private:
-  const FenceRecords& records_;
+  FenceRecords& records_;
   const std::string cluster_;
   Tried& tried_;
   FenceRecord record_;
@@ -46,7 +47,7 @@ FenceRecord FenceRecords::wanted(std::string_view cluster) const {
   return FenceRecord{journal_.fence_epoch(cluster), tenants_.version(cluster).flush_sequence};
 }
 
-boost::asio::awaitable<base::Result<>> FenceRecords::raise(std::string backend) {
+boost::asio::awaitable<base::Result<FenceRecord>> FenceRecords::raise(std::string backend) {
   const ClusterSpec* cluster = region_.cluster_of(backend);
   CHECK(cluster != nullptr);
   const uint64_t life = held_[backend].life;
@@ -54,7 +55,7 @@ boost::asio::awaitable<base::Result<>> FenceRecords::raise(std::string backend) 
   auto raised = co_await backends_.raise_fence(backend, raising, kFenceWriteTimeout);
   raising.settle(raised.ok() || raised.code() != base::ErrorCode::kUnavailable);
   if (!raised.ok()) co_return raised.error();
-  const FenceRecord& record = raising.record();
+  const FenceRecord record = raising.record();
   Held& held = held_[backend];
   if (held.life != life) {
     co_return base::Error(base::ErrorCode::kUnknown,
@@ -66,7 +67,16 @@ boost::asio::awaitable<base::Result<>> FenceRecords::raise(std::string backend) 
     held.record = record;
     held.since = clock_.now();
   }
-  co_return base::Done{};
+  co_return record;
+}
+
+void FenceRecords::note(std::string_view cluster, const FenceRecord& present) {
+  seen_[std::string(cluster)].raise_to(present);
+}
+
+FenceRecord FenceRecords::seen(std::string_view cluster) const {
+  const auto at = seen_.find(cluster);
+  return at == seen_.end() ? FenceRecord() : at->second;
 }
 
 std::optional<base::Instant> FenceRecords::held_since(std::string_view backend,

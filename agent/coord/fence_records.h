@@ -35,11 +35,16 @@ class FenceRecords {
                BackendControl& backends, base::Clock& clock);
 
   FenceRecord wanted(std::string_view cluster) const;
-  // Raises the record of one backend to the wanted one. As BackendControl::raise_fence.
-  boost::asio::awaitable<base::Result<>> raise(std::string backend);
+  // Raises the record of one backend to the wanted one, and says which that was when it was chosen.
+  // Errors as BackendControl::raise_fence.
+  boost::asio::awaitable<base::Result<FenceRecord>> raise(std::string backend);
   // When a record covering `record` was first known to be on the backend's present process.
   std::optional<base::Instant> held_since(std::string_view backend,
                                           const FenceRecord& record) const;
+  // The newest record that was seen on any backend of the cluster: if the store does not cover it, the
+  // store is not the one that wrote it.
+  FenceRecord seen(std::string_view cluster) const;
+  void note(std::string_view cluster, const FenceRecord& present);
   // Whether a record naming `epoch` or a newer one may have been written since the agent started.
   bool may_exist(std::string_view cluster, base::Epoch epoch) const;
   // The backend's process has ended or its contents were flushed: nothing is known of its record.
@@ -65,6 +70,7 @@ class FenceRecords {
   base::Clock& clock_;
   std::map<std::string, Held, std::less<>> held_;
   std::map<std::string, Tried, std::less<>> tried_;
+  std::map<std::string, FenceRecord, std::less<>> seen_;
 };
 
 }  // namespace agent::coord

@@ -103,7 +103,6 @@ struct Flushes::Progress {
   FlushStep step;
   base::Instant started;
   bool finished = false;
-  std::set<std::string> raising;
   Signal ended;
 };
 
@@ -164,6 +163,13 @@ Flushes::Answer Flushes::flush(FlushRequest request) {
     caches.push_back(request.cache);
   }
   if (request.delay_seconds > 0) co_return co_await delay(std::move(request), cluster);
+  if (clusters_[cluster].waiting.size() >= kMostPending) {
+    co_return base::Error(base::ErrorCode::kExhausted,
+                          std::to_string(kMostPending) + " flushes of " + cluster +
+                              " are pending already; they complete when every proxy answers or is "
+                              "fenced, see `mcguard status`",
+                          base::Origin::kBackend, base::Retry::kSafe);
+  }
   boost::json::object journal = to_journal(request);
   boost::json::object copy = journal;
   auto step = co_await tenants_.bump(cluster, std::move(caches), std::move(copy));
@@ -172,14 +178,38 @@ Flushes::Answer Flushes::flush(FlushRequest request) {
   co_return co_await wait_for(begin(std::move(*step)));
 }
 
-std::shared_ptr<Flushes::Progress> Flushes::begin(FlushStep step) {
+boost::asio::awaitable<base::Result<>> Flushes::recover(std::string cluster, uint64_t sequence) {
+  FlushRequest request(0, FlushOrigin::kAdminOperation, "mcguard",
+                       "the store was lost or is an older copy");
+  boost::json::object journal = to_journal(request);
+  boost::json::object copy = journal;
+  auto step = co_await tenants_.recover(cluster, sequence, std::move(copy));
+  if (!step.ok()) co_return step.error();
+  log_line(journal, *step);
+  begin(std::move(*step));
+  co_return base::Done{};
+}
+
+size_t Flushes::pending() const {
+  size_t sum = 0;
+  for (const auto& [name, cluster] : clusters_) sum += cluster.waiting.size();
+  return sum;
+}
+
+Flushes::ProgressPtr Flushes::begin(FlushStep step) {
+  const std::string name = step.cluster;
   auto progress = std::make_shared<Progress>(executor_, std::move(step), timers_.clock().now());
-  ++pending_;
-  base::spawn(executor_, gate_, "flush", complete(progress));
+  Cluster& cluster = clusters_[name];
+  cluster.waiting[progress->step.sequence] = progress;
+  tell_all(name, progress->step.sequence, false);
+  if (!cluster.running) {
+    cluster.running = true;
+    base::spawn(executor_, gate_, "flushes", complete_all(name));
+  }
   return progress;
 }
 
-Flushes::Answer Flushes::wait_for(std::shared_ptr<Progress> progress) {
+Flushes::Answer Flushes::wait_for(ProgressPtr progress) {
   const base::Instant deadline = progress->started + kFlushPatience;
   while (!progress->finished && !gate_.closed() && timers_.clock().now() < deadline) {
     co_await wait_signal(progress->ended, timers_, deadline);
@@ -191,11 +221,11 @@ Flushes::Answer Flushes::wait_for(std::shared_ptr<Progress> progress) {
   co_return progress->step.caches.empty() ? 0 : progress->step.caches.front().second;
 }
 
-bool Flushes::fenced_everywhere(const Progress& progress) const {
+bool Flushes::fenced_everywhere(const std::string& name, uint64_t sequence) const {
   FenceRecord record;
-  record.flush_sequence = progress.step.sequence;
+  record.flush_sequence = sequence;
   const base::Instant now = timers_.clock().now();
-  const ClusterSpec& cluster = *region_.cluster(progress.step.cluster);
+  const ClusterSpec& cluster = *region_.cluster(name);
   return std::all_of(cluster.backends.begin(), cluster.backends.end(), [&](const auto& backend) {
     // Whatever runs under this name later is given no older record: sequences are durable.
     if (!processes_.running(backend.id)) return true;
@@ -204,83 +234,106 @@ bool Flushes::fenced_everywhere(const Progress& progress) const {
   });
 }
 
-bool Flushes::done(const Progress& progress) const {
-  const ClusterSpec& cluster = *region_.cluster(progress.step.cluster);
+bool Flushes::done(const std::string& name, uint64_t sequence) const {
+  const ClusterSpec& cluster = *region_.cluster(name);
   const bool all =
-      std::all_of(cluster.proxies.begin(), cluster.proxies.end(), [&](const auto& proxy) {
-        return sync_.acknowledged_flush(proxy.id, progress.step.sequence);
-      });
-  return all || fenced_everywhere(progress);
+      std::all_of(cluster.proxies.begin(), cluster.proxies.end(),
+                  [&](const auto& proxy) { return sync_.acknowledged_flush(proxy.id, sequence); });
+  return all || fenced_everywhere(name, sequence);
 }
 
-boost::asio::awaitable<void> Flushes::complete(std::shared_ptr<Progress> progress) {
-  const ClusterSpec& cluster = *region_.cluster(progress->step.cluster);
-  for (const ProxySpec& proxy : cluster.proxies) {
-    base::spawn(executor_, gate_, "flush tell", tell(proxy.id));
-  }
-  FenceRecord record;
-  record.flush_sequence = progress->step.sequence;
-  while (!gate_.closed() && !done(*progress)) {
-    const base::Duration waited = timers_.clock().now() - progress->started;
-    for (const BackendSpec& backend : cluster.backends) {
-      if (waited < kTellFirst || progress->raising.contains(backend.id)) continue;
-      if (!processes_.running(backend.id) || fences_.held_since(backend.id, record)) continue;
-      progress->raising.insert(backend.id);
-      base::spawn(executor_, gate_, "flush fence", raise(progress, backend.id));
+// Runs as long as anything is pending.
+boost::asio::awaitable<void> Flushes::complete_all(std::string name) {
+  Cluster& cluster = clusters_[name];
+  while (!gate_.closed() && !cluster.waiting.empty()) {
+    uint64_t complete = 0;
+    for (const auto& [sequence, progress] : cluster.waiting) {
+      if (!done(name, sequence)) break;
+      complete = sequence;
     }
-    co_await timers_.wait_for(waited < kFlushPatience ? kLook : kLookSlowly);
+    if (complete != 0) {
+      co_await complete_up_to(name, complete);
+      continue;
+    }
+    const auto& [newest, last] = *cluster.waiting.rbegin();
+    const base::Instant now = timers_.clock().now();
+    if (now - cluster.waiting.begin()->second->started >= kTellFirst) raise_all(name, newest);
+    const bool young = now - last->started < kFlushPatience;
+    co_await timers_.wait_for(young ? kLook : kLookSlowly);
   }
-  if (gate_.closed()) co_return;
-  tenants_.complete_flushes(cluster.name, progress->step.sequence);
-  co_await tell_completion(progress);
-  if (gate_.closed()) co_return;
-  progress->finished = true;
-  --pending_;
-  progress->ended.notify();
-  store::Transaction transaction;
-  transaction.erase(flush_key(cluster.name, progress->step.sequence));
-  auto erased = co_await store_.commit(std::move(transaction));
-  if (!erased.ok()) {
-    // It will be taken up once more after a restart, which changes nothing.
-    base::log::warn("flush_not_closed", {{"error", erased.error().to_string()}});
-  }
+  cluster.running = false;
 }
 
-// Returns when every proxy that has the flush takes writes again, so that a client which is told
-// "OK" can write; one that falls silent now is not waited for, the reconciler tells it.
-boost::asio::awaitable<void> Flushes::tell_completion(std::shared_ptr<Progress> progress) {
-  const uint64_t sequence = progress->step.sequence;
-  const ClusterSpec& cluster = *region_.cluster(progress->step.cluster);
-  const base::Instant deadline = timers_.clock().now() + kTellCompletion;
-  for (const ProxySpec& proxy : cluster.proxies) {
-    if (!sync_.acknowledged_flush(proxy.id, sequence)) continue;
-    base::spawn(executor_, gate_, "flush completion", tell(proxy.id));
-  }
+// Every proxy that has the flushes takes writes again before anybody is told "OK", so that what the
+// client does next may be a write; one that falls silent now is not waited for.
+boost::asio::awaitable<void> Flushes::complete_up_to(std::string name, uint64_t sequence) {
+  tenants_.complete_flushes(name, sequence);
+  const ClusterSpec& spec = *region_.cluster(name);
   const auto waits = [&](const ProxySpec& proxy) {
     return sync_.acknowledged_flush(proxy.id, sequence) &&
            !sync_.acknowledged_completion(proxy.id, sequence);
   };
+  const base::Instant deadline = timers_.clock().now() + kTellCompletion;
   while (!gate_.closed() && timers_.clock().now() < deadline &&
-         std::any_of(cluster.proxies.begin(), cluster.proxies.end(), waits)) {
+         std::any_of(spec.proxies.begin(), spec.proxies.end(), waits)) {
+    tell_all(name, sequence, true);
     co_await timers_.wait_for(kLookClosely);
+  }
+  if (gate_.closed()) co_return;
+  Cluster& cluster = clusters_[name];
+  store::Transaction transaction;
+  while (!cluster.waiting.empty() && cluster.waiting.begin()->first <= sequence) {
+    const ProgressPtr progress = cluster.waiting.begin()->second;
+    transaction.erase(flush_key(name, progress->step.sequence));
+    cluster.waiting.erase(cluster.waiting.begin());
+    progress->finished = true;
+    progress->ended.notify();
+  }
+  auto erased = co_await store_.commit(std::move(transaction));
+  if (!erased.ok()) {
+    // They will be taken up once more after a restart, which changes nothing.
+    base::log::warn("flushes_not_closed", {{"error", erased.error().to_string()}});
   }
 }
 
-boost::asio::awaitable<void> Flushes::tell(std::string proxy) {
+// Tells those who do not have it, one call at a time each; who fails is told again by the reconciler.
+void Flushes::tell_all(const std::string& name, uint64_t sequence, bool completion) {
+  Cluster& cluster = clusters_[name];
+  for (const ProxySpec& proxy : region_.cluster(name)->proxies) {
+    const bool has = completion ? !sync_.acknowledged_flush(proxy.id, sequence) ||
+                                      sync_.acknowledged_completion(proxy.id, sequence)
+                                : sync_.acknowledged_flush(proxy.id, sequence);
+    if (has || !cluster.telling.insert(proxy.id).second) continue;
+    base::spawn(executor_, gate_, "flush tell", tell(name, proxy.id));
+  }
+}
+
+void Flushes::raise_all(const std::string& name, uint64_t sequence) {
+  Cluster& cluster = clusters_[name];
+  FenceRecord record;
+  record.flush_sequence = sequence;
+  for (const BackendSpec& backend : region_.cluster(name)->backends) {
+    if (!processes_.running(backend.id) || fences_.held_since(backend.id, record)) continue;
+    if (!cluster.raising.insert(backend.id).second) continue;
+    base::spawn(executor_, gate_, "flush fence", raise(name, backend.id));
+  }
+}
+
+boost::asio::awaitable<void> Flushes::tell(std::string cluster, std::string proxy) {
   auto told = co_await sync_.sync(proxy, false);
+  clusters_[cluster].telling.erase(proxy);
   if (!told.ok()) {
     base::log::info("flush_not_told", {{"proxy", proxy}, {"error", told.error().to_string()}});
   }
 }
 
-boost::asio::awaitable<void> Flushes::raise(std::shared_ptr<Progress> progress,
-                                            std::string backend) {
+boost::asio::awaitable<void> Flushes::raise(std::string cluster, std::string backend) {
   auto raised = co_await fences_.raise(backend);
+  clusters_[cluster].raising.erase(backend);
   if (!raised.ok()) {
     base::log::info("flush_not_fenced",
                     {{"backend", backend}, {"error", raised.error().to_string()}});
   }
-  progress->raising.erase(backend);
 }
 
 Flushes::Answer Flushes::delay(FlushRequest request, std::string cluster) {
@@ -325,9 +378,21 @@ boost::asio::awaitable<base::Result<>> Flushes::load_timers() {
   co_return base::Done{};
 }
 
+// A flush whose write was not known to have taken place, and has after all.
+void Flushes::take_up_lost() {
+  for (const ClusterSpec& cluster : region_.spec().clusters) {
+    FlushStep step;
+    step.cluster = cluster.name;
+    step.sequence = tenants_.version(cluster.name).flush_sequence;
+    if (clusters_[cluster.name].running) continue;
+    if (tenants_.completed_flush(cluster.name) < step.sequence) begin(std::move(step));
+  }
+}
+
 boost::asio::awaitable<void> Flushes::run_timers() {
   while (!gate_.closed()) {
     co_await timers_.wait_for(kTimerLook);
+    take_up_lost();
     std::vector<Timer> due;
     for (const auto& [id, timer] : delayed_) {
       if (timer.due <= timers_.clock().wall()) due.push_back(timer);

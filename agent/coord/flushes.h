@@ -8,6 +8,9 @@
 // serve the old contents; so proxies are told of the completion before the caller is. The caller
 // waits at most kFlushPatience and then hears "flush pending". A delayed
 // flush is a durable timer.
+//
+// One loop per cluster completes whatever is pending, since a proxy or a record that has a sequence
+// has all before it: in an outage a thousand pending flushes cost what one does, and more are refused.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -15,6 +18,7 @@
 #include <boost/json/object.hpp>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -62,28 +66,43 @@ class Flushes {
   // Takes up pending flushes and timers; once, after Tenants::load.
   boost::asio::awaitable<base::Result<>> resume();
   // The cache's generation (of the first cache, for a cluster). kTimeout "flush pending": it will
-  // complete. Any other error: nothing happened.
+  // complete. kExhausted: too many are pending. Any other error: nothing happened.
   boost::asio::awaitable<base::Result<base::Generation>> flush(FlushRequest request);
-  size_t pending() const { return pending_; }
+  // Puts right what a store that was lost, or is an older copy, does not know: every cache of the
+  // cluster is flushed, above everything that proxies and backends have seen. Returns once that is
+  // durable; it completes as every flush does.
+  boost::asio::awaitable<base::Result<>> recover(std::string cluster, uint64_t sequence);
+  size_t pending() const;
 
  private:
+  static constexpr size_t kMostPending = 1024;  // a cluster
   struct Progress;
+  using ProgressPtr = std::shared_ptr<Progress>;
+  // What is pending in one cluster, and which calls are under way for it.
+  struct Cluster {
+    std::map<uint64_t, ProgressPtr> waiting;  // by sequence
+    std::set<std::string> telling, raising;   // proxies, backends
+    bool running = false;
+  };
   struct Timer {
     FlushRequest request;
     base::WallTime due;
   };
   using Answer = boost::asio::awaitable<base::Result<base::Generation>>;
   Answer delay(FlushRequest request, std::string cluster);
-  Answer wait_for(std::shared_ptr<Progress> progress);
-  std::shared_ptr<Progress> begin(FlushStep step);
-  boost::asio::awaitable<void> complete(std::shared_ptr<Progress> progress);
-  boost::asio::awaitable<void> tell(std::string proxy);
-  boost::asio::awaitable<void> raise(std::shared_ptr<Progress> progress, std::string backend);
+  Answer wait_for(ProgressPtr progress);
+  ProgressPtr begin(FlushStep step);
+  boost::asio::awaitable<void> complete_all(std::string cluster);
+  boost::asio::awaitable<void> complete_up_to(std::string cluster, uint64_t sequence);
+  void tell_all(const std::string& cluster, uint64_t sequence, bool completion);
+  void raise_all(const std::string& cluster, uint64_t sequence);
+  boost::asio::awaitable<void> tell(std::string cluster, std::string proxy);
+  boost::asio::awaitable<void> raise(std::string cluster, std::string backend);
   boost::asio::awaitable<void> run_timers();
+  void take_up_lost();
   boost::asio::awaitable<base::Result<>> load_timers();
-  bool done(const Progress& progress) const;
-  boost::asio::awaitable<void> tell_completion(std::shared_ptr<Progress> progress);
-  bool fenced_everywhere(const Progress& progress) const;
+  bool done(const std::string& cluster, uint64_t sequence) const;
+  bool fenced_everywhere(const std::string& cluster, uint64_t sequence) const;
   void log_line(const boost::json::object& journal, const FlushStep& step) const;
 
   boost::asio::any_io_executor executor_;
@@ -95,7 +114,7 @@ class Flushes {
   ProcessControl& processes_;
   base::Timers& timers_;
   base::Gate& gate_;
-  size_t pending_ = 0;
+  std::map<std::string, Cluster> clusters_;
   std::map<base::CacheId, Timer> delayed_;  // at most one a cache: a later request replaces it
 };
 

@@ -3,6 +3,7 @@
 // tests/support.
 #pragma once
 
+#include <algorithm>
 #include <boost/asio/awaitable.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
@@ -60,6 +61,10 @@ struct FenceRecord {
   base::Epoch epoch = 0;
   uint64_t flush_sequence = 0;
   friend bool operator==(const FenceRecord&, const FenceRecord&) = default;
+  void raise_to(const FenceRecord& other) {
+    epoch = std::max(epoch, other.epoch);
+    flush_sequence = std::max(flush_sequence, other.flush_sequence);
+  }
   bool covers(const FenceRecord& other) const {
     return epoch >= other.epoch && flush_sequence >= other.flush_sequence;
   }
@@ -84,6 +89,8 @@ class FenceSource {
   virtual ~FenceSource() = default;
   // The record as of now. From this call on a record up to it counts as perhaps written.
   virtual FenceRecord claim() = 0;
+  // What is there already.
+  virtual void saw(const FenceRecord& present) = 0;
 };
 
 // Straight to memcached, never through the forwarder. Thread: the control thread's. Owner: app.

@@ -43,14 +43,31 @@ void ProxySync::forget(std::string_view proxy) {
   each.known = KnownProxy();
 }
 
+FenceRecord ProxySync::seen(std::string_view cluster) const {
+  FenceRecord newest;
+  for (const auto& [id, each] : peers_) {
+    if (each.cluster == cluster) newest.raise_to(each.seen);
+  }
+  return newest;
+}
+
 bool ProxySync::acknowledged_epoch(std::string_view proxy, base::Epoch epoch) const {
   const KnownProxy& each = known(proxy);
-  return each.status && (each.status->committed >= epoch || each.status->prepared == epoch);
+  if (!each.status || each.status->committed > journal_.last_epoch(cluster_of(proxy))) return false;
+  return each.status->committed >= epoch || each.status->prepared == epoch;
 }
 
 bool ProxySync::acknowledged_flush(std::string_view proxy, uint64_t sequence) const {
   const KnownProxy& each = known(proxy);
-  return each.status && each.status->flush_sequence >= sequence;
+  if (!each.status) return false;
+  const uint64_t newest = tenants_.version(cluster_of(proxy)).flush_sequence;
+  return each.status->flush_sequence >= sequence && each.status->flush_sequence <= newest;
+}
+
+const std::string& ProxySync::cluster_of(std::string_view proxy) const {
+  const auto at = peers_.find(proxy);
+  CHECK(at != peers_.end());
+  return at->second.cluster;
 }
 
 bool ProxySync::acknowledged_completion(std::string_view proxy, uint64_t sequence) const {
@@ -139,6 +156,10 @@ ProxySync::Answer ProxySync::ask_status(const std::string& proxy) {
     base::log::warn("fence_ahead_of_store", {{"proxy", proxy}, {"fence", status->fence}});
     gate_.raise_floor(lock, status->fence);
   }
+  FenceRecord has;
+  has.epoch = std::max(status->committed, status->prepared);
+  has.flush_sequence = std::max(status->flush_sequence, status->completed_flush);
+  each.seen.raise_to(has);
   each.known.status = std::move(*status);
   co_return base::Done{};
 }

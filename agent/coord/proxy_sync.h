@@ -49,6 +49,10 @@ class ProxySync {
   // case.
   boost::asio::awaitable<base::Result<>> sync(std::string proxy, bool ask);
   const KnownProxy& known(std::string_view proxy) const;
+  // The newest that any proxy of the cluster was seen to have. Beyond what the store knows it comes
+  // from another store: the present one was lost or is an older copy, and nothing that proxies have
+  // beyond it acknowledges anything.
+  FenceRecord seen(std::string_view cluster) const;
   bool acknowledged_epoch(std::string_view proxy, base::Epoch epoch) const;
   bool acknowledged_flush(std::string_view proxy, uint64_t sequence) const;
   // Whether it takes writes of what was flushed up to `sequence`.
@@ -63,6 +67,7 @@ class ProxySync {
     Turn turn;
     std::string cluster;
     KnownProxy known;
+    FenceRecord seen;
     std::string instance;
     bool configured = false;  // this instance, by us
     uint64_t life = 0;        // counts the proxy's processes
@@ -71,6 +76,7 @@ class ProxySync {
   };
   using Answer = boost::asio::awaitable<base::Result<>>;
   Peer& peer(std::string_view proxy);
+  const std::string& cluster_of(std::string_view proxy) const;
   boost::asio::awaitable<base::Result<boost::json::value>> call(const std::string& proxy,
                                                                 std::string verb,
                                                                 boost::json::object args,

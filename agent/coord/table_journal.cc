@@ -116,6 +116,11 @@ const ClusterTables& TableJournal::at(std::string_view cluster) const {
   return at->second.tables;
 }
 
+base::Epoch TableJournal::last_epoch(std::string_view cluster) const {
+  const ClusterTables& tables = at(cluster);
+  return std::max(tables.last_epoch, tables.committed.epoch);
+}
+
 base::Epoch TableJournal::fence_epoch(std::string_view cluster) const {
   const auto at = clusters_.find(cluster);
   CHECK(at != clusters_.end());
@@ -124,41 +129,33 @@ base::Epoch TableJournal::fence_epoch(std::string_view cluster) const {
   return forward ? tables.prepared->epoch : tables.committed.epoch;
 }
 
-boost::asio::awaitable<base::Result<bool>> TableJournal::look_up(std::string cluster) {
+boost::asio::awaitable<base::Result<>> TableJournal::settle(std::string cluster) {
   Slot& slot = clusters_.find(cluster)->second;
+  if (!slot.unsure) co_return base::Done{};
   auto entry = co_await store_.get(key_of(cluster));
   if (!entry.ok()) co_return entry.error();
-  const bool took_place = entry->has_value() && (*entry)->value == to_document(*slot.unsure);
-  if (took_place) {
+  if (!slot.unsure) co_return base::Done{};  // somebody else has
+  if (entry->has_value() && (*entry)->value == to_document(*slot.unsure)) {
     slot.tables = std::move(*slot.unsure);
     slot.revision = (*entry)->modified;
     ++changes_;
   }
   slot.unsure.reset();
   slot.retreating = false;
-  co_return took_place;
+  co_return base::Done{};
 }
 
 boost::asio::awaitable<base::Result<>> TableJournal::save(std::string cluster, ClusterTables next) {
   Slot& slot = clusters_.find(cluster)->second;
+  CHECK(!slot.unsure);
   const std::string document = to_document(next);
-  if (slot.unsure) {
-    auto took_place = co_await look_up(cluster);
-    if (!took_place.ok()) co_return took_place.error();
-    if (*took_place && to_document(slot.tables) == document) co_return base::Done{};
-    if (*took_place) {
-      co_return base::Error(base::ErrorCode::kConflict,
-                            "an earlier write of " + key_of(cluster) + " had taken place after all",
-                            base::Origin::kBackend);
-    }
-  }
   store::Transaction transaction;
   transaction.expect(key_of(cluster), slot.revision).put(key_of(cluster), document);
   auto saved = co_await store_.commit(std::move(transaction));
   if (!saved.ok() && saved.code() == base::ErrorCode::kUnknown) {
     slot.unsure = std::move(next);
-    auto took_place = co_await look_up(cluster);
-    if (took_place.ok() && *took_place) co_return base::Done{};
+    auto settled = co_await settle(cluster);
+    if (settled.ok() && to_document(slot.tables) == document) co_return base::Done{};
     co_return saved.error();
   }
   if (!saved.ok()) co_return saved.error();

@@ -52,9 +52,14 @@ class TableJournal {
   boost::asio::awaitable<base::Result<>> fencing(std::string cluster);
   boost::asio::awaitable<base::Result<>> commit(std::string cluster);
   boost::asio::awaitable<base::Result<>> rollback(std::string cluster);
+  // Looks up a write whose outcome is not known, if there is one: afterwards the state here is the
+  // store's. An error while the store cannot say.
+  boost::asio::awaitable<base::Result<>> settle(std::string cluster);
   // The next epoch will be higher than `epoch` (seen on a proxy or in a record: the store is
   // older).
   void raise_floor(std::string_view cluster, base::Epoch epoch);
+  // The highest number ever given out, also one that was rolled back.
+  base::Epoch last_epoch(std::string_view cluster) const;
   // The newest epoch that a fence record may name.
   base::Epoch fence_epoch(std::string_view cluster) const;
   uint64_t change_count() const { return changes_; }
@@ -68,8 +73,6 @@ class TableJournal {
     std::optional<ClusterTables> unsure;
   };
   boost::asio::awaitable<base::Result<>> save(std::string cluster, ClusterTables next);
-  // Whether the write of unknown outcome took place; it is the present state then.
-  boost::asio::awaitable<base::Result<bool>> look_up(std::string cluster);
 
   const Region& region_;
   store::Store& store_;

@@ -39,6 +39,18 @@ std::vector<base::TableBackend> merge(const base::EpochTable& present, const Clu
   return backends;
 }
 
+// Whom a silent proxy may still serve from. When every slot begins anew nobody knows by which table it
+// serves (the first one, or one of a store that was lost): from any backend.
+std::set<std::string> old_owners(const ClusterSpec& cluster, const ClusterTables& tables) {
+  const base::EpochTable& next = *tables.prepared;
+  const bool anew = std::all_of(next.since.begin(), next.since.end(),
+                                [&](base::Epoch since) { return since == next.epoch; });
+  if (!anew) return old_owners_of_moving(tables.committed, next);
+  std::set<std::string> everybody;
+  for (const BackendSpec& backend : cluster.backends) everybody.insert(backend.id);
+  return everybody;
+}
+
 bool same_weights(const std::vector<base::TableBackend>& a,
                   const std::vector<base::TableBackend>& b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](const auto& x, const auto& y) {
@@ -66,8 +78,9 @@ struct Tables::Job {
 };
 
 Tables::Tables(boost::asio::any_io_executor executor, Region& region, TableJournal& journal,
-               Tenants& tenants, ProxySync& sync, FenceRecords& fences, BackendControl& backends,
-               ProcessControl& processes, base::Timers& timers, base::Gate& gate)
+               const Tenants& tenants, ProxySync& sync, FenceRecords& fences,
+               BackendControl& backends, ProcessControl& processes, base::Timers& timers,
+               base::Gate& gate)
     : executor_(std::move(executor)),
       region_(region),
       journal_(journal),
@@ -116,6 +129,8 @@ boost::asio::awaitable<void> Tables::run_job(std::shared_ptr<Job> job) {
 boost::asio::awaitable<Tables::Outcome> Tables::change_in_turn(TableRequest request) {
   const Turn::Held held = co_await turns_.find(request.cluster)->second.take();
   const ClusterSpec& cluster = *region_.cluster(request.cluster);
+  co_await settle(cluster.name);
+  if (gate_.closed()) co_return stopping();
   if (journal_.at(cluster.name).phase != ChangePhase::kStable) {
     // Left over from a failed write of the store or a restart: that one first.
     auto finished = co_await drive(cluster.name, request.may_kill_unreachable_owner);
@@ -123,7 +138,8 @@ boost::asio::awaitable<Tables::Outcome> Tables::change_in_turn(TableRequest requ
   }
   const base::EpochTable& present = journal_.at(cluster.name).committed;
   std::vector<base::TableBackend> backends = merge(present, cluster, request.weights);
-  if (present.epoch != 0 && same_weights(backends, present.backends)) co_return present.epoch;
+  const bool same = present.epoch != 0 && same_weights(backends, present.backends);
+  if (same && !request.afresh) co_return present.epoch;
   std::vector<std::string> returning;
   for (const base::TableBackend& entry : backends) {
     if (present.epoch == 0 || entry.weight == 0) continue;
@@ -133,10 +149,27 @@ boost::asio::awaitable<Tables::Outcome> Tables::change_in_turn(TableRequest requ
   if (!flushed.ok()) co_return flushed.error();
   const ClusterTables& tables = journal_.at(cluster.name);
   const base::Epoch epoch = std::max(tables.last_epoch, tables.committed.epoch) + 1;
-  base::EpochTable table = base::next_table(tables.committed, epoch, std::move(backends));
+  // Afresh: nothing that was stored under any table before can be read any more.
+  const base::EpochTable nothing;
+  base::EpochTable table =
+      base::next_table(request.afresh ? nothing : tables.committed, epoch, std::move(backends));
   auto begun = co_await journal_.begin(cluster.name, std::move(table));
-  if (!begun.ok()) co_return begun.error();
+  co_await settle(cluster.name);
+  // Begun without our having been told is begun all the same.
+  if (!begun.ok() && journal_.at(cluster.name).phase == ChangePhase::kStable) {
+    co_return begun.error();
+  }
+  if (gate_.closed()) co_return stopping();
   co_return co_await drive(cluster.name, request.may_kill_unreachable_owner);
+}
+
+// Returns when the journal is sure of what the store holds, or the agent stops.
+boost::asio::awaitable<void> Tables::settle(std::string cluster) {
+  while (!gate_.closed()) {
+    auto settled = co_await journal_.settle(cluster);
+    if (settled.ok()) co_return;
+    co_await timers_.wait_for(kStoreRetry);
+  }
 }
 
 // A backend that was out comes back empty: before the epoch is prepared, never after.
@@ -163,7 +196,7 @@ boost::asio::awaitable<Tables::Outcome> Tables::drive(std::string cluster, bool 
   CHECK(tables.prepared.has_value());
   ChangeSetup setup;
   setup.proxies = proxy_ids(*region_.cluster(cluster));
-  setup.old_owners = old_owners_of_moving(tables.committed, *tables.prepared);
+  setup.old_owners = old_owners(*region_.cluster(cluster), tables);
   setup.fencing = tables.phase == ChangePhase::kFencing;
   setup.may_kill_unreachable_owner = may_kill;
   setup.started = timers_.clock().now();
@@ -191,6 +224,9 @@ base::Error Tables::rolled_back(const Active& active, const std::string& why) {
 boost::asio::awaitable<std::optional<Tables::Outcome>> Tables::take_step(
     std::shared_ptr<Active> active) {
   EpochChange& change = active->change;
+  // Whether the last step was taken decides what may be next.
+  co_await settle(active->cluster);
+  if (gate_.closed()) co_return std::nullopt;
   if (const ClusterTables& tables = journal_.at(active->cluster);
       tables.phase == ChangePhase::kStable) {
     // A write whose outcome was not known had decided it.
@@ -271,6 +307,8 @@ boost::asio::awaitable<void> Tables::try_fence(std::shared_ptr<Active> active,
   if (!raised.ok()) {
     outcome = raised.code() == base::ErrorCode::kUnavailable ? FenceOutcome::kNotWritten
                                                              : FenceOutcome::kMaybeWritten;
+  } else if (raised->epoch < active->epoch) {
+    outcome = FenceOutcome::kNotWritten;  // chosen while a way back was being taken
   }
   active->change.on_fence(backend, outcome, timers_.clock().now());
   active->news.notify();
@@ -290,34 +328,61 @@ boost::asio::awaitable<void> Tables::tell(std::string proxy) {
   }
 }
 
-// With an empty store, proxies and backends may still know an epoch and a flush (the store was lost):
-// ours must be newer. False: somebody who runs does not answer yet.
-boost::asio::awaitable<bool> Tables::find_floor(std::string cluster) {
+// Asks everybody who runs, so that sync_ and fences_ have seen what they know. False: somebody does
+// not answer yet.
+boost::asio::awaitable<bool> Tables::ask_all(std::string cluster) {
   bool sure = true;
-  uint64_t flushes = 0;
   for (const BackendSpec& backend : region_.cluster(cluster)->backends) {
     if (!processes_.running(backend.id)) continue;
     auto record = co_await backends_.read_fence(backend.id, kFenceWriteTimeout);
     if (!record.ok()) {
       sure = false;
     } else if (record->has_value()) {
-      journal_.raise_floor(cluster, (*record)->epoch);
-      flushes = std::max(flushes, (*record)->flush_sequence);
+      fences_.note(cluster, **record);
     }
   }
   for (const ProxySpec& proxy : region_.cluster(cluster)->proxies) {
     auto synced = co_await sync_.sync(proxy.id, true);
-    const auto& status = sync_.known(proxy.id).status;
-    if (status) {
-      journal_.raise_floor(cluster, std::max(status->committed, status->prepared));
-      flushes = std::max({flushes, status->flush_sequence, status->completed_flush});
-    }
-    if (!synced.ok() && !status && processes_.running(proxy.id)) sure = false;
+    const bool answered = synced.ok() || sync_.known(proxy.id).status.has_value();
+    if (!answered && processes_.running(proxy.id)) sure = false;
   }
-  const bool known = flushes > 0 || journal_.at(cluster).last_epoch > 0;
-  if (!sure || !known) co_return sure;
-  auto recovered = co_await tenants_.recover(cluster, flushes);
-  co_return recovered.ok();
+  co_return sure;
+}
+
+FenceRecord Tables::seen(std::string_view cluster) const {
+  FenceRecord newest = sync_.seen(cluster);
+  newest.raise_to(fences_.seen(cluster));
+  return newest;
+}
+
+bool Tables::is_behind(std::string_view cluster) const {
+  FenceRecord store;
+  store.epoch = journal_.last_epoch(cluster);
+  store.flush_sequence = tenants_.version(cluster).flush_sequence;
+  return !store.covers(seen(cluster));
+}
+
+boost::asio::awaitable<base::Result<>> Tables::rebuild(std::string cluster) {
+  journal_.raise_floor(cluster, seen(cluster).epoch);
+  TableRequest request = wanted(cluster);
+  request.afresh = true;
+  auto changed = co_await change(std::move(request));
+  if (!changed.ok()) co_return changed.error();
+  co_return base::Done{};
+}
+
+// Follows the definition, but leaves alone who was ejected.
+TableRequest Tables::wanted(const std::string& cluster) const {
+  std::map<std::string, uint32_t> weights;
+  const ClusterTables& tables = journal_.at(cluster);
+  for (const base::TableBackend& entry : tables.committed.backends) weights[entry.id] = 0;
+  for (const BackendSpec& backend : region_.cluster(cluster)->backends) {
+    const bool listed = weights.contains(backend.id);
+    const bool ejected = listed && tables.weight_of(backend.id) == 0;
+    weights[backend.id] = ejected ? 0 : backend.weight;
+  }
+  const base::Instant deadline = timers_.clock().now() + std::chrono::seconds(5);
+  return TableRequest(cluster, std::move(weights), false, deadline);
 }
 
 boost::asio::awaitable<base::Result<>> Tables::resume(std::string cluster) {
@@ -329,21 +394,19 @@ boost::asio::awaitable<base::Result<>> Tables::resume(std::string cluster) {
         co_return finished.error();
     }
   }
-  if (journal_.at(cluster).committed.epoch == 0 && !co_await find_floor(cluster)) {
+  if (journal_.at(cluster).committed.epoch == 0) {
+    const bool sure = co_await ask_all(cluster);
+    if (!sure) {
+      co_return base::Error(base::ErrorCode::kUnavailable,
+                            "not every proxy and backend of " + cluster + " answers yet");
+    }
+  }
+  // A store that was lost or is an older copy: the coordinator puts that right first.
+  if (is_behind(cluster)) {
     co_return base::Error(base::ErrorCode::kUnavailable,
-                          "not every proxy and backend of " + cluster + " answers yet");
+                          "the store knows less of " + cluster + " than its proxies and backends");
   }
-  // Follow the definition, but leave alone who was ejected.
-  std::map<std::string, uint32_t> weights;
-  const ClusterTables& tables = journal_.at(cluster);
-  for (const base::TableBackend& entry : tables.committed.backends) weights[entry.id] = 0;
-  for (const BackendSpec& backend : region_.cluster(cluster)->backends) {
-    const bool listed = weights.contains(backend.id);
-    const bool ejected = listed && tables.weight_of(backend.id) == 0;
-    weights[backend.id] = ejected ? 0 : backend.weight;
-  }
-  const base::Instant deadline = timers_.clock().now() + std::chrono::seconds(5);
-  TableRequest request(cluster, std::move(weights), false, deadline);
+  TableRequest request = wanted(cluster);
   auto changed = co_await change(std::move(request));
   if (!changed.ok()) co_return changed.error();
   co_return base::Done{};

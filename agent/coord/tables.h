@@ -33,6 +33,7 @@ struct TableRequest {
   std::string cluster;
   std::map<std::string, uint32_t> weights;  // backend -> weight; those not named keep theirs
   bool may_kill_unreachable_owner = false;
+  bool afresh = false;  // also with the same weights: every slot gets a new since
   base::Instant deadline;
 
   TableRequest(std::string c, std::map<std::string, uint32_t> w, bool may_kill, base::Instant d)
@@ -46,7 +47,7 @@ struct TableRequest {
 class Tables {
  public:
   Tables(boost::asio::any_io_executor executor, Region& region, TableJournal& journal,
-         Tenants& tenants, ProxySync& sync, FenceRecords& fences, BackendControl& backends,
+         const Tenants& tenants, ProxySync& sync, FenceRecords& fences, BackendControl& backends,
          ProcessControl& processes, base::Timers& timers, base::Gate& gate);
 
   // The new epoch, committed and given to every proxy that answers; or the present epoch when the
@@ -55,6 +56,12 @@ class Tables {
   boost::asio::awaitable<base::Result<base::Epoch>> change(TableRequest request);
   // Finishes what the journal holds; makes the first table and follows the region's definition.
   boost::asio::awaitable<base::Result<>> resume(std::string cluster);
+  // Whether proxies or backends know an epoch or a flush that the store does not: it was lost, or is an
+  // older copy. Until that is put right nothing they have beyond it counts.
+  bool is_behind(std::string_view cluster) const;
+  uint64_t seen_flush(std::string_view cluster) const { return seen(cluster).flush_sequence; }
+  // A new epoch above everything seen, in which every slot begins anew.
+  boost::asio::awaitable<base::Result<>> rebuild(std::string cluster);
   const ClusterTables& at(std::string_view cluster) const { return journal_.at(cluster); }
   // Who blocks the change in progress; empty when there is none or nobody does.
   ChangeBlockers blockers(std::string_view cluster) const;
@@ -67,6 +74,7 @@ class Tables {
   boost::asio::awaitable<Outcome> change_in_turn(TableRequest request);
   boost::asio::awaitable<base::Result<>> flush_returning(std::string cluster,
                                                          std::vector<std::string> backends);
+  boost::asio::awaitable<void> settle(std::string cluster);
   boost::asio::awaitable<Outcome> drive(std::string cluster, bool may_kill);
   base::Error rolled_back(const Active& active, const std::string& why);
   boost::asio::awaitable<std::optional<Outcome>> take_step(std::shared_ptr<Active> active);
@@ -74,12 +82,14 @@ class Tables {
   boost::asio::awaitable<void> try_fence(std::shared_ptr<Active> active, std::string backend);
   boost::asio::awaitable<void> tell_proxies(std::string cluster);
   boost::asio::awaitable<void> tell(std::string proxy);
-  boost::asio::awaitable<bool> find_floor(std::string cluster);
+  boost::asio::awaitable<bool> ask_all(std::string cluster);
+  FenceRecord seen(std::string_view cluster) const;
+  TableRequest wanted(const std::string& cluster) const;
 
   boost::asio::any_io_executor executor_;
   Region& region_;
   TableJournal& journal_;
-  Tenants& tenants_;
+  const Tenants& tenants_;
   ProxySync& sync_;
   FenceRecords& fences_;
   BackendControl& backends_;

@@ -71,7 +71,6 @@ struct Tenants::Mutation {
   std::vector<Credential> put_users;
   std::vector<base::CacheId> erase_caches;
   std::vector<std::string> erase_users;
-  uint64_t flush_floor = 0;
 };
 
 Tenants::Tenants(boost::asio::any_io_executor executor, const Region& region, store::Store& store,
@@ -96,7 +95,11 @@ boost::asio::awaitable<base::Result<>> Tenants::load() {
 }
 
 boost::asio::awaitable<base::Result<>> Tenants::load_entries() {
-  for (auto& [name, state] : clusters_) {
+  std::map<base::CacheId, Cache> caches_read;
+  std::map<std::string, Credential, std::less<>> credentials_read;
+  std::map<std::string, PerCluster, std::less<>> clusters_read;
+  for (const auto& [name, present] : clusters_) {
+    PerCluster& state = clusters_read[name];
     auto entry = co_await store_.get(tenants_key(name));
     if (!entry.ok()) co_return entry.error();
     if (!entry->has_value()) continue;
@@ -123,15 +126,20 @@ boost::asio::awaitable<base::Result<>> Tenants::load_entries() {
     auto cache = parse_cache(entry.key, entry.value);
     if (!cache.ok()) co_return cache.error();
     last_cache_ = std::max(last_cache_, cache->id);
-    caches_[cache->id] = std::move(*cache);
+    caches_read[cache->id] = std::move(*cache);
   }
   auto credentials = co_await store_.list("/credentials/");
   if (!credentials.ok()) co_return credentials.error();
   for (const store::Entry& entry : *credentials) {
     auto credential = parse_credential(entry.key, entry.value);
     if (!credential.ok()) co_return credential.error();
-    credentials_[credential->user] = std::move(*credential);
+    credentials_read[credential->user] = std::move(*credential);
   }
+  // All or nothing: a version beside the caches of another would be told to proxies.
+  caches_.swap(caches_read);
+  credentials_.swap(credentials_read);
+  clusters_.swap(clusters_read);
+  unsure_ = false;
   ++changes_;
   co_return base::Done{};
 }
@@ -162,6 +170,14 @@ boost::asio::awaitable<base::Result<>> Tenants::create_first(std::string cluster
 // The caller holds the turn.
 boost::asio::awaitable<base::Result<>> Tenants::commit(std::string cluster, TenantVersion version,
                                                        store::Transaction transaction) {
+  if (unsure_) {
+    // Whether an earlier write took place is only known to the store: everything is read afresh.
+    auto loaded = co_await load_entries();
+    if (!loaded.ok()) co_return loaded;
+    co_return base::Error(base::ErrorCode::kConflict,
+                          "what the store holds had to be read again; try again",
+                          base::Origin::kBackend, base::Retry::kSafe);
+  }
   PerCluster& state = clusters_.find(cluster)->second;
   const std::string key = tenants_key(cluster);
   const std::string document = to_document(version);
@@ -171,6 +187,7 @@ boost::asio::awaitable<base::Result<>> Tenants::commit(std::string cluster, Tena
     // One transaction: if the version is there, everything is.
     auto entry = co_await store_.get(key);
     if (entry.ok() && entry->has_value() && (*entry)->value == document) saved = (*entry)->modified;
+    unsure_ = !entry.ok();
   }
   if (!saved.ok()) co_return saved.error();
   state.version = version;
@@ -183,7 +200,6 @@ boost::asio::awaitable<base::Result<>> Tenants::commit(std::string cluster, Tena
 boost::asio::awaitable<base::Result<>> Tenants::apply(Mutation mutation) {
   TenantVersion next = version(mutation.cluster);
   ++next.generation;
-  next.flush_sequence = std::max(next.flush_sequence, mutation.flush_floor);
   Delta delta;
   delta.generation = next.generation;
   store::Transaction transaction;
@@ -347,30 +363,56 @@ boost::asio::awaitable<base::Result<FlushStep>> Tenants::bump(std::string cluste
   }
   FlushStep step;
   step.cluster = cluster;
-  TenantVersion next = version(cluster);
-  step.sequence = ++next.flush_sequence;
-  store::Transaction transaction;
-  boost::json::array named;
+  step.sequence = version(cluster).flush_sequence + 1;
   for (const base::CacheId id : ids) {
     const Cache* present = cache(id);
     if (present == nullptr || present->cluster != cluster) co_return no_cache(id);
-    Cache bumped = *present;
-    ++bumped.generation;
-    bumped.flushed_at = step.sequence;
-    step.caches.emplace_back(id, bumped.generation);
-    transaction.put(cache_key(id), to_document(bumped));
+    step.caches.emplace_back(id, present->generation + 1);
+  }
+  co_return co_await flush(std::move(step), std::move(journal));
+}
+
+boost::asio::awaitable<base::Result<FlushStep>> Tenants::recover(std::string cluster,
+                                                                 uint64_t sequence,
+                                                                 boost::json::object journal) {
+  const Turn::Held held = co_await turn_.take();
+  FlushStep step;
+  step.cluster = cluster;
+  step.sequence = std::max(sequence, version(cluster).flush_sequence) + 1;
+  for (const Cache* each : caches(cluster)) {
+    const base::Generation next =
+        std::max(each->generation + 1, recovered_generation(clock_.wall()));
+    step.caches.emplace_back(each->id, next);
+  }
+  co_return co_await flush(std::move(step), std::move(journal));
+}
+
+// The caller holds the turn. The step is durable when this succeeds.
+boost::asio::awaitable<base::Result<FlushStep>> Tenants::flush(FlushStep step,
+                                                               boost::json::object journal) {
+  TenantVersion next = version(step.cluster);
+  const bool follows = step.sequence == next.flush_sequence + 1;
+  next.flush_sequence = step.sequence;
+  store::Transaction transaction;
+  boost::json::array named;
+  for (const auto& [id, generation] : step.caches) {
+    Cache flushed = *cache(id);
+    flushed.generation = generation;
+    flushed.flushed_at = step.sequence;
+    transaction.put(cache_key(id), to_document(flushed));
     named.push_back(id);
   }
   journal["caches"] = std::move(named);
   journal["sequence"] = step.sequence;
-  transaction.put(flush_key(cluster, step.sequence), boost::json::serialize(journal));
-  auto saved = co_await commit(cluster, next, std::move(transaction));
+  transaction.put(flush_key(step.cluster, step.sequence), boost::json::serialize(journal));
+  auto saved = co_await commit(step.cluster, next, std::move(transaction));
   if (!saved.ok()) co_return saved.error();
   for (const auto& [id, generation] : step.caches) {
     caches_[id].generation = generation;
     caches_[id].flushed_at = step.sequence;
   }
-  std::deque<FlushStep>& flushes = clusters_.find(cluster)->second.flushes;
+  std::deque<FlushStep>& flushes = clusters_.find(step.cluster)->second.flushes;
+  if (!follows) flushes.clear();  // what is remembered is consecutive
   flushes.push_back(step);
   if (flushes.size() > kFlushes) flushes.pop_front();
   co_return step;
@@ -381,20 +423,6 @@ void Tenants::complete_flushes(std::string_view cluster, uint64_t sequence) {
   CHECK(at != clusters_.end());
   uint64_t& completed = at->second.completed_flush;
   completed = std::max(completed, sequence);
-}
-
-boost::asio::awaitable<base::Result<>> Tenants::recover(std::string cluster, uint64_t sequence) {
-  const Turn::Held held = co_await turn_.take();
-  Mutation mutation(cluster);
-  mutation.flush_floor = sequence;
-  for (const Cache* each : caches(cluster)) {
-    Cache raised = *each;
-    raised.generation = std::max(raised.generation, recovered_generation(clock_.wall()));
-    mutation.put_caches.push_back(std::move(raised));
-  }
-  auto saved = co_await apply(std::move(mutation));
-  if (saved.ok()) complete_flushes(cluster, sequence);
-  co_return saved;
 }
 
 base::Result<base::Secret> Tenants::reveal(std::string_view user) const {

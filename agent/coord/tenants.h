@@ -142,7 +142,9 @@ class Tenants {
   // For a new store when proxies or backends still know `sequence` from one that was lost: flushes are
   // numbered on from there, and the cluster's caches get generations that no earlier store can have
   // given them, so that nothing stored under the old ones is ever read.
-  boost::asio::awaitable<base::Result<>> recover(std::string cluster, uint64_t sequence);
+  // `journal` as for bump().
+  boost::asio::awaitable<base::Result<FlushStep>> recover(std::string cluster, uint64_t sequence,
+                                                          boost::json::object journal);
 
   // What a proxy should have.
   TenantVersion version(std::string_view cluster) const;
@@ -174,6 +176,8 @@ class Tenants {
   };
   struct Mutation;
   boost::asio::awaitable<base::Result<>> apply(Mutation mutation);
+  boost::asio::awaitable<base::Result<FlushStep>> flush(FlushStep step,
+                                                        boost::json::object journal);
   boost::asio::awaitable<base::Result<>> commit(std::string cluster, TenantVersion version,
                                                 store::Transaction transaction);
   boost::asio::awaitable<base::Result<>> create_first(std::string cluster, bool with_customer);
@@ -189,6 +193,7 @@ class Tenants {
   std::map<std::string, Credential, std::less<>> credentials_;
   std::map<std::string, PerCluster, std::less<>> clusters_;
   base::CacheId last_cache_ = 0;
+  bool unsure_ = false;  // a write may or may not have taken place
   uint64_t changes_ = 0;
 };
 

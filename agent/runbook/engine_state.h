@@ -63,6 +63,7 @@ class Engine::State {
   std::string new_id(const std::string& runbook) const;
   void add_locks(const LiveRun& live, store::Transaction& transaction) const;
   Awaitable begin(std::shared_ptr<LiveRun> live);
+  boost::asio::awaitable<base::Error> not_begun(std::shared_ptr<LiveRun> live, Written how);
   Awaitable record_only(std::shared_ptr<LiveRun> live, Outcome outcome);
   boost::asio::awaitable<base::Error> explain(Written how, Plan plan);
   std::optional<ResponseReport> wait_before(const incident::Incident& incident,

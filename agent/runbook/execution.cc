@@ -86,6 +86,7 @@ awaitable<Execution::Flow> Execution::step(size_t index) {
     case StepState::kIntent:
     case StepState::kActing:
       flow = co_await settle(index, true);
+      if (flow == Flow::kNext) flow = co_await judge_again(index);
       break;
     default:
       break;
@@ -117,12 +118,8 @@ awaitable<Execution::Flow> Execution::prepare(size_t index) {
   if (Result<> done = all_resolved(substitute(json::value(planned.with), values)); !done.ok()) {
     co_return fail(planned.id + ": " + done.error().context);
   }
-  if (planned.cls >= Class::kDisruptive) {
-    const std::vector<GuardAnswer> answers = ask_guards(index);
-    if (const GuardAnswer* refusal = first_refusal(answers)) {
-      co_return fail(planned.id + ": the guard \"" + refusal->guard + "\" says " +
-                     std::string(to_string(refusal->answer)) + ": " + refusal->reason);
-    }
+  if (const std::string refusal = guards_refusal(index); !refusal.empty()) {
+    co_return fail(planned.id + ": " + refusal);
   }
   live_.records[index].started = parts_.engine.timers.clock().wall();
   std::string text = planned.step.action + " is about to begin";
@@ -215,6 +212,21 @@ awaitable<Execution::Flow> Execution::settle(size_t index, bool may_act_again) {
   if (!alive) co_return Flow::kOut;
   reason_ = planned.id + ": " + now.note;
   co_return nothing ? Flow::kFailed : Flow::kUnknown;
+}
+
+// intent or acting, found after a crash and certainly not done: the world may have become another
+// one while nobody looked, so what said yes before is asked again. kNext: it may act, or is done.
+awaitable<Execution::Flow> Execution::judge_again(size_t index) {
+  StepRecord& now = live_.records[index];
+  if (now.state != StepState::kIntent && now.state != StepState::kActing) co_return Flow::kNext;
+  std::string refusal =
+      live_.run.abort_requested ? "aborted by " + live_.run.abort_by : guards_refusal(index);
+  if (refusal.empty()) co_return Flow::kNext;
+  now.note = std::move(refusal);
+  std::string text = now.note + "; it was interrupted before anything happened";
+  const bool alive = co_await record(index, StepState::kFailed, std::move(text));
+  if (!alive) co_return Flow::kOut;
+  co_return fail(now.id + ": " + now.note);
 }
 
 // observed → verified: holds without a break for `for`, before `within` is over.
@@ -381,6 +393,16 @@ std::vector<GuardAnswer> Execution::ask_guards(size_t index) const {
                              parts_.budget(live_.run),
                              live_.run.confidence};
   return answer(planned.step.guards.value_or(live_.plan.runbook.guards), context);
+}
+
+// Why the step's guards forbid it now; empty: they do not, or it needs none.
+std::string Execution::guards_refusal(size_t index) const {
+  if (live_.plan.steps[index].cls < Class::kDisruptive) return {};
+  const std::vector<GuardAnswer> answers = ask_guards(index);
+  const GuardAnswer* refusal = first_refusal(answers);
+  if (refusal == nullptr) return {};
+  return "the guard \"" + refusal->guard + "\" says " + std::string(to_string(refusal->answer)) +
+         ": " + refusal->reason;
 }
 
 Execution::Flow Execution::fail(std::string reason) {

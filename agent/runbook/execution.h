@@ -2,7 +2,7 @@
 //
 // Idea: one handler per state of a step, each of which journals before and after it touches anything.
 // The same code starts a run and takes it up after a crash: a step found at intent or acting is
-// probed first, everything else goes on as if nothing had been.
+// probed first and, when nothing happened, judged anew; all else goes on as if nothing had been.
 //
 // Leaves out: who may start (engine.cc), what is durable and how (journal.h).
 #pragma once
@@ -54,6 +54,7 @@ class Execution {
   boost::asio::awaitable<Flow> act(size_t index);
   boost::asio::awaitable<Flow> after_failure(size_t index, base::Error error);
   boost::asio::awaitable<Flow> settle(size_t index, bool may_act_again);
+  boost::asio::awaitable<Flow> judge_again(size_t index);
   boost::asio::awaitable<Flow> verify(size_t index);
   boost::asio::awaitable<Ended> backward();
   boost::asio::awaitable<Flow> undo(size_t index);
@@ -71,6 +72,7 @@ class Execution {
   ActionCall call_for(size_t index, const char* suffix, const boost::json::object& with) const;
   const std::string& probe_of(size_t index) const;
   std::vector<GuardAnswer> ask_guards(size_t index) const;
+  std::string guards_refusal(size_t index) const;
   Flow fail(std::string reason);
   Flow out(Ended how);
   bool interrupted() const;

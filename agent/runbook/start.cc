@@ -207,10 +207,7 @@ Engine::State::Awaitable Engine::State::begin(std::shared_ptr<LiveRun> live) {
   }
   live_[run.id] = live;  // before the wait, so that nobody takes its id
   const Written how = co_await journal_.write(*live, std::move(move));
-  if (how != Written::kYes) {
-    live_.erase(run.id);
-    co_return co_await explain(how, live->plan);
-  }
+  if (how != Written::kYes) co_return co_await not_begun(std::move(live), how);
   const std::string id = run.id;
   if (waits) {
     tell(RunEvent::Kind::kAwaitingApproval, run, run.message);
@@ -222,6 +219,24 @@ Engine::State::Awaitable Engine::State::begin(std::shared_ptr<LiveRun> live) {
     drive(std::move(live));
   }
   co_return id;
+}
+
+// A start that the store did not confirm. After an answer "unknown" that could not be read back the
+// run may be there all the same, with its locks (the journal's next try then met its first): it is
+// told as one that stands still, so that whoever hears it calls resume().
+awaitable<Error> Engine::State::not_begun(std::shared_ptr<LiveRun> live, Written how) {
+  const std::string id = live->run.id;
+  bool perhaps = false;
+  if (how != Written::kHalted) {
+    std::string key = run_key(id);
+    const Result<std::optional<store::Entry>> entry = co_await parts_.store.get(std::move(key));
+    perhaps = !entry.ok() || entry->has_value();
+  }
+  live_.erase(id);  // resume() goes by what the store has
+  if (!perhaps) co_return co_await explain(how, live->plan);
+  tell(RunEvent::Kind::kSuspended, live->run, "the store did not say whether it took the start");
+  co_return Error(ErrorCode::kUnknown, "the store did not say whether it took the start of " + id +
+                                           "; if it did, the run goes on by itself");
 }
 
 // shadow and suggest: what would have been done, kept and not done.

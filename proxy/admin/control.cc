@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <boost/json.hpp>
 
 #include "base/core/rng.h"
@@ -25,6 +24,7 @@ namespace {
 // How long a worker may take to serve by a new World; its loop turns every 20 ms.
 constexpr base::Duration kPublishDeadline = std::chrono::milliseconds(1500);
 constexpr base::Duration kPublishPoll = std::chrono::microseconds(200);
+constexpr size_t kMostWaiting = 64;
 constexpr base::Duration kDrainPoll = std::chrono::milliseconds(20);
 
 bool is_acting(const std::string& verb) {
@@ -51,6 +51,7 @@ Control::Control(const ControlParts& parts, SavedState saved)
       directory_(std::move(saved.directory)),
       backends_(std::move(saved.backends)),
       fence_(saved.fence) {
+  confirmed_ = present();  // the workers begin with it
   show_state();
 }
 
@@ -94,20 +95,45 @@ void Control::show_state() {
   header.draining.set(draining_ ? 1 : 0);
 }
 
+Control::Told Control::present() const {
+  Told told;
+  told.committed = ring_.committed_epoch();
+  told.prepared = ring_.prepared_epoch();
+  told.config_generation = directory_->generation;
+  told.flush_sequence = directory_->flush_sequence();
+  told.completed_flush = directory_->completed_flush();
+  return told;
+}
+
+bool Control::is_installed(uint64_t number) const {
+  return std::all_of(workers_.begin(), workers_.end(),
+                     [&](const Worker* worker) { return worker->installed() >= number; });
+}
+
+// Of what was posted, the newest that every worker has taken.
+const Control::Told& Control::confirmed() {
+  for (; !waiting_.empty() && is_installed(waiting_.front().first); waiting_.pop_front()) {
+    confirmed_ = waiting_.front().second;
+  }
+  return confirmed_;
+}
+
 // Posts the present World to every worker and waits until all serve by it.
 asio::awaitable<Result<>> Control::publish() {
-  Result<World> present = world();
-  if (!present) co_return present.error();
+  Result<World> next = world();
+  if (!next) co_return next.error();
   show_state();
-  const auto left = std::make_shared<std::atomic<size_t>>(workers_.size());
-  const std::function<void()> done = [left] { left->fetch_sub(1); };
-  for (Worker* worker : workers_) worker->install(*present, done);
+  const uint64_t number = ++posted_;
+  // While a worker stands still only the newest can still be of interest.
+  if (waiting_.size() >= kMostWaiting) waiting_.pop_front();
+  waiting_.emplace_back(number, present());
+  for (Worker* worker : workers_) worker->install(*next, number);
   const base::Instant deadline = timers_.clock().now() + kPublishDeadline;
-  while (left->load() > 0) {
+  while (!is_installed(number)) {
     if (timers_.clock().now() >= deadline) {
-      co_return Error(ErrorCode::kTimeout, std::to_string(left->load()) +
-                                               " workers have not taken the new state in time; it "
-                                               "is saved and will be taken; ask again");
+      co_return Error(ErrorCode::kTimeout,
+                      "not every worker has taken the new state in time; it is saved and will be "
+                      "taken; ask again");
     }
     co_await timers_.wait_for(kPublishPoll);
   }
@@ -116,9 +142,10 @@ asio::awaitable<Result<>> Control::publish() {
 
 void Control::change_settings(const Settings& settings) {
   settings_ = settings;
-  const Result<World> present = world();
-  if (!present) return;
-  for (Worker* worker : workers_) worker->install(*present, nullptr);
+  const Result<World> next = world();
+  if (!next) return;
+  const uint64_t number = ++posted_;
+  for (Worker* worker : workers_) worker->install(*next, number);
 }
 
 // Refuses a caller whose fence is lower than one seen, and remembers a higher one durably.
@@ -168,18 +195,19 @@ asio::awaitable<Result<json::value>> Control::call(RpcRequest request) {
                       "epoch.abort, flush, flush.complete, drain, quit");
 }
 
-Control::Answer Control::status() const {
+Control::Answer Control::status() {
   json::array fenced;
   for (const std::string& id : fenced_backends()) fenced.emplace_back(id);
+  const Told& told = confirmed();
   return json::value(json::object{{"id", config_.id},
                                   {"pid", ::getpid()},
                                   {"instance", instance_},
                                   {"version", MCGUARD_VERSION},
-                                  {"committed", ring_.committed_epoch()},
-                                  {"prepared", ring_.prepared_epoch()},
-                                  {"config_generation", directory_->generation},
-                                  {"flush_sequence", directory_->flush_sequence()},
-                                  {"completed_flush", directory_->completed_flush()},
+                                  {"committed", told.committed},
+                                  {"prepared", told.prepared},
+                                  {"config_generation", told.config_generation},
+                                  {"flush_sequence", told.flush_sequence},
+                                  {"completed_flush", told.completed_flush},
                                   {"fence", fence_},
                                   {"draining", draining_},
                                   {"connections", connections_.total()},

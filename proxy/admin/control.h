@@ -5,16 +5,18 @@
 // all have taken it: an acknowledgement means that no worker serves by anything older. The steps
 // before the wait do not suspend, so calls never see each other's halves.
 //
-// A worker that does not take the World in time leaves the call unanswered in effect (kTimeout); the
-// caller asks again, and every verb may be repeated.
+// `status` is an acknowledgement too: it names what every worker serves by, not what was merely made
+// durable. A worker that does not take the World in time leaves the call unanswered in effect
+// (kTimeout); the caller asks again, and every verb may be repeated.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/json/value.hpp>
-#include <functional>
+#include <deque>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/life/life.h"
@@ -68,7 +70,7 @@ class Control {
   using Answer = base::Result<boost::json::value>;
 
   base::Result<> admit(const base::net::RpcRequest& request);
-  Answer status() const;
+  Answer status();
   boost::asio::awaitable<Answer> configure(boost::json::object args);
   boost::asio::awaitable<Answer> change(boost::json::object args);
   boost::asio::awaitable<Answer> prepare(boost::json::object args);
@@ -80,6 +82,14 @@ class Control {
   base::Result<std::vector<ring::BackendRef>> index_backends(
       const std::vector<BackendAddress>& backends);
   boost::asio::awaitable<base::Result<>> publish();
+  // What the present state is told as, and what of it every worker serves by.
+  struct Told {
+    base::Epoch committed = 0, prepared = 0;
+    uint64_t config_generation = 0, flush_sequence = 0, completed_flush = 0;
+  };
+  Told present() const;
+  bool is_installed(uint64_t number) const;
+  const Told& confirmed();
   void compact_if_long();
   void show_state();
 
@@ -100,6 +110,9 @@ class Control {
   std::shared_ptr<const ring::View> view_;  // compiled from ring_ and backends_; null: to be made
   uint64_t fence_ = 0;
   bool draining_ = false;
+  uint64_t posted_ = 0;                            // the number of the newest World
+  std::deque<std::pair<uint64_t, Told>> waiting_;  // posted, not seen installed everywhere
+  Told confirmed_;
 };
 
 }  // namespace proxy::admin

@@ -59,6 +59,7 @@ void Loop::post(std::function<void()> work) {
     const std::lock_guard lock(mutex_);
     posted_.push_back(std::move(work));
   }
+  has_mail_.store(true, std::memory_order_release);
   const uint64_t one = 1;
   // Full only after 2^64 - 1 unread posts; then it is readable anyway.
   [[maybe_unused]] const ssize_t wrote = ::write(wake_.get(), &one, sizeof one);
@@ -68,9 +69,12 @@ void Loop::stop() {
   post([this] { stopping_ = true; });
 }
 
-void Loop::run_posted() {
+void Loop::forget_wake_ups() {
   uint64_t count = 0;
   [[maybe_unused]] const ssize_t got = ::read(wake_.get(), &count, sizeof count);
+}
+
+void Loop::run_posted() {
   std::vector<std::function<void()>> work;
   {
     const std::lock_guard lock(mutex_);
@@ -89,16 +93,15 @@ void Loop::run(Turns& turns) {
     CHECK(count >= 0 || errno == EINTR);
     const base::Instant now = clock_.now();
     turns.begin_turn(now);
-    bool mail = false;
+    if (has_mail_.exchange(false, std::memory_order_acquire)) run_posted();
     for (int i = 0; i < count; ++i) {
       auto* const source = static_cast<Source*>(events[size_t(i)].data.ptr);
       if (source == nullptr) {
-        mail = true;
+        forget_wake_ups();
       } else {
         source->on_ready(events[size_t(i)].events);
       }
     }
-    if (mail) run_posted();
     if (now >= next_tick) {
       turns.tick(now);
       next_tick = now + kTick;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <sys/epoll.h>
+#include <atomic>
 
 #include <cstdint>
 #include <functional>
@@ -48,7 +49,8 @@ class Loop {
   void change(int fd, Source& source, uint32_t events);
   void forget(int fd);
 
-  // Runs `work` on the worker in its next turn. Thread: any.
+  // Runs `work` on the worker at the start of its next turn, before what sockets have brought: under
+  // load there may be many turns before the wake-up itself is among the events. Thread: any.
   void post(std::function<void()> work);
   void run(Turns& turns);
   void stop();
@@ -57,12 +59,14 @@ class Loop {
   Loop(base::Clock& clock, base::net::UniqueFd epoll, base::net::UniqueFd wake)
       : clock_(clock), epoll_(std::move(epoll)), wake_(std::move(wake)) {}
   void run_posted();
+  void forget_wake_ups();
 
   base::Clock& clock_;
   base::net::UniqueFd epoll_;
   base::net::UniqueFd wake_;
   bool stopping_ = false;
   std::mutex mutex_;
+  std::atomic<bool> has_mail_{false};
   std::vector<std::function<void()>> posted_;  // guarded by mutex_
 };
 

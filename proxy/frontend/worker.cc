@@ -62,18 +62,34 @@ void Worker::start() {
   });
 }
 
-void Worker::install(World world, std::function<void()> done) {
-  // Two steps into std::function, which wants copies: the world is moved in through a holder.
-  auto holder = std::make_shared<World>(std::move(world));
-  loop_->post([this, holder, done = std::move(done)] {
-    router_.install(std::move(*holder), now_);
-    if (done) done();
-  });
+void Worker::install(World world, uint64_t number) {
+  {
+    const std::lock_guard lock(world_mutex_);
+    const bool waits = next_world_.has_value();
+    next_world_ = std::move(world);
+    next_number_ = number;
+    if (waits) return;
+  }
+  loop_->post([this] { take_world(); });
+}
+
+void Worker::take_world() {
+  std::optional<World> world;
+  uint64_t number = 0;
+  {
+    const std::lock_guard lock(world_mutex_);
+    world.swap(next_world_);
+    number = next_number_;
+  }
+  if (!world) return;
+  router_.install(std::move(*world), now_);
+  installed_.store(number, std::memory_order_release);
 }
 
 void Worker::drain() {
   loop_->post([this] {
-    listeners_.clear();
+    // One of them may be among the events of this turn.
+    closed_listeners_.swap(listeners_);
     for (auto& client : clients_) {
       if (client) client->finish();
     }
@@ -201,6 +217,7 @@ void Worker::end_turn() {
     ending_.clear();
   }
   accept_when_warm();
+  closed_listeners_.clear();
   dead_.clear();
   turn_.reset();
 }

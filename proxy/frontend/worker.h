@@ -15,8 +15,8 @@
 
 #include <atomic>
 #include <deque>
-#include <functional>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -57,8 +57,11 @@ class Worker final : public Loop::Turns, public ClientTable {
   base::Result<> listen(base::net::UniqueFd fd, base::CacheId open_cache);
   void start();
 
-  // Thread: any. `done` runs on the worker once it serves by `world`.
-  void install(World world, std::function<void()> done);
+  // Serves by `world` soon; of several that wait only the newest is taken. `number` grows with each
+  // call. Thread: any.
+  void install(World world, uint64_t number);
+  // The number of the World it serves by. Thread: any.
+  uint64_t installed() const { return installed_.load(std::memory_order_acquire); }
   // Stops accepting, closes idle connections, finishes what has begun.
   void drain();
   // Ends the thread; connections are closed as they are.
@@ -94,6 +97,7 @@ class Worker final : public Loop::Turns, public ClientTable {
  private:
   Worker(const WorkerParts& parts, std::unique_ptr<Loop> loop, World world);
   void accept_when_warm();
+  void take_world();
   void close_late_strangers(base::Instant now);
   void close_some_idle(base::Instant now);
 
@@ -114,6 +118,7 @@ class Worker final : public Loop::Turns, public ClientTable {
   std::optional<base::telemetry::TurnGuard> turn_;
 
   std::vector<std::unique_ptr<Listener>> listeners_;
+  std::vector<std::unique_ptr<Listener>> closed_listeners_;  // until the end of the turn
   bool accepting_ = false;
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<uint32_t> free_;
@@ -123,6 +128,11 @@ class Worker final : public Loop::Turns, public ClientTable {
   std::vector<Client*> dirty_;
   std::vector<Client*> ending_;                // scratch of end_turn
   std::vector<std::unique_ptr<Client>> dead_;  // until the end of the turn
+
+  std::mutex world_mutex_;
+  std::optional<World> next_world_;  // guarded by world_mutex_
+  uint64_t next_number_ = 0;         // guarded by world_mutex_
+  std::atomic<uint64_t> installed_{0};
 
   std::thread thread_;
 };

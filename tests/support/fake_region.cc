@@ -152,6 +152,7 @@ asio::awaitable<Result<>> FakeBackends::raise_fence(std::string backend,
   if (at(backend).connecting.count() > 0) co_await timers_.wait_for(at(backend).connecting);
   const FenceRecord record = source.claim();
   FenceRecord present = at(backend).record.value_or(FenceRecord());
+  source.saw(present);
   present.epoch = std::max(present.epoch, record.epoch);
   present.flush_sequence = std::max(present.flush_sequence, record.flush_sequence);
   at(backend).record = present;

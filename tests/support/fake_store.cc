@@ -40,6 +40,7 @@ awaitable<Result<Revision>> FakeStore::commit(Transaction transaction) {
     faults_.pop_front();
   }
   if (fault == Fault::kBeforeCommit) co_return Error(ErrorCode::kIo, "the disk is full");
+  if (fault == Fault::kUnknownNotDone) co_return Error(ErrorCode::kUnknown, "no answer");
   Result<Revision> done = apply(transaction);
   if (fault == Fault::kAfterCommit) co_return Error(ErrorCode::kUnknown, "no answer to the commit");
   co_return done;

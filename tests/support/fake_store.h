@@ -2,7 +2,7 @@
 //
 // Keeps to the contract of agent/store/store.h (the shared suite runs against it), answers at once,
 // and can be told to fail its next commits before they are written (the caller knows that nothing
-// happened) or after (kUnknown: it happened, and the caller is not told).
+// happened), after (kUnknown: it happened, and the caller is not told), or not at all with kUnknown.
 #pragma once
 
 #include <deque>
@@ -18,7 +18,7 @@ namespace test {
 // Thread: one. Owner: the test; outlives the engines that are killed and resumed on it.
 class FakeStore final : public agent::store::Store {
  public:
-  enum class Fault { kNone, kBeforeCommit, kAfterCommit };
+  enum class Fault { kNone, kBeforeCommit, kAfterCommit, kUnknownNotDone };
 
   boost::asio::awaitable<base::Result<std::optional<agent::store::Entry>>> get(
       std::string key) override;

@@ -16,6 +16,7 @@ struct Mutation {
   bool acknowledge_early = false;  // before every worker serves by what was told
   bool forget_prepared = false;    // a restart knows the committed table only
   bool write_early = false;        // writes are taken while a flush is under way
+  bool tell_durable = false;       // `status` tells what is on disk, not what workers serve by
   // The controller.
   bool fence_anywhere = false;    // a record on one backend counts for all
   bool commit_at_once = false;    // does not wait kFencedAfter

@@ -97,6 +97,7 @@ const Mistake kMistakes[] = {
     {"CommitDoesNotWait", [](Mutation& m) { m.commit_at_once = true; }, 3000},
     {"FlushDoesNotWait", [](Mutation& m) { m.flush_at_once = true; }, 3000},
     {"RecordsAreOverwritten", [](Mutation& m) { m.overwrite_record = true; }, 3000},
+    {"StatusTellsWhatIsMerelyDurable", [](Mutation& m) { m.tell_durable = true; }, 9000},
     {"WritesAreTakenDuringAFlush", [](Mutation& m) { m.write_early = true; }, 3000},
     {"AFlushIsCompleteOnceDurable", [](Mutation& m) { m.complete_early = true; }, 3000},
     {"SinceIsReused", [](Mutation& m) { m.reuse_since = true; }, 3000},

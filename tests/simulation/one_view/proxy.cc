@@ -1,5 +1,7 @@
 #include "tests/simulation/one_view/proxy.h"
 
+#include <algorithm>
+
 #include "base/core/text.h"
 #include "base/memcache/stored_key.h"
 
@@ -46,6 +48,9 @@ void SimProxy::begin() {
     worker.known = {worker.view->known, directory_->flush_sequence()};
     simulation_.after(simulation_.chance().between(0us, kTick), process, [&] { tick(worker); });
   }
+  publications_.clear();
+  posted_ = 0;
+  confirmed_ = present();
 }
 
 void SimProxy::kill() {
@@ -65,9 +70,13 @@ void SimProxy::start() {
 }
 
 std::string SimProxy::state() const {
-  return "committed " + std::to_string(ring_.committed_epoch()) + " prepared " +
-         std::to_string(ring_.prepared_epoch()) + " known " + std::to_string(ring_.known()) +
-         " flushes " + std::to_string(directory_->flush_sequence());
+  std::string text = "committed " + std::to_string(ring_.committed_epoch()) + " prepared " +
+                     std::to_string(ring_.prepared_epoch()) + " known " +
+                     std::to_string(ring_.known()) + " flushes " +
+                     std::to_string(directory_->flush_sequence()) + "/" +
+                     std::to_string(directory_->completed_flush()) + " workers at";
+  for (const Worker& worker : workers_) text += " " + std::to_string(worker.installed);
+  return text + " of " + std::to_string(posted_);
 }
 
 // ---- Workers
@@ -256,18 +265,25 @@ void SimProxy::install(Worker& worker, ViewPtr view, proxy::tenant::DirectoryPtr
 // ---- Admin: one call after the other; durable, then installed on every worker, then acknowledged.
 
 void SimProxy::call(Call call) {
+  if (call.verb == Call::Verb::kStatus) {  // answered beside whatever is under way
+    return call.answered(true, mutation_.tell_durable ? present() : confirmed_);
+  }
   calls_.push_back(std::move(call));
   if (!calling_) next_call();
 }
 
-void SimProxy::finish(Call& call, bool accepted) {
+ProxyStatus SimProxy::present() const {
   ProxyStatus status;
   status.instance = process.life;
   status.committed = ring_.committed_epoch();
   status.prepared = ring_.prepared_epoch();
   status.flush_sequence = directory_->flush_sequence();
   status.completed_flush = directory_->completed_flush();
-  call.answered(accepted, status);
+  return status;
+}
+
+void SimProxy::finish(Call& call, bool accepted) {
+  call.answered(accepted, present());
   calling_ = false;
   if (!calls_.empty()) next_call();
 }
@@ -278,7 +294,7 @@ void SimProxy::next_call() {
   calls_.pop_front();
   switch (call.verb) {
     case Call::Verb::kStatus:
-      return finish(call, true);
+      return;  // answered by call()
     case Call::Verb::kConfigure: {
       auto next = std::make_shared<proxy::tenant::Directory>(*directory_);
       for (const proxy::tenant::Cache& cache : call.caches) next->put_cache(cache);
@@ -350,15 +366,33 @@ void SimProxy::write_and_install(Work change, Call call) {
   });
 }
 
+// A worker may serve on for a long while before it takes what was posted; it takes the newest.
 void SimProxy::install_all(Work done) {
-  auto left = std::make_shared<size_t>(kWorkers);
+  const uint64_t number = ++posted_;
+  publications_.push_back({number, present(), std::move(done)});
   const ViewPtr view = tables_.view(ring_.committed(), ring_.prepared(), ring_.known());
   for (Worker& worker : workers_) {
-    simulation_.after(simulation_.latency(), process,
-                      [this, &worker, view, directory = directory_, left, done] {
+    simulation_.after(simulation_.lag(), process,
+                      [this, &worker, view, directory = directory_, number] {
+                        if (number < worker.installed) return;
+                        worker.installed = number;
                         install(worker, view, directory);
-                        if (--*left == 0) done();
+                        check_installed();
                       });
+  }
+}
+
+void SimProxy::check_installed() {
+  while (!publications_.empty()) {
+    const uint64_t number = publications_.front().number;
+    const bool everywhere =
+        std::all_of(workers_.begin(), workers_.end(),
+                    [&](const Worker& worker) { return worker.installed >= number; });
+    if (!everywhere) return;
+    const Publication publication = std::move(publications_.front());
+    publications_.pop_front();
+    confirmed_ = publication.status;
+    publication.done();
   }
 }
 

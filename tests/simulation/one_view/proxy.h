@@ -107,6 +107,7 @@ class SimProxy {
     ViewPtr view;
     proxy::tenant::DirectoryPtr directory;
     uint32_t number = 1;
+    uint64_t installed = 0;  // the number of the newest World it was posted
     proxy::ring::FenceRecord known, seen;
     std::array<Link, kMostBackends> links;
   };
@@ -128,7 +129,9 @@ class SimProxy {
   void next_call();
   void write_and_install(Work change, Call call);
   void install_all(Work done);
+  void check_installed();
   void finish(Call& call, bool accepted);
+  ProxyStatus present() const;
 
   Simulation& simulation_;
   Tables& tables_;
@@ -140,6 +143,14 @@ class SimProxy {
   std::array<Worker, kWorkers> workers_;
   std::deque<Call> calls_;
   bool calling_ = false;
+  struct Publication {
+    uint64_t number = 0;
+    ProxyStatus status;
+    Work done;
+  };
+  std::deque<Publication> publications_;  // posted, not installed everywhere
+  uint64_t posted_ = 0;
+  ProxyStatus confirmed_;
 };
 
 }  // namespace one_view

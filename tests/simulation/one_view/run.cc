@@ -301,6 +301,7 @@ void Run::start_proxy(size_t proxy) {
 }
 
 void Run::heal() {
+  simulation_.calm();
   controller_->start();
   simulation_.resume(controller_->process);
   for (size_t i = 0; i < backends_.size(); ++i) {
@@ -342,7 +343,8 @@ void Run::operate(Key& key, size_t proxy, size_t worker, bool write,
     }
     then(stored || found != 0);
   };
-  simulation_.after(simulation_.chance().between(100ms, 800ms), [open, then] {
+  // Longer than the slowest way there and back, or a client that was merely unlucky looks cut off.
+  simulation_.after(simulation_.chance().between(300ms, 800ms), [open, then] {
     if (std::exchange(*open, false)) then(false);
   });
   simulation_.after(simulation_.latency(), target.process,

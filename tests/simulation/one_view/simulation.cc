@@ -6,6 +6,7 @@
 namespace one_view {
 
 void Simulation::push(Event event) {
+  event.at = std::max(event.at, now_);  // a deadline that has passed while its process was stopped
   event.number = ++numbers_;
   events_.push_back(std::move(event));
   std::push_heap(events_.begin(), events_.end());

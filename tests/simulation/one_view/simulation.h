@@ -87,6 +87,10 @@ class Simulation {
   // From a party to its neighbour: mostly fast, sometimes not.
   Duration latency();
   Duration latency(const Line& line);
+  // How long a worker may serve on before it takes what was posted to it: until calm(), now and then
+  // a second.
+  Duration lag() { return !calm_ && chance_.one_in(10) ? chance_.between(1ms, 1s) : latency(); }
+  void calm() { calm_ = true; }
   // From one line of a program to the next.
   Duration moment() { return chance_.between(1us, 20us); }
 
@@ -111,6 +115,7 @@ class Simulation {
   const bool tracing_;
   Instant now_{1'000'000'000};
   uint64_t numbers_ = 0;
+  bool calm_ = false;
   uint64_t stamps_ = 0;
   std::vector<Event> events_;
   std::vector<std::string> told_;

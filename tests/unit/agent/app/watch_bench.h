@@ -36,7 +36,8 @@ struct WatchBench {
     explicit Agent(WatchBench& bench)
         : detector(read_rules("rules").value()),
           watch(Watch::Parts{bench.io.get_executor(), bench.region, bench.store, detector, book,
-                             bench.timers, gate, counters, [&bench] { ++bench.changes; }}),
+                             bench.timers, gate, counters, [&bench] { ++bench.changes; },
+                             [&bench] { return bench.measured; }}),
           engine(runbook::EngineParts(bench.io.get_executor(), bench.store, bench.registry,
                                       bench.facts, bench.timers, watch)) {
       book.set_cluster("amber", 2, 2);
@@ -54,6 +55,7 @@ struct WatchBench {
   coord::Region region{test::small_region("/nowhere")};
   std::string policy = base::read_file("rules/policy.yaml").value();
   int changes = 0;
+  bool measured = true;
   std::unique_ptr<Agent> agent;
 
   WatchBench() { test::add_fake_actions(registry, world); }

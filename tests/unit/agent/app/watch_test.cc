@@ -114,6 +114,39 @@ TEST(Watch, TakesUpARunThatTheStoreLeftStanding) {
   EXPECT_EQ(bench.world.happened("proxy.replace"), 1);
 }
 
+// Before anything is measured no guard lets a run go on, and it would be handed over for good.
+TEST(Watch, TakesUpTheRunsOfAnEarlierAgentOnceThereAreFigures) {
+  WatchBench bench;
+  bench.start();
+  bench.timers.run_for(1s);
+  bench.proxy("amber-proxy-1", true);
+  bench.timers.run_for(200ms);  // it verifies
+  ASSERT_EQ(bench.world.happened("proxy.replace"), 1);
+  bench.measured = false;
+  bench.start();
+  bench.timers.run_for(1s);
+  EXPECT_TRUE(bench.agent->engine.runs().empty());
+  bench.measured = true;
+  bench.timers.run_for(200ms);
+  ASSERT_EQ(bench.agent->engine.runs().size(), 1u);
+  EXPECT_TRUE(bench.agent->engine.runs()[0].live());
+}
+
+TEST(Watch, TakesUpTheRunsOfAnEarlierAgentAfterAWhileAlsoWithoutFigures) {
+  WatchBench bench;
+  bench.start();
+  bench.timers.run_for(1s);
+  bench.proxy("amber-proxy-1", true);
+  bench.timers.run_for(200ms);
+  ASSERT_EQ(bench.world.happened("proxy.replace"), 1);
+  bench.measured = false;
+  bench.start();
+  bench.timers.run_for(2900ms);
+  EXPECT_TRUE(bench.agent->engine.runs().empty());
+  bench.timers.run_for(200ms);
+  EXPECT_EQ(bench.agent->engine.runs().size(), 1u);
+}
+
 TEST(Watch, CallsAPersonOnceWhenNothingMayBeDone) {
   WatchBench bench;
   bench.start();

@@ -7,11 +7,17 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <cstring>
+#include <filesystem>
 
+#include "agent/collect/collector.h"
 #include "agent/collect/process_reader.h"
 #include "agent/collect/proxy_telemetry.h"
 #include "agent/collect/socket_counter.h"
 #include "base/core/check.h"
+#include "base/core/file.h"
+#include "tests/support/fake_region.h"
+#include "tests/support/fake_store.h"
+#include "tests/support/manual_time.h"
 #include "tests/support/temp_dir.h"
 
 namespace agent::collect {
@@ -236,6 +242,49 @@ TEST_F(Telemetry, FollowsANewProcessAndForgetsTheOldCounts) {
   now_ = now_ + std::chrono::seconds(1);
   telemetry_.measure(now_, figures, shares, samples);
   EXPECT_NEAR(figures.requests_per_second, 10, 0.1);
+}
+
+// A whole collector on virtual time, over fakes and the segment of a proxy that is this process.
+TEST(Collector, MeasuresSoonAfterItsStartAndThenEverySecond) {
+  const test::TempDir dir;
+  boost::asio::io_context io;
+  test::ManualClock clock;
+  test::ManualTimers timers(io, clock);
+  base::Gate gate;
+  test::FakeStore store;
+  test::FakeBackends backends(timers);
+  coord::Region region(test::small_region(dir.path()));
+  const coord::SecretBox box = coord::SecretBox::open(dir.file("secret.key")).value();
+  const coord::TableJournal journal(region, store);
+  const coord::Tenants tenants(io.get_executor(), region, store, box, clock);
+  action::Canary canary(io.get_executor(), region, journal, tenants, timers);
+  std::vector<Sample> samples;
+  Collector collector(View{io.get_executor(), region, journal, backends, canary, timers, gate},
+                      [&samples](const std::vector<Sample>& news) {
+                        samples.insert(samples.end(), news.begin(), news.end());
+                      });
+  const std::string path = region.spec().telemetry_path("amber-proxy-1");
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  ASSERT_TRUE(base::make_directories(folder.string(), 0700).ok());
+  auto segment = base::telemetry::SegmentWriter::create(path, "amber-proxy-1", "amber", 1);
+  ASSERT_TRUE(segment.ok());
+  region.started("amber-proxy-1", ::getpid(), "token", clock.wall());
+
+  collector.start();
+  timers.run_for(milliseconds(250));
+  EXPECT_TRUE(collector.snapshot().proxies.at("amber-proxy-1").measured);
+  EXPECT_FALSE(collector.snapshot().proxies.at("amber-proxy-2").measured);
+  EXPECT_TRUE(named(samples, "proxy_connections_opened").empty()) << "a difference of two";
+  timers.run_for(milliseconds(1000));
+  EXPECT_EQ(named(samples, "proxy_connections_opened").size(), 1u);
+
+  gate.close();
+  for (int i = 0; i < 1000 && gate.inside() > 0; ++i) {
+    io.restart();
+    io.run_one_for(milliseconds(1));  // the kernel answers in its own time
+    timers.run_for(std::chrono::seconds(1));
+  }
+  std::filesystem::remove_all(folder);
 }
 
 }  // namespace

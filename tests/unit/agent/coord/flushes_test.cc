@@ -88,8 +88,8 @@ TEST(Flushes, AreNumberedOnWhenTheStoreWasLost) {
   EXPECT_EQ(bench.proxies.at("amber-proxy-1").generations[1], recovered);
   ASSERT_TRUE(bench.run(bench.coordinator->flushes().flush(flush_of(1))).ok());
   EXPECT_EQ(bench.proxies.at("amber-proxy-1").generations[1], recovered + 1);
-  EXPECT_EQ(bench.proxies.at("amber-proxy-1").status.flush_sequence, 4u);
-  EXPECT_EQ(bench.proxies.at("amber-proxy-1").status.completed_flush, 4u);
+  EXPECT_EQ(bench.proxies.at("amber-proxy-1").status.flush_sequence, 5u);
+  EXPECT_EQ(bench.proxies.at("amber-proxy-1").status.completed_flush, 5u);
 }
 
 TEST(Flushes, StayPendingAcrossARestartUntilTheLastBackendIsFenced) {
@@ -158,6 +158,69 @@ TEST(Flushes, ReachAProxyInOrderThatMissedSome) {
   bench.timers.run_for(seconds(2));
   EXPECT_EQ(bench.proxies.at("amber-proxy-2").generations[1], 3u);
   EXPECT_EQ(bench.proxies.at("amber-proxy-2").status.flush_sequence, 2u);
+}
+
+TEST(Flushes, AreNotAcknowledgedByProxiesThatKnowMoreThanAnOlderStore) {
+  Bench bench;
+  bench.start_and_settle();
+  const auto copy = bench.store.entries();
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(bench.run(bench.coordinator->flushes().flush(flush_of(1))).ok());
+  }
+  ASSERT_EQ(bench.proxies.at("amber-proxy-1").generations[1], 4u);
+  bench.stop();
+  const auto now = bench.store.entries();
+  for (const auto& [key, entry] : now) bench.store.erase(key);
+  for (const auto& [key, entry] : copy) bench.store.set(key, entry.value);
+  bench.restart();
+  auto flushed = bench.run(bench.coordinator->flushes().flush(flush_of(1)));
+  bench.timers.run_for(seconds(5));
+  const base::Generation present = bench.coordinator->tenants().cache(1)->generation;
+  EXPECT_GT(present, 4u);
+  for (const char* proxy : {"amber-proxy-1", "amber-proxy-2"}) {
+    EXPECT_EQ(bench.proxies.at(proxy).generations[1], present);
+    EXPECT_GE(bench.proxies.at(proxy).status.completed_flush, 4u);
+  }
+  EXPECT_EQ(bench.coordinator->flushes().pending(), 0u);
+}
+
+TEST(Flushes, CostWhatOneDoesHoweverManyArePendingAndAreRefusedBeyondANumber) {
+  Bench bench;
+  bench.start_and_settle();
+  bench.proxies.at("amber-proxy-2").silent = true;
+  bench.backends.at("amber-backend-2").silent = true;
+  std::vector<std::optional<base::Result<base::Generation>>> answers(1100);
+  for (auto& answer : answers) {
+    bench.begin(bench.coordinator->flushes().flush(flush_of(1)), answer);
+    bench.timers.run_ready();
+  }
+  bench.timers.run_for(seconds(3));
+  size_t refused = 0;
+  for (const auto& answer : answers) {
+    ASSERT_TRUE(answer.has_value() && !answer->ok());
+    refused += answer->code() == base::ErrorCode::kExhausted ? 1 : 0;
+  }
+  EXPECT_GT(refused, 0u);
+  EXPECT_LE(bench.coordinator->flushes().pending(), 1024u);
+  bench.backends.at("amber-backend-2").silent = false;
+  bench.timers.run_for(seconds(3));
+  EXPECT_EQ(bench.coordinator->flushes().pending(), 0u);
+}
+
+TEST(Flushes, WhoseWriteTookPlaceUnnoticedAreCompletedAllTheSame) {
+  Bench bench;
+  bench.start_and_settle();
+  bench.store.script({test::FakeStore::Fault::kAfterCommit});
+  bench.store.lose_reads(1);
+  EXPECT_FALSE(bench.run(bench.coordinator->flushes().flush(flush_of(1))).ok());
+  EXPECT_FALSE(bench.run(bench.coordinator->flushes().flush(flush_of(1))).ok())
+      << "read again first";
+  bench.timers.run_for(seconds(3));
+  EXPECT_EQ(bench.coordinator->tenants().cache(1)->generation, 2u);
+  EXPECT_EQ(bench.proxies.at("amber-proxy-1").generations[1], 2u);
+  EXPECT_EQ(bench.proxies.at("amber-proxy-1").status.completed_flush, 1u);
+  ASSERT_TRUE(bench.run(bench.coordinator->flushes().flush(flush_of(1))).ok());
+  EXPECT_EQ(bench.proxies.at("amber-proxy-2").generations[1], 3u);
 }
 
 }  // namespace

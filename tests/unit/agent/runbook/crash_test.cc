@@ -4,6 +4,8 @@
 namespace agent::runbook {
 namespace {
 
+using namespace std::chrono_literals;
+
 struct Case {
   const char* runbook;
   const char* param;
@@ -102,6 +104,55 @@ TEST(Crash, ActsAgainUnderTheSameKeyAndFenceWhenNothingHappened) {
   const ActionCall& call = fixture.world.calls.front().call;
   EXPECT_EQ(call.idempotency_key, id + "/replace");
   EXPECT_EQ(call.fence, fence);
+}
+
+// However long the agent was away, its guards' answers are as old as that.
+TEST(Crash, AsksTheGuardsAgainBeforeItActsAgain) {
+  for (const char* cut : {"intent", "acting"}) {
+    EngineFixture fixture;
+    fixture.start([cut](const JournalPoint& point) { return point.what != cut || !point.durable; });
+    const std::string id = fixture.run("replace-proxy", "proxy", "amber-proxy-1").value();
+    fixture.facts.set_telemetry_age(10s);
+    fixture.start();
+    ASSERT_TRUE(fixture.wait(fixture.engine->resume()).ok());
+    fixture.settle();
+    EXPECT_EQ(fixture.world.acts("proxy.replace"), 0) << cut;
+    EXPECT_EQ(fixture.record(id).outcome, Outcome::kHandedOver) << cut;
+    EXPECT_NE(fixture.record(id).message.find("telemetry_age is 10s"), std::string::npos)
+        << fixture.record(id).message;
+    auto shown = fixture.wait(fixture.engine->show(id)).value();
+    EXPECT_EQ(shown.at("steps").as_array().front().at("state").as_string(), "failed") << cut;
+    EXPECT_EQ(fixture.locks(), 0) << cut;
+  }
+}
+
+TEST(Crash, AsksTheGuardsOnlyAboutWhatWasNotDone) {
+  EngineFixture fixture;
+  fixture.start([](const JournalPoint& point) { return point.what != "acted"; });
+  const std::string id = fixture.run("replace-proxy", "proxy", "amber-proxy-1").value();
+  fixture.facts.set_telemetry_age(10s);
+  fixture.start();
+  ASSERT_TRUE(fixture.wait(fixture.engine->resume()).ok());
+  fixture.settle();
+  EXPECT_EQ(fixture.world.acts("proxy.replace"), 1);
+  EXPECT_EQ(fixture.record(id).outcome, Outcome::kCompleted);
+}
+
+TEST(Crash, DoesNotActAgainForARunThatWasAborted) {
+  EngineFixture fixture;
+  fixture.start([](const JournalPoint& point) { return point.what != "acting" || !point.durable; });
+  const std::string id = fixture.run("replace-proxy", "proxy", "amber-proxy-1").value();
+  std::string document = *fixture.store.value("/runs/" + id);
+  const std::string no = R"("abort_requested":false,"abort_by":"")";
+  ASSERT_NE(document.find(no), std::string::npos) << document;
+  document.replace(document.find(no), no.size(), R"("abort_requested":true,"abort_by":"ann")");
+  fixture.store.set("/runs/" + id, document);
+  fixture.start();
+  ASSERT_TRUE(fixture.wait(fixture.engine->resume()).ok());
+  fixture.settle();
+  EXPECT_EQ(fixture.world.acts("proxy.replace"), 0);
+  EXPECT_EQ(fixture.record(id).outcome, Outcome::kAborted);
+  EXPECT_NE(fixture.record(id).message.find("aborted by ann"), std::string::npos);
 }
 
 TEST(Crash, KeepsTheTextThatTheRunStartedWith) {

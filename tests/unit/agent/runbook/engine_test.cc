@@ -277,6 +277,47 @@ TEST(Engine, GoesOnWhenTheStoreRefusesAWriteAndAnswersTheNext) {
   }
 }
 
+// The first write took place, nobody was told, and it could not be read back: with the run its lock
+// is in the store.
+TEST(Engine, LeavesNoStartBehindOfWhichItDoesNotKnow) {
+  for (const int lost_reads : {2, 3}) {
+    EngineFixture fixture;
+    fixture.start([&](const JournalPoint& point) {
+      if (point.what != "started" || point.durable) return true;
+      fixture.store.script({test::FakeStore::Fault::kAfterCommit});
+      fixture.store.lose_reads(lost_reads);
+      return true;
+    });
+    const auto begun = fixture.run("replace-proxy", "proxy", "amber-proxy-1");
+    ASSERT_FALSE(begun.ok());
+    EXPECT_EQ(begun.code(), ErrorCode::kUnknown) << begun.error().to_string();
+    EXPECT_EQ(fixture.locks(), 1);
+    EXPECT_TRUE(fixture.listener.heard("suspended")) << "so that somebody calls resume()";
+    EXPECT_TRUE(fixture.world.calls.empty());
+    ASSERT_TRUE(fixture.wait(fixture.engine->resume()).ok());
+    fixture.settle();
+    EXPECT_EQ(fixture.newest().outcome, Outcome::kCompleted);
+    EXPECT_EQ(fixture.world.acts("proxy.replace"), 1);
+    EXPECT_EQ(fixture.locks(), 0);
+  }
+}
+
+TEST(Engine, SaysThatNothingWasDoneWhenTheStoreHasNoTraceOfTheStart) {
+  EngineFixture fixture;
+  fixture.start([&](const JournalPoint& point) {
+    if (point.what == "started") {
+      fixture.store.script(
+          std::vector<test::FakeStore::Fault>(10, test::FakeStore::Fault::kBeforeCommit));
+    }
+    return true;
+  });
+  const auto begun = fixture.run("replace-proxy", "proxy", "amber-proxy-1");
+  ASSERT_FALSE(begun.ok());
+  EXPECT_EQ(begun.code(), ErrorCode::kUnavailable);
+  EXPECT_NE(begun.error().context.find("nothing was done"), std::string::npos);
+  EXPECT_FALSE(fixture.listener.heard("suspended"));
+}
+
 TEST(Engine, SuspendsARunWhileTheStoreIsAwayAndResumesIt) {
   EngineFixture fixture;
   fixture.start([&](const JournalPoint& point) {

@@ -1,0 +1,150 @@
+// What speaks memcache text over real sockets, on virtual time: no deadline ever comes.
+#include "agent/action/text_peer.h"
+
+#include <arpa/inet.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <optional>
+
+#include "agent/action/backend_client.h"
+#include "base/core/check.h"
+#include "base/net/fd.h"
+#include "tests/support/manual_time.h"
+
+namespace agent::action {
+namespace {
+
+using base::net::UniqueFd;
+
+constexpr const char* kAddress = "127.87.5.1";
+
+// A listener on a port of its own, and the io_context of those who connect to it.
+struct Wire {
+  boost::asio::io_context io;
+  test::ManualClock clock;
+  test::ManualTimers timers{io, clock};
+  UniqueFd listening;
+  uint16_t port = 0;
+
+  Wire() {
+    sockaddr_in at{};
+    at.sin_family = AF_INET;
+    CHECK(inet_pton(AF_INET, kAddress, &at.sin_addr) == 1);
+    auto* name = reinterpret_cast<sockaddr*>(&at);
+    listening = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const timeval patience{10, 0};  // of accept(): a test that fails does not hang
+    CHECK(::setsockopt(listening.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0);
+    CHECK(::bind(listening.get(), name, sizeof at) == 0);
+    CHECK(::listen(listening.get(), 8) == 0);
+    socklen_t size = sizeof at;
+    CHECK(::getsockname(listening.get(), name, &size) == 0);
+    port = ntohs(at.sin_port);
+  }
+
+  // Takes the next connection and answers before, or after, it has asked.
+  UniqueFd answer(std::string_view text) const {
+    UniqueFd taken(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC));
+    CHECK(taken.get() >= 0);
+    say(taken, text);
+    return taken;
+  }
+  static void say(const UniqueFd& to, std::string_view text) {
+    CHECK(::send(to.get(), text.data(), text.size(), MSG_NOSIGNAL) ==
+          static_cast<ssize_t>(text.size()));
+  }
+
+  base::Instant soon() const { return clock.now() + std::chrono::seconds(1); }
+
+  // Begins, and goes as far as it goes without an answer.
+  template <class T>
+  void begin(boost::asio::awaitable<T> work, std::optional<T>& result) {
+    boost::asio::co_spawn(io, std::move(work), [&result](std::exception_ptr failed, T value) {
+      CHECK(!failed);
+      result = std::move(value);
+    });
+    timers.run_ready();
+  }
+  template <class T>
+  T end(std::optional<T>& result) {
+    for (int i = 0; i < 1000 && !result; ++i) {
+      io.restart();
+      io.run_one_for(std::chrono::milliseconds(10));
+    }
+    CHECK(result.has_value());
+    return std::move(*result);
+  }
+  template <class T>
+  T run(boost::asio::awaitable<T> work) {
+    std::optional<T> result;
+    begin(std::move(work), result);
+    return end(result);
+  }
+};
+
+TEST(TextPeer, KeepsTheConnectionAfterOneWholeAnswer) {
+  Wire wire;
+  TextPeer peer(wire.io.get_executor(), "amber-backend-1", kAddress, wire.port, wire.timers);
+  ASSERT_TRUE(wire.run(peer.connect(wire.soon())).ok());
+  const UniqueFd other = wire.answer("EN\r\n");
+  EXPECT_EQ(wire.run(peer.exchange("mg a\r\n", one_line, wire.soon())).value(), "EN\r\n");
+  EXPECT_TRUE(peer.connected());
+  Wire::say(other, "HD\r\n");
+  EXPECT_EQ(wire.run(peer.exchange("mn\r\n", one_line, wire.soon())).value(), "HD\r\n");
+}
+
+TEST(TextPeer, RefusesAnAnswerWithMoreBehindItAndTheNextExchangeToo) {
+  Wire wire;
+  TextPeer peer(wire.io.get_executor(), "amber-backend-1", kAddress, wire.port, wire.timers);
+  ASSERT_TRUE(wire.run(peer.connect(wire.soon())).ok());
+  const UniqueFd first = wire.answer("EN\r\nEN\r\n");
+  const auto answer = wire.run(peer.exchange("mg a\r\n", one_line, wire.soon()));
+  ASSERT_FALSE(answer.ok());
+  EXPECT_EQ(answer.code(), base::ErrorCode::kInvalid);
+  EXPECT_NE(answer.error().context.find("more than was asked"), std::string::npos);
+  EXPECT_FALSE(peer.connected());
+  const auto next = wire.run(peer.exchange("mg a\r\n", one_line, wire.soon()));
+  ASSERT_FALSE(next.ok());
+  EXPECT_EQ(next.code(), base::ErrorCode::kUnavailable);
+
+  ASSERT_TRUE(wire.run(peer.connect(wire.soon())).ok());
+  const UniqueFd second = wire.answer("EN\r\n");
+  EXPECT_TRUE(wire.run(peer.exchange("mg a\r\n", one_line, wire.soon())).ok());
+}
+
+// The record is read and then written on one connection, which must not be lost in between unseen.
+TEST(BackendClient, WritesNoFenceRecordAfterAnAnswerWithMoreBehindIt) {
+  struct Source final : coord::FenceSource {
+    int claims = 0;
+    coord::FenceRecord claim() override {
+      ++claims;
+      return coord::FenceRecord();
+    }
+    void saw(const coord::FenceRecord&) override {}
+  } source;
+  std::optional<base::Result<>> raised;
+  Wire wire;
+  coord::RegionSpec spec;
+  coord::ClusterSpec cluster;
+  cluster.name = "amber";
+  cluster.ports.backend = wire.port;
+  coord::BackendSpec backend;
+  backend.id = "amber-backend-1";
+  backend.address = kAddress;
+  cluster.backends.push_back(backend);
+  spec.clusters.push_back(cluster);
+  const coord::Region region(spec);
+  BackendClient client(wire.io.get_executor(), region, wire.timers);
+  wire.begin(client.raise_fence(backend.id, source, std::chrono::seconds(1)), raised);
+  const UniqueFd other = wire.answer("EN\r\nEN\r\n");
+  const base::Result<> done = wire.end(raised);
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.code(), base::ErrorCode::kUnavailable) << "certainly nothing was written";
+  EXPECT_EQ(source.claims, 0);
+}
+
+}  // namespace
+}  // namespace agent::action
