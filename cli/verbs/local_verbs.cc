@@ -92,6 +92,7 @@ void add_local_verbs(CLI::App& app, Context& context) {
   down->add_option("--dir", context.endpoint.dir, "the region's directory (.mcguard)");
   add_page(app, context);
   add_forwarder(app, context);
+  add_bench_verb(app, context);
 
   auto shell = std::make_shared<std::string>();
   CLI::App* completion =

@@ -12,6 +12,8 @@ void add_tenant_verbs(CLI::App& app, Context& context);   // cache, credential
 void add_fault_verbs(CLI::App& app, Context& context);
 void add_local_verbs(CLI::App& app, Context& context);  // up, down, page, forwarder, completion
 
+void add_bench_verb(CLI::App& app, Context& context);
+
 // The whole command line. Returns the exit status.
 int run_tool(int argc, const char* const* argv);
 
