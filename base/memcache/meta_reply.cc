@@ -49,6 +49,7 @@ bool read_flag(std::string_view word, MetaReply& reply) {
 }
 
 bool read_flags(std::string_view rest, MetaReply& reply) {
+  reply.flags_text = rest;
   for (std::string_view word = take_word(rest); !word.empty(); word = take_word(rest)) {
     if (!read_flag(word, reply)) return false;
   }
@@ -105,7 +106,7 @@ bool read_line(std::string_view line, MetaReply& reply) {
       return read_decimal(take_word(rest), reply.value_length) && read_flags(rest, reply);
     case pair('E', 'N'):
       reply.code = MetaCode::kMiss;
-      return true;
+      return read_flags(rest, reply);
     case pair('N', 'S'):
       reply.code = MetaCode::kNotStored;
       return read_flags(rest, reply);

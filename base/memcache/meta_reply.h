@@ -43,16 +43,17 @@ struct MetaReply {
   bool already_won = false;    // Z: another client was told to recache
   bool key_is_binary = false;  // b: `key` is base64
   bool value_follows = false;
-  uint32_t flags = 0;         // f
-  uint32_t value_length = 0;  // VA
-  uint64_t cas = 0;           // c
-  uint64_t size = 0;          // s
-  uint64_t number = 0;        // kNumber
-  int64_t ttl = 0;            // t; -1: never expires
-  std::string_view opaque;    // O
-  std::string_view key;       // k
-  std::string_view value;     // complete unless value_follows
-  std::string_view text;      // errors, ME, VERSION, STAT: the rest of the line
+  uint32_t flags = 0;           // f
+  uint32_t value_length = 0;    // VA
+  uint64_t cas = 0;             // c
+  uint64_t size = 0;            // s
+  uint64_t number = 0;          // kNumber
+  int64_t ttl = 0;              // t; -1: never expires
+  std::string_view opaque;      // O
+  std::string_view key;         // k
+  std::string_view flags_text;  // all flags as they came, in their order
+  std::string_view value;       // complete unless value_follows
+  std::string_view text;        // errors, ME, VERSION, STAT: the rest of the line
 };
 
 // Thread: one. Owner: the backend connection. Invariant: the first scanned_ bytes hold no newline;

@@ -126,6 +126,7 @@ struct Request {
   bool quiet = false;          // noreply, or a quiet opcode; what to suppress depends on protocol
   bool with_cas = false;       // gets, gats, every binary get: the reply shows the cas
   bool with_key = false;       // GETK, GETKQ, GATK, GATKQ: the reply shows the key
+  bool binary_key = false;     // meta: the key came as base64 and is decoded
   bool create = false;         // binary incr/decr: start at `initial` when there is no item
   bool value_follows = false;  // the value was not waited for: stream it
   uint8_t opcode = 0;          // binary, as received

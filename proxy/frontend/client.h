@@ -103,6 +103,7 @@ class Client final : public Loop::Source {
 
   // commands.cc
   void obey(const base::memcache::Request& request);
+  void obey_meta(const base::memcache::Request& request);
   void obey_keyed(const base::memcache::Request& request);
   void send_key(const base::memcache::Request& request, std::string_view key,
                 route::ReplyQueue::Place place);

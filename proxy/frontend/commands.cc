@@ -3,10 +3,12 @@
 
 #include <string>
 
+#include "base/core/text.h"
 #include "base/memcache/ascii_writer.h"
 #include "base/memcache/stored_key.h"
 #include "proxy/frontend/client.h"
 #include "proxy/frontend/worker.h"
+#include "proxy/route/meta.h"
 #include "proxy/route/translate.h"
 
 namespace proxy {
@@ -27,10 +29,11 @@ using tenant::Count;
 
 namespace {
 
-// What clients gate features on; everything 1.6.18 offers to a client is here but meta commands.
+// What clients gate features on; everything 1.6.18 offers to a client is here.
 constexpr std::string_view kVersion = "1.6.18-mcguard";
 // Key and value together.
 constexpr size_t kMostItemBytes = 1'048'576;
+constexpr std::string_view kBadBase64Key = "CLIENT_ERROR error decoding key\r\n";
 constexpr int64_t kMostRelativeDelay = 60 * 60 * 24 * 30;
 
 struct Counted {
@@ -40,6 +43,7 @@ struct Counted {
 std::optional<Counted> counted(Command command) {
   switch (command) {
     case Command::kGet:
+    case Command::kMetaGet:
       return Counted{Count::kGetHits, Count::kGetMisses};
     case Command::kGat:
     case Command::kTouch:
@@ -47,10 +51,12 @@ std::optional<Counted> counted(Command command) {
     case Command::kCas:
       return Counted{Count::kCasHits, Count::kCasMisses};
     case Command::kIncr:
+    case Command::kMetaArithmetic:
       return Counted{Count::kIncrHits, Count::kIncrMisses};
     case Command::kDecr:
       return Counted{Count::kDecrHits, Count::kDecrMisses};
     case Command::kDelete:
+    case Command::kMetaDelete:
       return Counted{Count::kDeleteHits, Count::kDeleteMisses};
     default:
       return std::nullopt;
@@ -92,6 +98,7 @@ void Client::obey(const Request& request) {
   worker_.cells().requests[size_t(base::memcache::operation_of(request.command))].add(
       std::max<uint32_t>(1, request.key_count));
   worker_.telemetry().add_request(telemetry_index_);
+  if (route::is_meta(request.command)) return obey_meta(request);
   if (route::kind_of(request.command) != Kind::kNone) return obey_keyed(request);
   switch (request.command) {
     case Command::kFlushAll:
@@ -121,8 +128,26 @@ Pending Client::pending_of(const Request& request, bool in_group) const {
   pending.quiet = request.quiet;
   pending.with_cas = request.with_cas;
   pending.with_key = request.with_key;
+  pending.binary_key = request.binary_key;
   pending.in_group = in_group;
   return pending;
+}
+
+// A meta command's flags say how the rest is to be taken.
+void Client::obey_meta(const Request& request) {
+  const route::MetaFlags flags = route::read_meta_flags(request.arguments);
+  if (!flags.error.empty()) return answer_ascii(flags.error);
+  Request copy = request;
+  copy.quiet = flags.quiet;
+  std::string key;
+  if (flags.base64_key) {
+    auto decoded = base::base64_decode(request.key);
+    if (!decoded || decoded->empty()) return answer_ascii(kBadBase64Key);
+    key = std::move(*decoded);
+    copy.key = key;
+    copy.binary_key = true;
+  }
+  obey_keyed(copy);
 }
 
 void Client::obey_keyed(const Request& request) {
@@ -217,7 +242,7 @@ void Client::obey_plain(const Request& request) {
       return finish_reply(ticket, 0);
     }
     default:
-      return answer_ascii(ascii::kError);  // meta commands
+      return answer_ascii(ascii::kError);
   }
 }
 

@@ -5,6 +5,7 @@
 #include "base/memcache/stored_key.h"
 #include "proxy/frontend/client.h"
 #include "proxy/route/answer.h"
+#include "proxy/route/meta.h"
 #include "proxy/route/translate.h"
 
 namespace proxy {
@@ -105,7 +106,8 @@ std::optional<Failure> Router::send(const Request& request, std::string_view key
   pending.world = number_;
   pending.sent_ns = now.ns;
   uint64_t mask = 0;
-  if (request.cas != 0 || request.command == base::memcache::Command::kCas) {
+  if (request.cas != 0 || request.command == base::memcache::Command::kCas ||
+      route::is_meta(request.command)) {
     mask = base::memcache::cas_mask(pending.cache, pending.generation, entry.since,
                                     world_.view->owner_hash[entry.backend]);
   }

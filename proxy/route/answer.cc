@@ -6,6 +6,7 @@
 #include "base/memcache/ascii_parser.h"
 #include "base/memcache/ascii_writer.h"
 #include "base/memcache/binary_writer.h"
+#include "proxy/route/meta.h"
 #include "proxy/route/translate.h"
 
 namespace proxy::route {
@@ -57,34 +58,6 @@ bool is_refusal(MetaCode code) {
          code == MetaCode::kServerError;
 }
 
-Outcome outcome_of(MetaCode code) {
-  switch (code) {
-    case MetaCode::kHeader:
-    case MetaCode::kValue:
-      return Outcome::kDone;
-    case MetaCode::kMiss:
-    case MetaCode::kNotFound:
-      return Outcome::kAbsent;
-    case MetaCode::kNotStored:
-      return Outcome::kNotStored;
-    case MetaCode::kExists:
-      return Outcome::kExists;
-    default:
-      return Outcome::kError;
-  }
-}
-
-void append_ascii_refusal(Buffer& out, const MetaReply& reply) {
-  if (reply.code == MetaCode::kClientError) {
-    out.append("CLIENT_ERROR ");
-    out.append(reply.text);
-    out.append("\r\n");
-    return;
-  }
-  const bool has_text = reply.code == MetaCode::kServerError && !reply.text.empty();
-  ascii::append_server_error(out, has_text ? reply.text : text_of(Failure::kBackendError));
-}
-
 void append_ascii_value(Buffer& out, const Pending& pending, std::string_view key,
                         const MetaReply& reply, uint64_t cas_mask) {
   if (pending.with_cas) {
@@ -119,7 +92,7 @@ Outcome append_ascii(Buffer& out, const Pending& pending, std::string_view key,
   const Outcome outcome = outcome_of(reply.code);
   if (pending.quiet) return outcome;
   if (outcome == Outcome::kError) {
-    append_ascii_refusal(out, reply);
+    append_refusal(out, reply);
   } else if (kind == Kind::kRead) {
     if (reply.code == MetaCode::kValue) {
       append_ascii_value(out, pending, key, reply, cas_mask);
@@ -173,6 +146,34 @@ Outcome append_binary(Buffer& out, const Pending& pending, std::string_view key,
 
 }  // namespace
 
+Outcome outcome_of(MetaCode code) {
+  switch (code) {
+    case MetaCode::kHeader:
+    case MetaCode::kValue:
+      return Outcome::kDone;
+    case MetaCode::kMiss:
+    case MetaCode::kNotFound:
+      return Outcome::kAbsent;
+    case MetaCode::kNotStored:
+      return Outcome::kNotStored;
+    case MetaCode::kExists:
+      return Outcome::kExists;
+    default:
+      return Outcome::kError;
+  }
+}
+
+void append_refusal(Buffer& out, const MetaReply& reply) {
+  if (reply.code == MetaCode::kClientError) {
+    out.append("CLIENT_ERROR ");
+    out.append(reply.text);
+    out.append("\r\n");
+    return;
+  }
+  const bool has_text = reply.code == MetaCode::kServerError && !reply.text.empty();
+  ascii::append_server_error(out, has_text ? reply.text : text_of(Failure::kBackendError));
+}
+
 Request echo_of(const Pending& pending) {
   Request echo;
   echo.protocol = Protocol::kBinary;
@@ -185,6 +186,7 @@ Request echo_of(const Pending& pending) {
 
 Outcome append_answer(Buffer& out, const Pending& pending, std::string_view key,
                       const MetaReply& reply, uint64_t cas_mask) {
+  if (is_meta(pending.command)) return append_meta_answer(out, pending, key, reply, cas_mask);
   return pending.protocol == Protocol::kBinary ? append_binary(out, pending, key, reply, cas_mask)
                                                : append_ascii(out, pending, key, reply, cas_mask);
 }
@@ -193,6 +195,8 @@ void append_miss(Buffer& out, const Pending& pending, std::string_view key) {
   if (pending.quiet) return;
   if (pending.protocol == Protocol::kBinary) {
     binary::append_miss(out, echo_of(pending), key);
+  } else if (is_meta(pending.command)) {
+    out.append("EN\r\n");
   } else if (!pending.in_group) {
     out.append(ascii::kEnd);
   }
@@ -202,7 +206,7 @@ void append_failure(Buffer& out, const Pending& pending, Failure failure) {
   if (pending.protocol == Protocol::kBinary) {
     binary::append_error(out, echo_of(pending), binary::Status::kTemporaryFailure,
                          text_of(failure));
-  } else if (!pending.quiet) {
+  } else if (!pending.quiet || is_meta(pending.command)) {
     ascii::append_server_error(out, text_of(failure));
   }
 }
@@ -212,6 +216,8 @@ void append_not_permitted(Buffer& out, const Pending& pending) {
   if (pending.protocol == Protocol::kBinary) {
     binary::append_error(out, echo_of(pending),
                          stores ? binary::Status::kNotStored : binary::Status::kNotFound);
+  } else if (is_meta(pending.command)) {
+    out.append(stores ? "NS\r\n" : "NF\r\n");
   } else if (!pending.quiet) {
     out.append(stores ? ascii::kNotStored : ascii::kNotFound);
   }
@@ -220,7 +226,7 @@ void append_not_permitted(Buffer& out, const Pending& pending) {
 void append_too_large(Buffer& out, const Pending& pending) {
   if (pending.protocol == Protocol::kBinary) {
     binary::append_error(out, echo_of(pending), binary::Status::kTooLarge);
-  } else if (!pending.quiet) {
+  } else if (!pending.quiet || is_meta(pending.command)) {
     out.append(ascii::kTooLarge);
   }
 }

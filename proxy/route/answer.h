@@ -22,6 +22,10 @@ enum class Outcome : uint8_t {
   kError,      // the backend refused or failed
 };
 
+Outcome outcome_of(base::memcache::MetaCode code);
+// What the backend refused with, in the text protocol.
+void append_refusal(base::memcache::Buffer& out, const base::memcache::MetaReply& reply);
+
 // Appends the answer to `pending` made of the backend's reply. `cas_mask` is that of the slot.
 Outcome append_answer(base::memcache::Buffer& out, const Pending& pending, std::string_view key,
                       const base::memcache::MetaReply& reply, uint64_t cas_mask);

@@ -40,8 +40,9 @@ struct Pending {
   bool quiet = false;
   bool with_cas = false;
   bool with_key = false;
-  bool in_group = false;  // one key of a get of several
-  bool answered = false;  // the client has its answer: discard the reply
+  bool binary_key = false;  // a meta command with a base64 key
+  bool in_group = false;    // one key of a get of several
+  bool answered = false;    // the client has its answer: discard the reply
 };
 
 // Thread: the worker's. Owner: the link. Invariant: keys_ holds the keys of all entries, in order.

@@ -6,6 +6,7 @@
 #include "base/core/check.h"
 #include "base/memcache/ascii_parser.h"
 #include "base/memcache/meta_writer.h"
+#include "proxy/route/meta.h"
 
 namespace proxy::route {
 
@@ -49,6 +50,8 @@ Kind kind_of(Command command) {
   switch (command) {
     case Command::kGet:
     case Command::kGat:
+    case Command::kMetaGet:
+    case Command::kMetaDebug:
       return Kind::kRead;
     case Command::kSet:
     case Command::kAdd:
@@ -56,13 +59,16 @@ Kind kind_of(Command command) {
     case Command::kAppend:
     case Command::kPrepend:
     case Command::kCas:
+    case Command::kMetaSet:
       return Kind::kStore;
     case Command::kDelete:
+    case Command::kMetaDelete:
       return Kind::kDelete;
     case Command::kTouch:
       return Kind::kTouch;
     case Command::kIncr:
     case Command::kDecr:
+    case Command::kMetaArithmetic:
       return Kind::kArithmetic;
     default:
       return Kind::kNone;
@@ -75,6 +81,9 @@ bool is_write(Kind kind) {
 
 void append_upstream(base::memcache::Buffer& out, const Request& request,
                      const base::memcache::StoredKey& key, uint64_t cas_mask, bool may_touch) {
+  if (is_meta(request.command)) {
+    return append_meta_upstream(out, request, key, cas_mask, may_touch);
+  }
   const bool binary = request.protocol == Protocol::kBinary;
   switch (kind_of(request.command)) {
     case Kind::kRead: {

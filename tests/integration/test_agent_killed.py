@@ -13,9 +13,10 @@ from region import Region, alive, wait_for  # noqa: E402
 MOST_POINTS = 60
 
 
-def processes_of(identity):
-    """The pids of every process that was started as this proxy."""
-    found = subprocess.run(["pgrep", "-f", f"/{identity}[./]"], capture_output=True, text=True, check=False)
+def processes_of(region, identity):
+    """The pids of every process that was started as this proxy of this region."""
+    found = subprocess.run(["pgrep", "-f", f"{region.directory}/.*/{identity}[./]"],
+                           capture_output=True, text=True, check=False)
     return [int(pid) for pid in found.stdout.split() if alive(int(pid))]
 
 
@@ -54,7 +55,7 @@ def test_a_run_ends_completed_or_handed_over_wherever_the_agent_dies():
             wait_for("the proxy runs again",
                      lambda: alive(region.proxy(victim["id"])["pid"]) and
                      region.proxy(victim["id"])["pid"] != victim["pid"], 10)
-            assert processes_of(victim["id"]) == [region.proxy(victim["id"])["pid"]]
+            assert processes_of(region, victim["id"]) == [region.proxy(victim["id"])["pid"]]
             strangers = [f for f in load.failures(begun) if f[1] != index]
             assert not strangers, strangers
             if new[0]["outcome"] == "handed_over":

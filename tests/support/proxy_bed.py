@@ -102,6 +102,14 @@ class Client:
         got = self.read(len(expected))
         assert got == expected, (data[:80], got[:200], expected[:200])
 
+    def ask(self, data):
+        """The next line of the answer."""
+        self.send(data)
+        return self.line()
+
+    def close(self):
+        self.socket.close()
+
     def get(self, key):
         """The value, or None for a miss."""
         self.send(b"get " + key + b"\r\n")
@@ -151,14 +159,15 @@ def frame(opcode, key=b"", value=b"", extras=b"", cas=0, opaque=7):
 class ProxyBed:
     networks = 0
 
-    def __init__(self, backends=2, yaml="", caches=(1, 2), fence=True):
+    def __init__(self, backends=2, yaml="", caches=(1, 2), fence=True, workers=2,
+                 log_level="debug"):
         ProxyBed.networks += 1
         network = (os.getpid() * 7 + ProxyBed.networks) % 250 + 1
         self.address = f"127.77.{network}.1"
         self.backend_addresses = [f"127.77.{network}.{11 + i}" for i in range(backends)]
         self.port, self.open_port, self.metrics_port, self.backend_port = 11211, 11213, 7490, 11214
         self.yaml, self.caches, self.writes_fence = yaml, caches, fence
-        self.log_level = "debug"
+        self.workers, self.log_level = workers, log_level
         self.directory = tempfile.TemporaryDirectory(prefix="mcguard-proxy-")
         self.path = Path(self.directory.name)
         self.generation, self.epoch, self.flushes = 0, 0, 0
@@ -226,7 +235,7 @@ cluster: test
 listen: {{address: {self.address}, port: {self.port}}}
 open: {{port: {self.open_port}, cache: 1}}
 metrics: {{address: {self.address}, port: {self.metrics_port}}}
-workers: 2
+workers: {self.workers}
 state_dir: {self.path}/state
 control_socket: {self.path}/proxy.sock
 agent_socket: {self.path}/agent.sock

@@ -1,0 +1,225 @@
+#include "proxy/route/meta.h"
+
+#include <array>
+#include <bitset>
+#include <charconv>
+#include <limits>
+
+#include "base/core/check.h"
+#include "base/core/text.h"
+#include "base/memcache/ascii_parser.h"
+#include "base/memcache/ascii_writer.h"
+#include "base/memcache/word.h"
+
+namespace proxy::route {
+
+using base::memcache::Buffer;
+using base::memcache::Command;
+using base::memcache::MetaCode;
+using base::memcache::MetaReply;
+using base::memcache::Request;
+using base::memcache::StoredKey;
+using base::memcache::take_word;
+
+namespace {
+
+constexpr std::string_view kDuplicateFlag = "CLIENT_ERROR duplicate flag\r\n";
+// What a token that unmasks to zero is sent as, because to memcached zero means "no condition".
+constexpr uint64_t kNoItemsCas = std::numeric_limits<uint64_t>::max();
+
+std::string_view verb_of(Command command) {
+  switch (command) {
+    case Command::kMetaGet:
+      return "mg ";
+    case Command::kMetaSet:
+      return "ms ";
+    case Command::kMetaDelete:
+      return "md ";
+    case Command::kMetaArithmetic:
+      return "ma ";
+    case Command::kMetaDebug:
+      return "me ";
+    default:
+      break;
+  }
+  CHECK(!"not a meta command");
+  return {};
+}
+
+void append_number(Buffer& out, uint64_t number) {
+  std::array<char, 20> digits;
+  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  out.append(std::string_view(digits.data(), static_cast<size_t>(end - digits.data())));
+}
+
+// C and E: the client's token is the backend's under the mask. Nonsense is memcached's to refuse.
+void append_cas_flag(Buffer& out, std::string_view flag, uint64_t cas_mask) {
+  const auto token = base::parse_u64(flag.substr(1));
+  out.append(" ");
+  if (!token || *token == 0) return out.append(flag);
+  const uint64_t cas = *token ^ cas_mask;
+  out.append(flag.substr(0, 1));
+  append_number(out, cas == 0 ? kNoItemsCas : cas);
+}
+
+// Whether a get with this flag changes the item: touch, vivify on a miss, win the right to recache.
+bool changes_item(Command command, char flag) {
+  return command == Command::kMetaGet && (flag == 'T' || flag == 'N' || flag == 'R' || flag == 'E');
+}
+
+// Whether quiet mode hides the reply, as memcached does: what a pipeline expects.
+bool is_hidden(Command command, MetaCode code) {
+  switch (command) {
+    case Command::kMetaGet:
+      return code == MetaCode::kMiss || code == MetaCode::kHeader;
+    case Command::kMetaSet:
+    case Command::kMetaDelete:
+    case Command::kMetaArithmetic:
+      return code == MetaCode::kHeader;
+    default:
+      return false;
+  }
+}
+
+void append_key_flag(Buffer& out, const Pending& pending, std::string_view key) {
+  out.append(" k");
+  if (!pending.binary_key) return out.append(key);
+  out.append(base::base64_encode(key));
+  out.append(" b");
+}
+
+// The reply's flags in the backend's order, which is the client's.
+void append_flags(Buffer& out, const Pending& pending, std::string_view key, const MetaReply& reply,
+                  uint64_t cas_mask) {
+  std::string_view rest = reply.flags_text;
+  for (std::string_view flag = take_word(rest); !flag.empty(); flag = take_word(rest)) {
+    switch (flag[0]) {
+      case 'k':
+        append_key_flag(out, pending, key);
+        break;
+      case 'b':  // said with the key
+        break;
+      case 'c':
+        out.append(" c");
+        append_number(out, reply.cas ^ cas_mask);
+        break;
+      default:
+        out.append(" ");
+        out.append(flag);
+    }
+  }
+}
+
+// "ME <key> exp=… la=… cas=… fetch=… cls=… size=…"
+void append_debug(Buffer& out, std::string_view key, const MetaReply& reply, uint64_t cas_mask) {
+  std::string_view rest = reply.text;
+  take_word(rest);  // the stored key
+  out.append("ME ");
+  out.append(key);
+  for (std::string_view word = take_word(rest); !word.empty(); word = take_word(rest)) {
+    constexpr std::string_view kCas = "cas=";
+    out.append(" ");
+    const auto cas =
+        word.starts_with(kCas) ? base::parse_u64(word.substr(kCas.size())) : std::nullopt;
+    if (cas) {
+      out.append(kCas);
+      append_number(out, *cas ^ cas_mask);
+    } else {
+      out.append(word);
+    }
+  }
+  out.append("\r\n");
+}
+
+std::string_view word_of(MetaCode code) {
+  switch (code) {
+    case MetaCode::kHeader:
+      return "HD";
+    case MetaCode::kMiss:
+      return "EN";
+    case MetaCode::kNotStored:
+      return "NS";
+    case MetaCode::kExists:
+      return "EX";
+    case MetaCode::kNotFound:
+      return "NF";
+    default:
+      return {};
+  }
+}
+
+}  // namespace
+
+MetaFlags read_meta_flags(std::string_view arguments) {
+  MetaFlags flags;
+  std::bitset<256> seen;
+  std::string_view rest = arguments;
+  for (std::string_view flag = take_word(rest); !flag.empty(); flag = take_word(rest)) {
+    const auto letter = static_cast<unsigned char>(flag[0]);
+    if (seen[letter]) {
+      flags.error = kDuplicateFlag;
+      return flags;
+    }
+    seen[letter] = true;
+    flags.quiet = flags.quiet || letter == 'q';
+    flags.base64_key = flags.base64_key || letter == 'b';
+  }
+  return flags;
+}
+
+void append_meta_upstream(Buffer& out, const Request& request, const StoredKey& key,
+                          uint64_t cas_mask, bool may_write) {
+  const base::memcache::KeyPieces pieces = key;
+  out.append(verb_of(request.command));
+  out.append(pieces.head);
+  out.append(pieces.tail);
+  const bool stores = request.command == Command::kMetaSet;
+  if (stores) {
+    out.append(" ");
+    append_number(out, request.value.size());
+  }
+  std::string_view rest = request.arguments;
+  for (std::string_view flag = take_word(rest); !flag.empty(); flag = take_word(rest)) {
+    const char letter = flag[0];
+    if (letter == 'q' || letter == 'b' || letter == 'P' || letter == 'L') continue;
+    if (!may_write && changes_item(request.command, letter)) continue;
+    if (letter == 'C' || letter == 'E') {
+      append_cas_flag(out, flag, cas_mask);
+    } else {
+      out.append(" ");
+      out.append(flag);
+    }
+  }
+  out.append("\r\n");
+  if (!stores) return;
+  out.append(request.value);
+  out.append(base::memcache::kValueEnd);
+}
+
+Outcome append_meta_answer(Buffer& out, const Pending& pending, std::string_view key,
+                           const MetaReply& reply, uint64_t cas_mask) {
+  const Outcome outcome = outcome_of(reply.code);
+  if (reply.code == MetaCode::kDebug) {
+    append_debug(out, key, reply, cas_mask);
+    return Outcome::kDone;
+  }
+  if (outcome == Outcome::kError) {
+    append_refusal(out, reply);
+    return outcome;
+  }
+  if (pending.quiet && is_hidden(pending.command, reply.code)) return outcome;
+  if (reply.code == MetaCode::kValue) {
+    out.append("VA ");
+    append_number(out, reply.value.size());
+    append_flags(out, pending, key, reply, cas_mask);
+    out.append("\r\n");
+    out.append(reply.value);
+  } else {
+    out.append(word_of(reply.code));
+    append_flags(out, pending, key, reply, cas_mask);
+  }
+  out.append("\r\n");
+  return outcome;
+}
+
+}  // namespace proxy::route

@@ -1,0 +1,137 @@
+#include "proxy/route/meta.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "base/memcache/ascii_parser.h"
+#include "proxy/route/translate.h"
+
+namespace proxy::route {
+namespace {
+
+using base::memcache::AsciiParser;
+using base::memcache::Buffer;
+using base::memcache::MetaReply;
+using base::memcache::MetaReplyParser;
+using base::memcache::Request;
+using base::memcache::StoredKey;
+
+constexpr uint64_t kMask = 0x1000;
+
+std::string upstream(std::string_view line, bool may_write = true) {
+  AsciiParser parser;
+  Request request;
+  EXPECT_EQ(parser.parse(line, request).state, base::memcache::ParseState::kComplete) << line;
+  const StoredKey key(1, 1, 1, request.key);
+  Buffer out;
+  append_upstream(out, request, key, kMask, may_write);
+  const std::string stored = std::string(key.pieces().head) + std::string(key.pieces().tail);
+  std::string text(out.view());
+  const size_t at = text.find(stored);
+  EXPECT_NE(at, std::string::npos);
+  return text.replace(at, stored.size(), "<key>");
+}
+
+struct Answer {
+  std::string text;
+  Outcome outcome;
+};
+Answer answer(base::memcache::Command command, std::string_view reply, bool quiet = false,
+              bool binary_key = false) {
+  MetaReplyParser parser;
+  MetaReply parsed;
+  EXPECT_EQ(parser.parse(reply, parsed).state, base::memcache::ParseState::kComplete) << reply;
+  Pending pending;
+  pending.command = command;
+  pending.quiet = quiet;
+  pending.binary_key = binary_key;
+  Buffer out;
+  const Outcome outcome = append_answer(out, pending, "foo", parsed, kMask);
+  return {std::string(out.view()), outcome};
+}
+
+using base::memcache::Command;
+
+TEST(MetaFlags, KnowWhatIsTheProxysBusiness) {
+  EXPECT_FALSE(read_meta_flags("v t s").quiet);
+  EXPECT_TRUE(read_meta_flags("v q").quiet);
+  EXPECT_TRUE(read_meta_flags("b v").base64_key);
+  EXPECT_TRUE(read_meta_flags("Oq").error.empty());
+  EXPECT_FALSE(read_meta_flags("Oq v").quiet) << "q within a token is none";
+  EXPECT_EQ(read_meta_flags("q v q").error, "CLIENT_ERROR duplicate flag\r\n");
+  EXPECT_EQ(read_meta_flags("P1 P2").error, "CLIENT_ERROR duplicate flag\r\n");
+}
+
+TEST(MetaUpstream, PassesFlagsOnAndKeepsWhatIsTheProxys) {
+  EXPECT_EQ(upstream("mg foo v t Oabc k q\r\n"), "mg <key> v t Oabc k\r\n");
+  EXPECT_EQ(upstream("mg foo b v P/path Lhint\r\n"), "mg <key> v\r\n");
+  EXPECT_EQ(upstream("ms foo 3 T30 F5\r\nabc\r\n"), "ms <key> 3 T30 F5\r\nabc\r\n");
+  EXPECT_EQ(upstream("md foo I T30\r\n"), "md <key> I T30\r\n");
+  EXPECT_EQ(upstream("ma foo D5 v\r\n"), "ma <key> D5 v\r\n");
+  EXPECT_EQ(upstream("me foo\r\n"), "me <key>\r\n");
+}
+
+TEST(MetaUpstream, UnmasksTokensAndLeavesNonsenseToMemcached) {
+  EXPECT_EQ(upstream("md foo C4097\r\n"), "md <key> C1\r\n");
+  EXPECT_EQ(upstream("ms foo 1 C1 E4098\r\na\r\n"), "ms <key> 1 C4097 E2\r\na\r\n");
+  EXPECT_EQ(upstream("md foo C0\r\n"), "md <key> C0\r\n") << "no condition for anybody";
+  EXPECT_EQ(upstream("md foo C4096\r\n"), "md <key> C18446744073709551615\r\n")
+      << "a token that unmasks to zero must not become no condition";
+  EXPECT_EQ(upstream("md foo Cabc\r\n"), "md <key> Cabc\r\n");
+}
+
+TEST(MetaUpstream, ReadsWithoutTheWriteCapabilityChangeNothing) {
+  EXPECT_EQ(upstream("mg foo v T30 N10 R5 t\r\n", false), "mg <key> v t\r\n");
+  EXPECT_EQ(upstream("mg foo v T30 N10 R5 t\r\n", true), "mg <key> v T30 N10 R5 t\r\n");
+}
+
+TEST(MetaAnswer, ShowsTheClientsKeyAndToken) {
+  const auto value = answer(Command::kMetaGet, "VA 3 t-1 kk000stored c1 O7\r\nabc\r\n");
+  EXPECT_EQ(value.text, "VA 3 t-1 kfoo c4097 O7\r\nabc\r\n");
+  EXPECT_EQ(value.outcome, Outcome::kDone);
+  EXPECT_EQ(answer(Command::kMetaGet, "HD kdigest s3\r\n", false, true).text, "HD kZm9v b s3\r\n");
+  EXPECT_EQ(answer(Command::kMetaDelete, "NF kstored O1\r\n").text, "NF kfoo O1\r\n");
+  EXPECT_EQ(answer(Command::kMetaGet, "EN\r\n").text, "EN\r\n");
+}
+
+TEST(MetaAnswer, HidesInQuietModeWhatMemcachedHides) {
+  EXPECT_EQ(answer(Command::kMetaGet, "EN\r\n", true).text, "");
+  EXPECT_EQ(answer(Command::kMetaGet, "VA 1 v\r\na\r\n", true).text, "VA 1 v\r\na\r\n");
+  EXPECT_EQ(answer(Command::kMetaSet, "HD\r\n", true).text, "");
+  EXPECT_EQ(answer(Command::kMetaSet, "NS\r\n", true).text, "NS\r\n");
+  EXPECT_EQ(answer(Command::kMetaDelete, "HD\r\n", true).text, "");
+  EXPECT_EQ(answer(Command::kMetaDelete, "NF\r\n", true).text, "NF\r\n");
+  EXPECT_EQ(answer(Command::kMetaDelete, "EX\r\n", true).text, "EX\r\n");
+  EXPECT_EQ(answer(Command::kMetaArithmetic, "HD\r\n", true).text, "");
+  EXPECT_EQ(answer(Command::kMetaGet, "CLIENT_ERROR invalid flag\r\n", true).text,
+            "CLIENT_ERROR invalid flag\r\n");
+}
+
+TEST(MetaAnswer, MasksTheTokenOfADebugLine) {
+  EXPECT_EQ(answer(Command::kMetaDebug, "ME k000stored exp=-1 la=3 cas=2 fetch=no cls=1 size=70\r\n")
+                .text,
+            "ME foo exp=-1 la=3 cas=4098 fetch=no cls=1 size=70\r\n");
+}
+
+TEST(MetaAnswer, FailuresAndRefusalsSpeakMeta) {
+  Pending pending;
+  pending.command = Command::kMetaGet;
+  Buffer miss;
+  append_miss(miss, pending, "foo");
+  EXPECT_EQ(miss.view(), "EN\r\n");
+  pending.quiet = true;
+  Buffer nothing;
+  append_miss(nothing, pending, "foo");
+  EXPECT_EQ(nothing.view(), "");
+  pending.command = Command::kMetaSet;
+  Buffer refused;
+  append_not_permitted(refused, pending);
+  EXPECT_EQ(refused.view(), "NS\r\n");
+  Buffer failed;
+  append_failure(failed, pending, base::telemetry::Failure::kBackendDown);
+  EXPECT_EQ(failed.view(), "SERVER_ERROR backend unavailable\r\n") << "quiet hides no error";
+}
+
+}  // namespace
+}  // namespace proxy::route
