@@ -2,7 +2,7 @@
 //
 //   proxy.replace     {proxy} → {pid, forced}             disruptive
 //   proxy.drain       {proxy} → {remaining}               disruptive
-//   canary.data_path  {proxy | cluster, keys_per_backend} → {probes, ok}   observe
+//   canary.data_path  {proxy | cluster, keys_per_backend} → {probes, left_out, ok}   observe
 //   epoch.eject       {cluster, backend} → {epoch}        disruptive, reversible (epoch.admit)
 //   epoch.admit       {cluster, backend} → {epoch}        reversible
 //   backend.await     {backend, for} → {state: recovered|dead|stuck}       observe

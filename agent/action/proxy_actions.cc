@@ -177,7 +177,7 @@ class DataPath final : public BoundAction {
       : BoundAction(
             describe("canary.data_path", Class::kObserve, {"proxy", "cluster", "keys_per_backend"},
                      "Sets and gets keys on every backend through a proxy, or through all "
-                     "of a cluster."),
+                     "of a cluster; whoever is known to be dead or stuck is left out."),
             hands) {}
 
   boost::asio::awaitable<ActionResult> act(ActionCall call) override {
@@ -189,7 +189,9 @@ class DataPath final : public BoundAction {
     } else {
       auto cluster = cluster_argument(call, region());
       if (!cluster.ok()) co_return cluster.error();
-      for (const auto& proxy : region().cluster(*cluster)->proxies) proxies.push_back(proxy.id);
+      for (const auto& proxy : region().cluster(*cluster)->proxies) {
+        if (serves(proxy.id)) proxies.push_back(proxy.id);
+      }
     }
     const size_t keys =
         std::clamp<uint64_t>(number_argument(call, "keys_per_backend", 1), 1, kMostKeys);
@@ -204,20 +206,32 @@ class DataPath final : public BoundAction {
   }
 
  private:
+  // Whoever is known to be dead or stuck is somebody else's run: judged by it too, two of them would
+  // wait for each other.
+  bool serves(const std::string& id) const {
+    const coord::Process& process = *region().process(id);
+    return process.pid != 0 && process.state != coord::ProcessState::kStuck;
+  }
+
   boost::asio::awaitable<void> probe_proxy(std::string proxy, size_t keys, base::Duration time,
                                            std::vector<CanaryAnswer>& answers) {
     answers = co_await hands().canary.probe(std::move(proxy), keys, time);
   }
 
-  static ActionResult judge(const std::vector<std::string>& proxies,
-                            const std::vector<std::vector<CanaryAnswer>>& answers) {
+  ActionResult judge(const std::vector<std::string>& proxies,
+                     const std::vector<std::vector<CanaryAnswer>>& answers) const {
     size_t probes = 0;
+    size_t left_out = 0;
     std::string reason;
     for (size_t i = 0; i < proxies.size(); ++i) {
       if (answers[i].empty() && reason.empty()) {
         reason = "no backend of the cluster of " + proxies[i] + " owns slots";
       }
       for (const CanaryAnswer& answer : answers[i]) {
+        if (!answer.ok && !answer.backend.empty() && !serves(answer.backend)) {
+          ++left_out;
+          continue;
+        }
         ++probes;
         if (answer.ok || !reason.empty()) continue;
         reason = answer.proxy + " to " + answer.backend + ": " + answer.what;
@@ -225,6 +239,7 @@ class DataPath final : public BoundAction {
     }
     boost::json::object value;
     value["probes"] = probes;
+    value["left_out"] = left_out;
     value["ok"] = reason.empty();
     if (!reason.empty()) value["reason"] = reason;
     return value;

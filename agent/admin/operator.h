@@ -95,6 +95,7 @@ class Operator final : public web::OperatorApi {
   StatusParts status_parts() const;
   base::Result<> require_gameday() const;
   base::Result<> check_incident(const boost::json::object& args) const;
+  boost::asio::awaitable<void> tell_proxies(std::string cluster);
   base::Result<base::CacheId> customer_cache(const boost::json::object& args,
                                              std::string_view name) const;
   Answer forwarder_call(std::string verb, boost::json::object args);

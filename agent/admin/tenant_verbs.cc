@@ -1,5 +1,8 @@
+#include <algorithm>
+
 #include "agent/admin/arguments.h"
 #include "agent/admin/operator.h"
+#include "base/telemetry/log.h"
 
 namespace agent::admin {
 namespace {
@@ -47,6 +50,19 @@ base::Result<coord::Capabilities> capabilities_of(const json::object& args,
   return coord::Capabilities{*write, *flush, *api};
 }
 
+// Proxies are told of it: what they would refuse must not get into the store.
+base::Result<> check_name(std::string_view key, const std::string& text) {
+  constexpr size_t kLongest = 200;
+  const bool plain =
+      std::all_of(text.begin(), text.end(), [](unsigned char c) { return c >= 0x20 && c != 0x7f; });
+  if (!text.empty() && text.size() <= kLongest && plain) return base::Done{};
+  return base::Error(base::ErrorCode::kInvalid,
+                     std::string(key) + ": expected 1 to " + std::to_string(kLongest) +
+                         " bytes without control characters, got " + std::to_string(text.size()) +
+                         " bytes",
+                     base::Origin::kClient);
+}
+
 }  // namespace
 
 Operator::Answer Operator::list_caches(json::object args) {
@@ -89,10 +105,12 @@ Operator::Answer Operator::show_cache(json::object args) {
 Operator::Answer Operator::create_cache(json::object args) {
   auto label = required_text(args, "label");
   if (!label) co_return label.error();
+  if (auto fits = check_name("label", *label); !fits) co_return fits.error();
   auto cluster = required_text(args, "cluster");
   if (!cluster) co_return cluster.error();
   coord::NewCache wanted(*label, *cluster);
   if (auto plan = text_argument(args, "plan")) wanted.plan = *std::move(plan);
+  if (auto fits = check_name("plan", wanted.plan); !fits) co_return fits.error();
   auto limit = number_argument(args, "limit_bytes", 0, uint64_t{1} << 50);
   if (!limit) co_return limit.error();
   auto connections = number_argument(args, "connection_limit", 0, 1'000'000);
@@ -142,13 +160,29 @@ Operator::Answer Operator::list_credentials(json::object args) {
   co_return answer;
 }
 
+// Returns when every proxy of the cluster that answers has what was changed: "deleted" means that nobody
+// gets in with it any more. Who does not answer within a second is told by the reconciler.
+boost::asio::awaitable<void> Operator::tell_proxies(std::string cluster) {
+  constexpr base::Duration kPatience = std::chrono::seconds(1);
+  const coord::ClusterSpec* spec = parts_.coordinator.region().cluster(cluster);
+  if (spec == nullptr) co_return;
+  const base::Instant deadline = parts_.timers.clock().now() + kPatience;
+  for (const coord::ProxySpec& proxy : spec->proxies) {
+    if (parts_.coordinator.region().process(proxy.id)->pid == 0) continue;
+    auto told = co_await parts_.coordinator.reconciler().wait_in_step(proxy.id, deadline);
+    if (!told) base::log::info("proxy_not_told", {{"proxy", proxy.id}});
+  }
+}
+
 Operator::Answer Operator::create_credential(json::object args) {
   auto cache = customer_cache(args, "cache");
   if (!cache) co_return cache.error();
   auto wanted = capabilities_of(args, coord::Capabilities{true, true, true});
   if (!wanted) co_return wanted.error();
-  auto issued = co_await parts_.coordinator.tenants().create_credential(*cache, *wanted);
+  coord::Tenants& tenants = parts_.coordinator.tenants();
+  auto issued = co_await tenants.create_credential(*cache, *wanted);
   if (!issued) co_return issued.error();
+  co_await tell_proxies(tenants.cache(*cache)->cluster);
   json::value answer = to_json(*issued);
   co_return answer;
 }
@@ -165,8 +199,10 @@ Operator::Answer Operator::update_credential(json::object args) {
   const coord::Capabilities had{present->write, present->flush, present->api};
   auto wanted = capabilities_of(args, had);
   if (!wanted) co_return wanted.error();
+  const std::string cluster = tenants.cache(present->cache)->cluster;
   auto done = co_await tenants.update_credential(*user, *wanted);
   if (!done) co_return done.error();
+  co_await tell_proxies(cluster);
   present = tenants.credential(*user);
   if (present == nullptr) {
     co_return base::Error(base::ErrorCode::kConflict, "the credential was deleted meanwhile");
@@ -178,8 +214,13 @@ Operator::Answer Operator::update_credential(json::object args) {
 Operator::Answer Operator::delete_credential(json::object args) {
   auto user = required_text(args, "user");
   if (!user) co_return user.error();
-  auto done = co_await parts_.coordinator.tenants().delete_credential(*user);
+  coord::Tenants& tenants = parts_.coordinator.tenants();
+  const coord::Credential* present = tenants.credential(*user);
+  const coord::Cache* cache = present == nullptr ? nullptr : tenants.cache(present->cache);
+  const std::string cluster = cache == nullptr ? std::string() : cache->cluster;
+  auto done = co_await tenants.delete_credential(*user);
   if (!done) co_return done.error();
+  co_await tell_proxies(cluster);
   json::value answer = json::object{{"deleted", *user}};
   co_return answer;
 }

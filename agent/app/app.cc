@@ -233,6 +233,8 @@ asio::awaitable<base::Result<>> App::Parts::start() {
 
 // region.json appears when everything answers and is kept true from then on.
 asio::awaitable<void> App::Parts::keep_region_file() {
+  // One that was written in an earlier life of the agent speaks of processes that may have changed.
+  const bool was_written = ::access((ground->options.dir + "/region.json").c_str(), F_OK) == 0;
   // Once it stops, the ends of processes are no news, and the file that stop() removed stays away.
   while (!gate.closed() && !stopping) {
     if (!was_ready && ready()) {
@@ -241,7 +243,8 @@ asio::awaitable<void> App::Parts::keep_region_file() {
       admin.note_change();
       publisher.changed();
     }
-    const bool told = !was_ready || region_changes == described_changes() || write_region_file();
+    const bool told =
+        !(was_ready || was_written) || region_changes == described_changes() || write_region_file();
     co_await timers.wait_for(told ? kRegionFileEvery : kRegionFileAgain);
   }
 }

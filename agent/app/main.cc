@@ -45,6 +45,10 @@ int main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
 
+  if (dir.empty()) {
+    std::fprintf(stderr, "mcguard-agent: --dir: expected a directory, got ''\n");
+    return 2;
+  }
   dir = std::filesystem::absolute(dir).lexically_normal().string();
   if (dir.size() > 1 && dir.back() == '/') dir.pop_back();
   auto spec = agent::config::load_agent_config(dir + "/agent.yaml", dir);

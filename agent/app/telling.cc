@@ -126,7 +126,19 @@ asio::awaitable<base::Result<json::value>> App::Parts::flush_for_client(json::ob
                             admin::text_argument(args, "credential").value_or(""), "flush_all");
   flush.proxy = admin::text_argument(args, "proxy").value_or("");
   flush.delay_seconds = static_cast<uint32_t>(*delay);
+  // A proxy may not have heard yet that the credential is gone.
+  if (const std::string user = flush.who; !user.empty()) {
+    const coord::Credential* credential = coordinator.tenants().credential(user);
+    if (credential == nullptr || credential->cache != flush.cache || !credential->flush) {
+      co_return base::Error(base::ErrorCode::kPermission, "flush_all not allowed",
+                            base::Origin::kClient);
+    }
+  }
   auto done = co_await coordinator.flushes().flush(std::move(flush));
+  if (!done && done.code() == base::ErrorCode::kTimeout) {
+    json::value pending = json::object{{"pending", true}};  // it will complete
+    co_return pending;
+  }
   if (!done) co_return done.error();
   json::value value = json::object{{"generation", *done}};
   co_return value;

@@ -136,8 +136,8 @@ class Reader {
     coord::BackendSpec backend;
     backend.id = name(map, "id");
     backend.address = address(map);
-    backend.memory = map.bytes("memory", backend.memory, 8u << 20, uint64_t{1} << 42);
-    backend.weight = static_cast<uint32_t>(map.integer("weight", backend.weight, 0, 1000));
+    backend.memory = map.bytes("memory", backend.memory, 8u << 20, uint64_t{1} << 40);
+    backend.weight = static_cast<uint32_t>(map.integer("weight", backend.weight, 1, 1000));
     map.finish();
     return backend;
   }
@@ -145,7 +145,6 @@ class Reader {
   std::string name(Map& map, std::string_view key) {
     const Node node = map.required(key);
     std::string text = node.text();
-    if (text.empty()) return text;
     if (!is_name(text)) {
       node.problem("a name of at most 47 letters a-z, digits and hyphens");
     } else if (text == coord::kForwarderId || text == "agent" || text == "up") {

@@ -36,7 +36,8 @@
 
 namespace agent::coord {
 
-inline constexpr base::Duration kFlushPatience = base::Duration(2'000'000'000);
+// Below the two seconds after which a client hears "flush pending" whatever the agent does.
+inline constexpr base::Duration kFlushPatience = base::Duration(1'800'000'000);
 
 enum class FlushOrigin { kMemcacheClient, kWebInterface, kAdminOperation };
 std::string_view to_string(

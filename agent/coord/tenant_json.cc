@@ -164,9 +164,10 @@ base::Result<TenantVersion> parse_version(const std::string& key, const std::str
 }
 
 boost::json::object to_proxy_json(const Cache& cache) {
+  constexpr size_t kLongestLabel = 250;  // what a proxy takes; one bad label must not stop the rest
   boost::json::object o;
   o["id"] = cache.id;
-  o["label"] = cache.label;
+  o["label"] = cache.label.substr(0, kLongestLabel);
   o["generation"] = cache.generation;
   o["flushed_at"] = cache.flushed_at;
   o["enabled"] = cache.enabled;

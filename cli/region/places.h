@@ -19,6 +19,7 @@ struct Places {
   std::string page() const { return dir + "/page"; }
   std::string agent_socket() const { return run() + "/agent.sock"; }
   std::string up_socket() const { return run() + "/up.sock"; }
+  std::string up_lock() const { return run() + "/up.owner"; }
   std::string lock(const std::string& id) const { return run() + "/" + id + ".lock"; }
 };
 

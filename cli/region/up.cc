@@ -51,7 +51,7 @@ int status_of(const Error& error) {
 
 enum class End { kNone, kStop, kTakenOver };
 
-// Thread: one. Owner: run_up. Invariant: holds run/up.sock while it supervises.
+// Thread: one. Owner: run_up. Invariant: holds run/up.owner and run/up.sock while it supervises.
 class Owner {
  public:
   Owner(asio::io_context& io, Places places, Definition definition, std::string agent)
@@ -92,6 +92,7 @@ class Owner {
   Supervisor supervisor_;
   asio::signal_set signals_;
   asio::cancellation_signal cancel_supervision_;
+  std::optional<LockFile> lock_;  // held while server_ is there
   std::unique_ptr<base::net::RpcServer> server_;
   base::Gate gate_;
   End end_ = End::kNone;
@@ -149,6 +150,7 @@ asio::awaitable<void> Owner::run() {
 asio::awaitable<void> Owner::close() {
   co_await timers_.wait_for(kAnswerLinger);
   co_await server_->stop(timers_);
+  lock_.reset();
   co_await supervisor_.leave();
   signals_.cancel();
   gate_.close();
@@ -159,15 +161,23 @@ asio::awaitable<Result<>> Owner::become_owner() {
   const base::Instant deadline = clock_.now() + kTakeoverPatience;
   bool asked = false;
   while (true) {
-    auto listening =
-        base::net::RpcServer::listen(executor_, places_.up_socket(),
-                                     [this](auto request) { return answer(std::move(request)); });
-    if (listening) {
-      server_ = std::move(*listening);
-      co_return Result<>();
+    // Two at once would each take the other's socket for a stale one: the lock decides.
+    if (!lock_) {
+      if (auto lock = LockFile::acquire(places_.up_lock())) lock_.emplace(std::move(*lock));
     }
-    if (listening.code() != ErrorCode::kExists || clock_.now() >= deadline) {
-      co_return listening.error();
+    if (lock_) {
+      auto listening =
+          base::net::RpcServer::listen(executor_, places_.up_socket(),
+                                       [this](auto request) { return answer(std::move(request)); });
+      if (listening) {
+        server_ = std::move(*listening);
+        co_return Result<>();
+      }
+      if (listening.code() != ErrorCode::kExists) co_return listening.error();
+    }
+    if (clock_.now() >= deadline) {
+      co_return Error(ErrorCode::kTimeout, "another mcguard up does not let go of " + places_.dir +
+                                               "; see who holds " + places_.up_lock());
     }
     base::net::RpcRequest request;
     request.verb = "takeover";
@@ -197,10 +207,11 @@ asio::awaitable<Result<json::value>> Owner::take_over(json::object args) {
   }
   // The taker asks again until our socket is gone; anybody else comes too late.
   if (end_ != End::kNone && (end_ != End::kTakenOver || taker != taker_)) {
+    if (end_ == End::kStop) {
+      co_return Error(ErrorCode::kUnavailable, "the region is being stopped");
+    }
     co_return Error(ErrorCode::kConflict,
-                    end_ == End::kStop ? "the region is being stopped; try again when it is down"
-                                       : "the region is just being taken over by process " +
-                                             std::to_string(taker_));
+                    "the region is just being taken over by process " + std::to_string(taker_));
   }
   taker_ = taker;
   json::object children;

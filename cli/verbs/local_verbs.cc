@@ -137,6 +137,10 @@ int run_tool(int argc, const char* const* argv) {
     }
     return app.exit(problem) == 0 ? kDone : kUsage;
   }
+  if (context.endpoint.dir.empty()) {
+    std::fprintf(stderr, "mcguard: --dir: expected a directory, got \"\"\n");
+    return kUsage;
+  }
   return context.action ? context.action() : kUsage;
 }
 

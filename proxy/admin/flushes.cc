@@ -1,5 +1,6 @@
 #include "proxy/admin/flushes.h"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <boost/json.hpp>
 #include <memory>
@@ -14,19 +15,42 @@ namespace asio = boost::asio;
 
 namespace {
 
-constexpr base::Duration kAgentDeadline = std::chrono::milliseconds(2500);
+constexpr base::Duration kAgentDeadline = std::chrono::seconds(2);
+constexpr base::Duration kFirstPause = std::chrono::milliseconds(100);
+constexpr base::Duration kLongestPause = std::chrono::seconds(2);
 constexpr size_t kLongestReason = 160;
 
 std::string refusal(std::string_view why) {
   return "SERVER_ERROR flush refused: " + base::printable(why, kLongestReason) + "\r\n";
 }
 
+constexpr std::string_view kPending = "SERVER_ERROR flush pending\r\n";
+
+// It was sent and nobody answered: the agent may have it or not.
+bool is_uncertain(const base::Result<boost::json::value>& result) {
+  return !result.ok() &&
+         (result.code() == base::ErrorCode::kTimeout || result.code() == base::ErrorCode::kUnknown);
+}
+
+// The agent has it and says that it is not complete yet.
+bool is_pending(const boost::json::value& answer) {
+  const auto* const object = answer.if_object();
+  const auto* const pending = object == nullptr ? nullptr : object->if_contains("pending");
+  return pending != nullptr && pending->is_bool() && pending->get_bool();
+}
+
 std::string answer_of(const base::Result<boost::json::value>& result) {
-  if (result.ok()) return "OK\r\n";
-  if (result.code() == base::ErrorCode::kTimeout || result.code() == base::ErrorCode::kUnknown) {
-    return "SERVER_ERROR flush pending\r\n";
-  }
+  if (result.ok()) return is_pending(*result) ? std::string(kPending) : "OK\r\n";
+  if (is_uncertain(result)) return std::string(kPending);
   return refusal(result.error().context);
+}
+
+// Repeated until the agent has it, or will never take it.
+bool is_final(const base::Result<boost::json::value>& result) {
+  if (result.ok()) return true;
+  return result.code() == base::ErrorCode::kNotFound ||
+         result.code() == base::ErrorCode::kPermission ||
+         result.code() == base::ErrorCode::kInvalid;
 }
 
 }  // namespace
@@ -56,13 +80,33 @@ asio::awaitable<void> Flushes::ask(FlushRequest request) {
   call.args["cache"] = request.cache;
   call.args["credential"] = request.credential;
   call.args["delay_s"] = request.delay_s;
+  base::net::RpcRequest copy = call;
   const auto result =
-      co_await base::net::rpc_call(agent_socket_, std::move(call), kAgentDeadline, timers_);
+      co_await base::net::rpc_call(agent_socket_, std::move(copy), kAgentDeadline, timers_);
   if (!result.ok()) {
     base::log::warn("flush_not_done",
                     {{"cache", std::to_string(request.cache)}, {"error", result.error().context}});
   }
   request.done(answer_of(result));
+  if (is_uncertain(result)) co_await repeat(std::move(call), request.cache);
+}
+
+// Until the agent has answered for itself.
+asio::awaitable<void> Flushes::repeat(base::net::RpcRequest call, base::CacheId cache) {
+  if (!repeating_.insert(cache).second) co_return;
+  base::Duration pause = kFirstPause;
+  while (!gate_.closed()) {
+    co_await timers_.wait_for(pause);
+    pause = std::min(pause * 2, kLongestPause);
+    base::net::RpcRequest copy = call;
+    const auto result =
+        co_await base::net::rpc_call(agent_socket_, std::move(copy), kAgentDeadline, timers_);
+    if (!is_final(result)) continue;
+    base::log::info("flush_repeated", {{"cache", std::to_string(cache)},
+                                       {"answer", result.ok() ? "done" : result.error().context}});
+    break;
+  }
+  repeating_.erase(cache);
 }
 
 asio::awaitable<void> Flushes::stop(base::Instant deadline) {

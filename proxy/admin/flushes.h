@@ -1,14 +1,17 @@
 // Flushes: takes clients' flush_all to the agent and brings the answer back.
 //
 // The only place where a client waits for the control plane, and only the client that asked does:
-// 2.5 s at most, then "pending" (the agent has it and will complete it). Bounded in number.
+// 2 s at most, then "pending". That is a promise: when it is not known whether the agent has the flush
+// (it was killed or stood still), the request is repeated until it answers. Bounded in number.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <set>
 #include <string>
 
 #include "base/life/life.h"
+#include "base/net/rpc.h"
 #include "base/time/timers.h"
 #include "proxy/frontend/world.h"
 
@@ -28,12 +31,14 @@ class Flushes final : public FlushPort {
   static constexpr int kMostAtOnce = 256;
 
   boost::asio::awaitable<void> ask(FlushRequest request);
+  boost::asio::awaitable<void> repeat(base::net::RpcRequest call, base::CacheId cache);
 
   boost::asio::any_io_executor executor_;
   base::Timers& timers_;
   const std::string proxy_;
   const std::string agent_socket_;
   base::Gate gate_;
+  std::set<base::CacheId> repeating_;  // one repetition flushes whatever came before it
 };
 
 }  // namespace proxy::admin

@@ -6,13 +6,14 @@
 
 The bed writes proxy.yaml, configures the proxy over its control socket, commits a table in which slot
 s belongs to backend s mod n, and keeps a fence record on every backend. Everything lives on addresses
-of its own (127.77.x.y), so beds of several tests never meet.
+of its own (127.77.x.y to 127.96.x.y), so beds of several tests never meet.
 """
 import base64
 import hashlib
 import hmac
 import json
 import os
+import random
 import signal
 import socket
 import struct
@@ -156,15 +157,24 @@ def frame(opcode, key=b"", value=b"", extras=b"", cas=0, opaque=7):
                        len(extras) + len(key) + len(value), opaque, cas) + extras + key + value
 
 
-class ProxyBed:
-    networks = 0
+def claim_network():
+    """A network 127.x.y that no other bed of this machine uses while the returned socket is open."""
+    while True:
+        network = f"127.{random.randrange(77, 97)}.{random.randrange(1, 251)}"
+        claim = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            claim.bind((network + ".1", 11210))
+            return network, claim
+        except OSError:
+            claim.close()
 
+
+class ProxyBed:
     def __init__(self, backends=2, yaml="", caches=(1, 2), fence=True, workers=2,
                  log_level="debug"):
-        ProxyBed.networks += 1
-        network = (os.getpid() * 7 + ProxyBed.networks) % 250 + 1
-        self.address = f"127.77.{network}.1"
-        self.backend_addresses = [f"127.77.{network}.{11 + i}" for i in range(backends)]
+        network, self.claim = claim_network()
+        self.address = f"{network}.1"
+        self.backend_addresses = [f"{network}.{11 + i}" for i in range(backends)]
         self.port, self.open_port, self.metrics_port, self.backend_port = 11211, 11213, 7490, 11214
         self.yaml, self.caches, self.writes_fence = yaml, caches, fence
         self.workers, self.log_level = workers, log_level
@@ -197,6 +207,7 @@ class ProxyBed:
                 process.kill()
                 process.wait()
         self.directory.cleanup()
+        self.claim.close()
 
     # Processes.
     def start_backend(self, i):

@@ -131,10 +131,10 @@ TEST(Engine, RetriesOnlyWhatCertainlyDidNothing) {
 
 TEST(Engine, HandsOverAfterTheLastRetry) {
   EngineFixture fixture;
-  for (int i = 0; i < 3; ++i) fixture.world.fail_next("proxy.replace", ErrorCode::kUnavailable);
+  for (int i = 0; i < 9; ++i) fixture.world.fail_next("proxy.replace", ErrorCode::kUnavailable);
   const std::string id = fixture.run("replace-proxy", "proxy", "amber-proxy-1").value();
-  fixture.settle();
-  EXPECT_EQ(fixture.world.acts("proxy.replace"), 3);
+  fixture.settle(5min);
+  EXPECT_EQ(fixture.world.acts("proxy.replace"), 9);
   EXPECT_EQ(fixture.record(id).outcome, Outcome::kHandedOver);
   EXPECT_NE(fixture.record(id).message.find("nothing was changed"), std::string::npos);
 }

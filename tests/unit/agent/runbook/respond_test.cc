@@ -84,7 +84,7 @@ TEST(Respond, ReplacesOneProxyAfterTheOtherOnAGameDay) {
 
 TEST(Respond, LeavesAnIncidentToThePersonItWasHandedTo) {
   EngineFixture fixture;
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < 9; ++i) {
     fixture.world.fail_next("proxy.replace", base::ErrorCode::kUnavailable);
   }
   const auto incident = fixture.proxy_dead("inc-1", "amber-proxy-1");
