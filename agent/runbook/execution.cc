@@ -367,6 +367,7 @@ json::object Execution::scope() const {
   json::object run;
   run["id"] = live_.run.id;
   run["incident"] = live_.run.incident;
+  run["requester"] = live_.run.requester;
   values["run"] = std::move(run);
   return values;
 }

@@ -255,8 +255,8 @@ class Linter {
     const std::string shown = "${" + name + "}";
     if (root == "steps" || root == "run") {
       if (!in_run) report(place, key, shown + ": is not known yet when a run is planned");
-      if (in_run && root == "run" && field != "id" && field != "incident") {
-        report(place, key, shown + ": expected ${run.id} or ${run.incident}");
+      if (in_run && root == "run" && field != "id" && field != "incident" && field != "requester") {
+        report(place, key, shown + ": expected ${run.id}, ${run.incident} or ${run.requester}");
       }
       if (in_run && root == "steps") step_reference(shown, field, place, key);
       return;

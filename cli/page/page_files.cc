@@ -40,7 +40,7 @@ std::string_view content_type_of(std::string_view path) {
       {".html", "text/html; charset=utf-8"},
       {".css", "text/css; charset=utf-8"},
       {".js", "text/javascript; charset=utf-8"},
-      {".json", "application/json"},
+      {".json", "application/json; charset=utf-8"},
       {".atom", "application/atom+xml"},
       {".xml", "application/xml"},
       {".svg", "image/svg+xml"},
@@ -90,7 +90,7 @@ HttpResponse PageFiles::answer(const HttpRequest& request) const {
   }
   if (!unknown.empty()) {
     if (path.ends_with(".html")) file.content = mark_html(file.content, unknown);
-    if (path.ends_with("/status.json") || path.ends_with("/summary.json")) {
+    if (path.starts_with("/api/") && path.ends_with(".json")) {
       file.content = mark_json(file.content, unknown);
     }
   }

@@ -86,10 +86,14 @@ std::string mark_json(const std::string& text, std::string_view sentence) {
   json::value document = json::parse(text, failure);
   if (failure || !document.is_object()) return text;
   json::object& root = document.get_object();
-  json::object& status = object_in(root, "status");
-  status["indicator"] = "major";
-  status["description"] = sentence;
-  object_in(root, "page")["stale"] = true;
+  if (root.contains("status")) {
+    json::object& status = object_in(root, "status");
+    status["indicator"] = "major";
+    status["description"] = sentence;
+  }
+  json::object& page = object_in(root, "page");
+  page["stale"] = true;
+  page["stale_reason"] = sentence;
   return json::serialize(document);
 }
 

@@ -52,7 +52,7 @@ TEST_F(PageFilesTest, ServesFilesWithTheirTypes) {
   EXPECT_EQ(get("/").body, "<!--status-begin-->fine<!--status-end-->");
   EXPECT_EQ(get("/").content_type, "text/html; charset=utf-8");
   EXPECT_EQ(get("/style.css").content_type, "text/css; charset=utf-8");
-  EXPECT_EQ(get("/api/v2/status.json").content_type, "application/json");
+  EXPECT_EQ(get("/api/v2/status.json").content_type, "application/json; charset=utf-8");
   EXPECT_EQ(get("/incidents/").body, "all incidents");
   EXPECT_EQ(get("/history").body, "history");
 }
