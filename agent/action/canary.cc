@@ -191,18 +191,20 @@ boost::asio::awaitable<void> Canary::probe_one(Connection& connection,
     answer.what = "the canary has no credential";
     co_return;
   }
+  const std::string user = credential->user;  // the pointer lasts until the next wait
   base::Result<> done;
   // A kept connection may have died with the proxy's last process: that alone is no failure.
   for (int attempt = 0; attempt < 2; ++attempt) {
     const bool kept = connection.connected();
-    const std::string user = credential->user;
     auto password = tenants_.reveal(user);
     if (!password.ok()) {
       answer.what = password.error().context;
       co_return;
     }
     const base::Instant began = timers_.clock().now();
-    done = co_await connection.log_in(user, std::move(*password), deadline);
+    std::string name = user;
+    done = co_await connection.log_in(std::move(name), std::move(*password), deadline);
+    answer.logged_in = done.ok();
     const std::string value = answer.proxy + " " + std::to_string(++probes_);
     for (const std::string& key : keys) {
       if (done.ok()) done = co_await connection.set(key, value, kLifetime, deadline);

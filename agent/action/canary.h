@@ -31,6 +31,7 @@ struct CanaryAnswer {
   std::string proxy;
   std::string backend;
   bool ok = false;
+  bool logged_in = false;  // the proxy itself answered
   base::Duration took = base::Duration(0);
   std::string what;  // why not
 };

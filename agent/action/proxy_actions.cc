@@ -209,8 +209,8 @@ class DataPath final : public BoundAction {
   // Whoever is known to be dead or stuck is somebody else's run: judged by it too, two of them would
   // wait for each other.
   bool serves(const std::string& id) const {
-    const coord::Process& process = *region().process(id);
-    return process.pid != 0 && process.state != coord::ProcessState::kStuck;
+    const coord::Process* process = region().process(id);  // null: gone from the definition
+    return process != nullptr && process->pid != 0 && process->state != coord::ProcessState::kStuck;
   }
 
   boost::asio::awaitable<void> probe_proxy(std::string proxy, size_t keys, base::Duration time,
@@ -228,7 +228,7 @@ class DataPath final : public BoundAction {
         reason = "no backend of the cluster of " + proxies[i] + " owns slots";
       }
       for (const CanaryAnswer& answer : answers[i]) {
-        if (!answer.ok && !answer.backend.empty() && !serves(answer.backend)) {
+        if (!answer.ok && answer.logged_in && !serves(answer.backend)) {
           ++left_out;
           continue;
         }
@@ -240,6 +240,7 @@ class DataPath final : public BoundAction {
     boost::json::object value;
     value["probes"] = probes;
     value["left_out"] = left_out;
+    if (reason.empty() && probes + left_out == 0) reason = "nobody is there to be probed";
     value["ok"] = reason.empty();
     if (!reason.empty()) value["reason"] = reason;
     return value;

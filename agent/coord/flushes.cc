@@ -186,6 +186,7 @@ boost::asio::awaitable<base::Result<>> Flushes::recover(std::string cluster, uin
   auto step = co_await tenants_.recover(cluster, sequence, std::move(copy));
   if (!step.ok()) co_return step.error();
   log_line(journal, *step);
+  clusters_[cluster].floor = step->sequence;
   begin(std::move(*step));
   co_return base::Done{};
 }
@@ -248,7 +249,7 @@ boost::asio::awaitable<void> Flushes::complete_all(std::string name) {
   while (!gate_.closed() && !cluster.waiting.empty()) {
     uint64_t complete = 0;
     for (const auto& [sequence, progress] : cluster.waiting) {
-      if (!done(name, sequence)) break;
+      if (!done(name, std::max(sequence, cluster.floor))) break;
       complete = sequence;
     }
     if (complete != 0) {

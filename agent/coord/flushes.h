@@ -83,6 +83,8 @@ class Flushes {
   struct Cluster {
     std::map<uint64_t, ProgressPtr> waiting;  // by sequence
     std::set<std::string> telling, raising;   // proxies, backends
+    uint64_t floor =
+        0;  // no less acknowledges anything: what proxies had before came from a lost store
     bool running = false;
   };
   struct Timer {

@@ -1,6 +1,7 @@
 #include "agent/coord/peers.h"
 
 #include "base/core/text.h"
+#include "base/memcache/stored_key.h"
 
 namespace agent::coord {
 namespace {
@@ -63,7 +64,7 @@ std::optional<FenceRecord> parse_fence_record(std::string_view text) {
   if (space == std::string_view::npos) return std::nullopt;
   const auto epoch = base::parse_u64(text.substr(0, space));
   const auto sequence = base::parse_u64(text.substr(space + 1));
-  if (!epoch || !sequence || *epoch > UINT32_MAX) return std::nullopt;
+  if (!epoch || !sequence || *epoch > base::memcache::kMaxEpoch) return std::nullopt;
   return FenceRecord{static_cast<base::Epoch>(*epoch), *sequence};
 }
 

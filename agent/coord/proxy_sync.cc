@@ -51,6 +51,15 @@ FenceRecord ProxySync::seen(std::string_view cluster) const {
   return newest;
 }
 
+base::Epoch ProxySync::served(std::string_view cluster) const {
+  base::Epoch newest = 0;
+  for (const auto& [id, each] : peers_) {
+    if (each.cluster != cluster || !each.known.status) continue;
+    newest = std::max(newest, each.known.status->committed);
+  }
+  return newest;
+}
+
 bool ProxySync::acknowledged_epoch(std::string_view proxy, base::Epoch epoch) const {
   const KnownProxy& each = known(proxy);
   if (!each.status || each.status->committed > journal_.last_epoch(cluster_of(proxy))) return false;
@@ -255,7 +264,7 @@ ProxySync::Answer ProxySync::sync_tables(const std::string& proxy) {
   const base::Epoch committed = tables.committed.epoch;
   const base::Epoch prepared = tables.prepared ? tables.prepared->epoch : 0;
   const ProxyStatus& status = *each.known.status;
-  if (status.committed > committed && status.committed != prepared) {
+  if (status.committed > std::max(committed, prepared)) {
     co_return base::Error(base::ErrorCode::kConflict,
                           proxy + " has epoch " + std::to_string(status.committed) +
                               ", the store only " + std::to_string(committed) +

@@ -53,6 +53,8 @@ class ProxySync {
   // from another store: the present one was lost or is an older copy, and nothing that proxies have
   // beyond it acknowledges anything.
   FenceRecord seen(std::string_view cluster) const;
+  // The newest table that a proxy of the cluster serves by now.
+  base::Epoch served(std::string_view cluster) const;
   bool acknowledged_epoch(std::string_view proxy, base::Epoch epoch) const;
   bool acknowledged_flush(std::string_view proxy, uint64_t sequence) const;
   // Whether it takes writes of what was flushed up to `sequence`.

@@ -136,6 +136,7 @@ boost::asio::awaitable<base::Result<>> TableJournal::settle(std::string cluster)
   if (!entry.ok()) co_return entry.error();
   if (!slot.unsure) co_return base::Done{};  // somebody else has
   if (entry->has_value() && (*entry)->value == to_document(*slot.unsure)) {
+    slot.unsure->last_epoch = std::max(slot.unsure->last_epoch, slot.tables.last_epoch);
     slot.tables = std::move(*slot.unsure);
     slot.revision = (*entry)->modified;
     ++changes_;
@@ -149,16 +150,18 @@ boost::asio::awaitable<base::Result<>> TableJournal::save(std::string cluster, C
   Slot& slot = clusters_.find(cluster)->second;
   CHECK(!slot.unsure);
   const std::string document = to_document(next);
+  const store::Revision before = slot.revision;
   store::Transaction transaction;
   transaction.expect(key_of(cluster), slot.revision).put(key_of(cluster), document);
   auto saved = co_await store_.commit(std::move(transaction));
   if (!saved.ok() && saved.code() == base::ErrorCode::kUnknown) {
     slot.unsure = std::move(next);
     auto settled = co_await settle(cluster);
-    if (settled.ok() && to_document(slot.tables) == document) co_return base::Done{};
+    if (settled.ok() && slot.revision != before) co_return base::Done{};
     co_return saved.error();
   }
   if (!saved.ok()) co_return saved.error();
+  next.last_epoch = std::max(next.last_epoch, slot.tables.last_epoch);  // raised meanwhile
   slot.tables = std::move(next);
   slot.revision = *saved;
   ++changes_;

@@ -359,7 +359,11 @@ bool Tables::is_behind(std::string_view cluster) const {
   FenceRecord store;
   store.epoch = journal_.last_epoch(cluster);
   store.flush_sequence = tenants_.version(cluster).flush_sequence;
-  return !store.covers(seen(cluster));
+  if (!store.covers(seen(cluster))) return true;
+  // The numbers have been raised, but the table that goes with them is not there yet.
+  const ClusterTables& tables = journal_.at(cluster);
+  const base::Epoch prepared = tables.prepared ? tables.prepared->epoch : 0;
+  return sync_.served(cluster) > std::max(tables.committed.epoch, prepared);
 }
 
 boost::asio::awaitable<base::Result<>> Tables::rebuild(std::string cluster) {

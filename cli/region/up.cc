@@ -163,7 +163,9 @@ asio::awaitable<Result<>> Owner::become_owner() {
   while (true) {
     // Two at once would each take the other's socket for a stale one: the lock decides.
     if (!lock_) {
-      if (auto lock = LockFile::acquire(places_.up_lock())) lock_.emplace(std::move(*lock));
+      auto lock = LockFile::acquire(places_.up_lock());
+      if (!lock && lock.code() != ErrorCode::kConflict) co_return lock.error();
+      if (lock) lock_.emplace(std::move(*lock));
     }
     if (lock_) {
       auto listening =

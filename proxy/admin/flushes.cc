@@ -88,25 +88,28 @@ asio::awaitable<void> Flushes::ask(FlushRequest request) {
                     {{"cache", std::to_string(request.cache)}, {"error", result.error().context}});
   }
   request.done(answer_of(result));
-  if (is_uncertain(result)) co_await repeat(std::move(call), request.cache);
+  if (is_uncertain(result)) co_await repeat(std::move(call));
 }
 
 // Until the agent has answered for itself.
-asio::awaitable<void> Flushes::repeat(base::net::RpcRequest call, base::CacheId cache) {
-  if (!repeating_.insert(cache).second) co_return;
+asio::awaitable<void> Flushes::repeat(base::net::RpcRequest call) {
+  const std::string what = boost::json::serialize(call.args);
+  if (!repeating_.insert(what).second) co_return;
   base::Duration pause = kFirstPause;
   while (!gate_.closed()) {
-    co_await timers_.wait_for(pause);
+    const base::Instant next = timers_.clock().now() + pause;
+    while (!gate_.closed() && timers_.clock().now() < next) co_await timers_.wait_for(kFirstPause);
+    if (gate_.closed()) break;
     pause = std::min(pause * 2, kLongestPause);
     base::net::RpcRequest copy = call;
     const auto result =
         co_await base::net::rpc_call(agent_socket_, std::move(copy), kAgentDeadline, timers_);
     if (!is_final(result)) continue;
-    base::log::info("flush_repeated", {{"cache", std::to_string(cache)},
-                                       {"answer", result.ok() ? "done" : result.error().context}});
+    base::log::info("flush_repeated",
+                    {{"request", what}, {"answer", result.ok() ? "done" : result.error().context}});
     break;
   }
-  repeating_.erase(cache);
+  repeating_.erase(what);
 }
 
 asio::awaitable<void> Flushes::stop(base::Instant deadline) {

@@ -31,14 +31,14 @@ class Flushes final : public FlushPort {
   static constexpr int kMostAtOnce = 256;
 
   boost::asio::awaitable<void> ask(FlushRequest request);
-  boost::asio::awaitable<void> repeat(base::net::RpcRequest call, base::CacheId cache);
+  boost::asio::awaitable<void> repeat(base::net::RpcRequest call);
 
   boost::asio::any_io_executor executor_;
   base::Timers& timers_;
   const std::string proxy_;
   const std::string agent_socket_;
   base::Gate gate_;
-  std::set<base::CacheId> repeating_;  // one repetition flushes whatever came before it
+  std::set<std::string> repeating_;  // requests that are the same are repeated once
 };
 
 }  // namespace proxy::admin

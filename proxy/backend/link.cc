@@ -179,7 +179,12 @@ bool Link::take_replies(std::string_view input, size_t& used, Instant now) {
       lose(Failure::kBackendError, "it answered nonsense");
       return false;
     }
+    const bool lost_step = has_lost_step(in_flight_.front(), reply);
     take_reply(reply, now);
+    if (lost_step) {
+      lose(Failure::kBackendError, "it refused a store without reading its value");
+      return false;
+    }
     used += parsed.consumed;
   }
   return true;
@@ -195,6 +200,13 @@ void Link::take_reply(const MetaReply& reply, Instant now) {
     context_.owner.on_reply(*this, pending, in_flight_.front_key(), reply, now);
   }
   in_flight_.pop();
+}
+
+// memcached has not read the value of this store: it will take it for commands, and every reply from
+// here on is somebody else's. Nothing a client sends should get here (route/meta.cc).
+bool Link::has_lost_step(const route::Pending& pending, const MetaReply& reply) {
+  return pending.leg == Leg::kWrite && reply.code == MetaCode::kClientError &&
+         (reply.text == "options flags too long" || reply.text == "bad data chunk");
 }
 
 void Link::take_fence(const MetaReply& reply, int64_t asked_ns) {

@@ -99,6 +99,7 @@ class Link final : public Loop::Source {
   // Bytes used of `input`, or nothing when the connection was given up.
   bool take_replies(std::string_view input, size_t& used, base::Instant now);
   void take_reply(const base::memcache::MetaReply& reply, base::Instant now);
+  static bool has_lost_step(const route::Pending& pending, const base::memcache::MetaReply& reply);
   void take_fence(const base::memcache::MetaReply& reply, int64_t asked_ns);
   void lose(base::telemetry::Failure failure, const char* reason);
   void want_events(uint32_t events);

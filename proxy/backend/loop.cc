@@ -88,7 +88,10 @@ void Loop::run(Turns& turns) {
   base::Instant next_tick = clock_.now();
   while (!stopping_) {
     const base::Duration left = next_tick - clock_.now();
-    const int64_t wait_ms = std::max<int64_t>(0, (left.count() + 999'999) / 1'000'000);
+    // Mail that came after the last look, whose wake-up was among the events of that turn.
+    const bool has_mail = has_mail_.load(std::memory_order_acquire);
+    const int64_t wait_ms =
+        has_mail ? 0 : std::max<int64_t>(0, (left.count() + 999'999) / 1'000'000);
     const int count = ::epoll_wait(epoll_.get(), events.data(), int(events.size()), int(wait_ms));
     CHECK(count >= 0 || errno == EINTR);
     const base::Instant now = clock_.now();

@@ -135,7 +135,7 @@ Pending Client::pending_of(const Request& request, bool in_group) const {
 
 // A meta command's flags say how the rest is to be taken.
 void Client::obey_meta(const Request& request) {
-  const route::MetaFlags flags = route::read_meta_flags(request.arguments);
+  const route::MetaFlags flags = route::read_meta_flags(request.command, request.arguments);
   if (!flags.error.empty()) return answer_ascii(flags.error);
   Request copy = request;
   copy.quiet = flags.quiet;
@@ -181,7 +181,9 @@ void Client::send_key(const Request& request, std::string_view key, ReplyQueue::
   if (session_.is_flushing && pending.leg == base::telemetry::Leg::kWrite) {
     failure = Failure::kFenced;
   } else {
-    failure = router.send(request, key, pending, session_.may_write, worker_.now());
+    // While a flush is not complete a read changes nothing either (gat, and a meta get that vivifies).
+    const bool may_change = session_.may_write && !session_.is_flushing;
+    failure = router.send(request, key, pending, may_change, worker_.now());
   }
   if (failure) router.answer_failure(*this, pending, key, *failure);
 }
@@ -196,13 +198,23 @@ void Client::refuse_too_large(const Request& request) {
 
 // As memcached: a set that is too large to be kept must not leave the old value to be read.
 void Client::drop_old_value(const Request& request) {
-  if (request.command != Command::kSet || !session_.may_write || request.key.empty()) return;
+  const bool is_meta = request.command == Command::kMetaSet;
+  const bool replaces = request.command == Command::kSet || is_meta;
+  if (!replaces || !session_.may_write || session_.is_flushing || request.key.empty()) return;
+  std::string key(request.key);
+  if (is_meta && !request.binary_key) {
+    const route::MetaFlags flags = route::read_meta_flags(request.command, request.arguments);
+    if (!flags.error.empty()) return;  // memcached keeps the old value then
+    const auto decoded = flags.base64_key ? base::base64_decode(key) : std::optional(key);
+    if (!decoded || decoded->empty()) return;
+    key = *decoded;
+  }
   Request remove;
   remove.command = Command::kDelete;
-  remove.key = request.key;
+  remove.key = key;
   Pending pending = pending_of(remove, false);
   pending.client = route::kNobody;
-  worker_.router().send(remove, request.key, pending, true, worker_.now());
+  worker_.router().send(remove, key, pending, true, worker_.now());
 }
 
 void Client::answer_ascii(std::string_view text) {

@@ -141,7 +141,7 @@ void Router::on_reply(Link& link, const Pending& pending, std::string_view key,
     return answer_failure(*client, pending, key, *failure);
   }
   uint64_t mask = 0;
-  if (reply.has_cas) {
+  if (reply.has_cas || reply.code == base::memcache::MetaCode::kDebug) {
     mask = base::memcache::cas_mask(pending.cache, pending.generation, pending.since,
                                     world_.view->owner_hash[link.index()]);
   }

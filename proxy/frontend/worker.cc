@@ -89,7 +89,8 @@ void Worker::take_world() {
 void Worker::drain() {
   loop_->post([this] {
     // One of them may be among the events of this turn.
-    closed_listeners_.swap(listeners_);
+    for (auto& listener : listeners_) closed_listeners_.push_back(std::move(listener));
+    listeners_.clear();
     for (auto& client : clients_) {
       if (client) client->finish();
     }

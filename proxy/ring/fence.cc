@@ -1,8 +1,7 @@
 #include "proxy/ring/fence.h"
 
-#include <limits>
-
 #include "base/core/text.h"
+#include "base/memcache/stored_key.h"
 
 namespace proxy::ring {
 
@@ -11,7 +10,7 @@ std::optional<FenceRecord> parse_fence_record(std::string_view text) {
   if (space == std::string_view::npos) return std::nullopt;
   const auto epoch = base::parse_u64(text.substr(0, space));
   const auto sequence = base::parse_u64(text.substr(space + 1));
-  if (!epoch || !sequence || *epoch > std::numeric_limits<base::Epoch>::max()) return std::nullopt;
+  if (!epoch || !sequence || *epoch > base::memcache::kMaxEpoch) return std::nullopt;
   FenceRecord record;
   record.epoch = static_cast<base::Epoch>(*epoch);
   record.flush_sequence = *sequence;

@@ -9,6 +9,7 @@
 #include "base/core/text.h"
 #include "base/memcache/ascii_parser.h"
 #include "base/memcache/ascii_writer.h"
+#include "base/memcache/client_number.h"
 #include "base/memcache/word.h"
 
 namespace proxy::route {
@@ -24,6 +25,13 @@ using base::memcache::take_word;
 namespace {
 
 constexpr std::string_view kDuplicateFlag = "CLIENT_ERROR duplicate flag\r\n";
+constexpr std::string_view kInvalidFlag = "CLIENT_ERROR invalid flag\r\n";
+constexpr std::string_view kTooManyFlags = "CLIENT_ERROR options flags too long\r\n";
+constexpr std::string_view kBadFormat = "CLIENT_ERROR bad command line format\r\n";
+// memcached takes 20 words and their end; beyond, it refuses an ms and does not skip its value.
+constexpr size_t kMostFlags = 17, kMostStoreFlags = 16;
+// memcached closes on a line of more than 2,048 bytes; the stored key and tokens add to the client's.
+constexpr size_t kLongestArguments = 1024;
 // What a token that unmasks to zero is sent as, because to memcached zero means "no condition".
 constexpr uint64_t kNoItemsCas = std::numeric_limits<uint64_t>::max();
 
@@ -54,10 +62,11 @@ void append_number(Buffer& out, uint64_t number) {
 
 // C and E: the client's token is the backend's under the mask. Nonsense is memcached's to refuse.
 void append_cas_flag(Buffer& out, std::string_view flag, uint64_t cas_mask) {
-  const auto token = base::parse_u64(flag.substr(1));
+  uint64_t token = 0;  // read as memcached reads it, or it would be taken unmasked
+  const bool readable = base::memcache::read_client_u64(flag.substr(1), token);
   out.append(" ");
-  if (!token || *token == 0) return out.append(flag);
-  const uint64_t cas = *token ^ cas_mask;
+  if (!readable || token == 0) return out.append(flag);
+  const uint64_t cas = token ^ cas_mask;
   out.append(flag.substr(0, 1));
   append_number(out, cas == 0 ? kNoItemsCas : cas);
 }
@@ -111,11 +120,12 @@ void append_flags(Buffer& out, const Pending& pending, std::string_view key, con
 }
 
 // "ME <key> exp=… la=… cas=… fetch=… cls=… size=…"
-void append_debug(Buffer& out, std::string_view key, const MetaReply& reply, uint64_t cas_mask) {
+void append_debug(Buffer& out, const Pending& pending, std::string_view key, const MetaReply& reply,
+                  uint64_t cas_mask) {
   std::string_view rest = reply.text;
   take_word(rest);  // the stored key
   out.append("ME ");
-  out.append(key);
+  out.append(pending.binary_key ? base::base64_encode(key) : std::string(key));
   for (std::string_view word = take_word(rest); !word.empty(); word = take_word(rest)) {
     constexpr std::string_view kCas = "cas=";
     out.append(" ");
@@ -150,12 +160,29 @@ std::string_view word_of(MetaCode code) {
 
 }  // namespace
 
-MetaFlags read_meta_flags(std::string_view arguments) {
+MetaFlags read_meta_flags(Command command, std::string_view arguments) {
   MetaFlags flags;
   std::bitset<256> seen;
   std::string_view rest = arguments;
+  const size_t most = command == Command::kMetaSet ? kMostStoreFlags : kMostFlags;
+  size_t count = 0;
+  for (std::string_view flag = take_word(rest); !flag.empty(); flag = take_word(rest)) ++count;
+  if (count > most) {
+    flags.error = kTooManyFlags;
+    return flags;
+  }
+  if (arguments.size() > kLongestArguments) {
+    flags.error = kBadFormat;
+    return flags;
+  }
+  rest = arguments;
   for (std::string_view flag = take_word(rest); !flag.empty(); flag = take_word(rest)) {
     const auto letter = static_cast<unsigned char>(flag[0]);
+    const bool is_letter = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z');
+    if (!is_letter) {
+      flags.error = kInvalidFlag;
+      return flags;
+    }
     if (seen[letter]) {
       flags.error = kDuplicateFlag;
       return flags;
@@ -200,7 +227,7 @@ Outcome append_meta_answer(Buffer& out, const Pending& pending, std::string_view
                            const MetaReply& reply, uint64_t cas_mask) {
   const Outcome outcome = outcome_of(reply.code);
   if (reply.code == MetaCode::kDebug) {
-    append_debug(out, key, reply, cas_mask);
+    append_debug(out, pending, key, reply, cas_mask);
     return Outcome::kDone;
   }
   if (outcome == Outcome::kError) {

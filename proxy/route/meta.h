@@ -29,7 +29,10 @@ struct MetaFlags {
   bool base64_key = false;  // b
   std::string_view error;   // a whole reply; empty: none
 };
-MetaFlags read_meta_flags(std::string_view arguments);
+// Refused are a line that memcached would not follow and flags in a number or form that it would answer
+// without having read the value of an ms: what comes next on a connection that clients share must
+// never be a client's bytes.
+MetaFlags read_meta_flags(base::memcache::Command command, std::string_view arguments);
 
 // Appends `request` for `key`, with its value if it has one.
 void append_meta_upstream(base::memcache::Buffer& out, const base::memcache::Request& request,

@@ -557,6 +557,36 @@ def test_a_lower_fence_is_refused():
         assert bed.raw_control("nonsense", fence=9)["error"]["code"] == "not_found"
 
 
+def test_a_value_never_becomes_a_command_of_the_shared_connection():
+    with ProxyBed() as bed:
+        c, other = bed.login(), bed.login(OTHER)
+        keys = bed.keys(0, 3) + bed.keys(1, 3)
+        for key in keys:
+            other.set(key, b"other:" + key)
+        with bed.backend(0) as backend:
+            before = backend.get(b"!mcguard/fence")
+        flags = [b"A C1 D F G H I J K M N O R S T U", b"A C1 D F G H I J K M N O R S T U V",
+                 b" ".join(bytes([x]) for x in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop"), b"S100 S100",
+                 b"O" + b"x" * 1900, b"\x00", b"k\x00", b"F99999999999999999999", b"T-", b"MX", b"b", b"C", b"E", b"I J K"]
+        values = [b"set !mcguard/fence 0 0 9\r\n9999 9999", b"mg !mcguard/fence v", b"flush_all", b"mn\r\nmn\r\nmn"]
+        for key in keys[:2]:
+            for line in flags:
+                for value in values:
+                    c.send(b"ms %s %d %s\r\n%s\r\nmn\r\n" % (key, len(value), line, value))
+                    c.read_until(b"MN\r\n")
+                    for other_key in keys:
+                        assert other.get(other_key) == b"other:" + other_key, (line, value)
+        # A line that the stored key's prefix makes longer than memcached follows.
+        for size in range(1900, 2040, 7):
+            request = b"mg %s k O%s\r\n" % (keys[0], b"x" * (size - len(keys[0]) - 8))
+            c.send(request * 20 + b"mn\r\n")
+            c.read_until(b"MN\r\n")
+        assert other.get(keys[0]) == b"other:" + keys[0]
+        with bed.backend(0) as backend:
+            assert backend.get(b"!mcguard/fence") == before
+        assert "backend_down" not in bed.log()
+
+
 # Flushes.
 
 def test_flush_all_waits_for_the_agent_and_only_for_its_client():

@@ -54,13 +54,29 @@ Answer answer(base::memcache::Command command, std::string_view reply, bool quie
 using base::memcache::Command;
 
 TEST(MetaFlags, KnowWhatIsTheProxysBusiness) {
-  EXPECT_FALSE(read_meta_flags("v t s").quiet);
-  EXPECT_TRUE(read_meta_flags("v q").quiet);
-  EXPECT_TRUE(read_meta_flags("b v").base64_key);
-  EXPECT_TRUE(read_meta_flags("Oq").error.empty());
-  EXPECT_FALSE(read_meta_flags("Oq v").quiet) << "q within a token is none";
-  EXPECT_EQ(read_meta_flags("q v q").error, "CLIENT_ERROR duplicate flag\r\n");
-  EXPECT_EQ(read_meta_flags("P1 P2").error, "CLIENT_ERROR duplicate flag\r\n");
+  EXPECT_FALSE(read_meta_flags(Command::kMetaGet, "v t s").quiet);
+  EXPECT_TRUE(read_meta_flags(Command::kMetaGet, "v q").quiet);
+  EXPECT_TRUE(read_meta_flags(Command::kMetaGet, "b v").base64_key);
+  EXPECT_TRUE(read_meta_flags(Command::kMetaGet, "Oq").error.empty());
+  EXPECT_FALSE(read_meta_flags(Command::kMetaGet, "Oq v").quiet) << "q within a token is none";
+  EXPECT_EQ(read_meta_flags(Command::kMetaGet, "q v q").error, "CLIENT_ERROR duplicate flag\r\n");
+  EXPECT_EQ(read_meta_flags(Command::kMetaGet, "P1 P2").error, "CLIENT_ERROR duplicate flag\r\n");
+}
+
+// memcached refuses more without reading an ms's value, which it then takes for commands.
+TEST(MetaFlags, RefuseWhatWouldMakeAValueIntoCommands) {
+  std::string many;
+  for (char letter = 'A'; letter < 'A' + 16; ++letter) many += std::string(" ") + letter;
+  EXPECT_TRUE(read_meta_flags(Command::kMetaSet, many).error.empty());
+  EXPECT_TRUE(read_meta_flags(Command::kMetaGet, many + " R").error.empty());
+  EXPECT_EQ(read_meta_flags(Command::kMetaSet, many + " R").error,
+            "CLIENT_ERROR options flags too long\r\n");
+  EXPECT_EQ(read_meta_flags(Command::kMetaGet, many + " R S").error,
+            "CLIENT_ERROR options flags too long\r\n");
+  EXPECT_FALSE(read_meta_flags(Command::kMetaGet, "O" + std::string(1100, 'x')).error.empty());
+  for (const char* odd : {"!", "1", "\x01", "\x80"}) {
+    EXPECT_EQ(read_meta_flags(Command::kMetaSet, odd).error, "CLIENT_ERROR invalid flag\r\n");
+  }
 }
 
 TEST(MetaUpstream, PassesFlagsOnAndKeepsWhatIsTheProxys) {
@@ -79,6 +95,7 @@ TEST(MetaUpstream, UnmasksTokensAndLeavesNonsenseToMemcached) {
   EXPECT_EQ(upstream("md foo C4096\r\n"), "md <key> C18446744073709551615\r\n")
       << "a token that unmasks to zero must not become no condition";
   EXPECT_EQ(upstream("md foo Cabc\r\n"), "md <key> Cabc\r\n");
+  EXPECT_EQ(upstream("md foo C+5\r\n"), "md <key> C4101\r\n") << "memcached reads it as 5";
 }
 
 TEST(MetaUpstream, ReadsWithoutTheWriteCapabilityChangeNothing) {
@@ -109,9 +126,10 @@ TEST(MetaAnswer, HidesInQuietModeWhatMemcachedHides) {
 }
 
 TEST(MetaAnswer, MasksTheTokenOfADebugLine) {
-  EXPECT_EQ(answer(Command::kMetaDebug, "ME k000stored exp=-1 la=3 cas=2 fetch=no cls=1 size=70\r\n")
-                .text,
-            "ME foo exp=-1 la=3 cas=4098 fetch=no cls=1 size=70\r\n");
+  EXPECT_EQ(
+      answer(Command::kMetaDebug, "ME k000stored exp=-1 la=3 cas=2 fetch=no cls=1 size=70\r\n")
+          .text,
+      "ME foo exp=-1 la=3 cas=4098 fetch=no cls=1 size=70\r\n");
 }
 
 TEST(MetaAnswer, FailuresAndRefusalsSpeakMeta) {
