@@ -114,11 +114,14 @@ void Owner::fail(const Error& error) {
 }
 
 asio::awaitable<void> Owner::run() {
+  // From the start: a Ctrl-C while the region changes hands stops it too, or nobody would watch it.
+  base::spawn(executor_, gate_, "signals", listen_to_signals());
   if (auto owner = co_await become_owner(); !owner) {
     fail(owner.error());
+    signals_.cancel();
+    gate_.close();
     co_return;
   }
-  base::spawn(executor_, gate_, "signals", listen_to_signals());
   if (auto started = start_programs(); !started) {
     fail(started.error());
     // A port in use, a missing program: nothing of ours runs unless one of two did start.
@@ -176,6 +179,9 @@ asio::awaitable<Result<>> Owner::become_owner() {
         co_return Result<>();
       }
       if (listening.code() != ErrorCode::kExists) co_return listening.error();
+    }
+    if (end_ == End::kStop && !asked) {
+      co_return Error(ErrorCode::kUnknown, "interrupted; the region runs on as it was");
     }
     if (clock_.now() >= deadline) {
       co_return Error(ErrorCode::kTimeout, "another mcguard up does not let go of " + places_.dir +
