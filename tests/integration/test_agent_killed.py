@@ -28,6 +28,19 @@ def runs(region, known):
     return [r for r in listed if r["id"] not in known and r["runbook"] == "replace-proxy"]
 
 
+def ended_runs(region, known):
+    """The new runs once one of them is finished; of an agent that was just killed, none yet."""
+    new = runs(region, known)
+    return new if any(r["state"] == "finished" for r in new) else None
+
+
+def incident_ids(region):
+    try:
+        return {i["id"] for i in region.incidents()}
+    except OSError:
+        return set()  # the agent is away
+
+
 def test_a_run_ends_completed_or_handed_over_wherever_the_agent_dies():
     ended, killed_at = {}, 0
     with Region("--gameday") as region, Load(region, workers=4) as load:
@@ -44,14 +57,13 @@ def test_a_run_ends_completed_or_handed_over_wherever_the_agent_dies():
             kill_file.write_text(str(point))
             begun = time.monotonic()
             os.kill(victim["pid"], signal.SIGKILL)
-            wait_for("the run has ended", lambda: any(
-                r["state"] == "finished" for r in runs(region, known)), 30)
-            new = runs(region, known)
+            new = wait_for("the run has ended", lambda: ended_runs(region, known), 30)
             finished = known | {r["id"] for r in new}
             assert len(new) == 1, new
             ended[new[0]["outcome"]] = ended.get(new[0]["outcome"], 0) + 1
             assert new[0]["outcome"] in ("completed", "handed_over"), new
-            assert new[0]["incident"] in {i["id"] for i in region.incidents()}, "told to people too"
+            wait_for("it was told to people too",
+                     lambda: new[0]["incident"] in incident_ids(region), 10)
             wait_for("the proxy runs again",
                      lambda: alive(region.proxy(victim["id"])["pid"]) and
                      region.proxy(victim["id"])["pid"] != victim["pid"], 10)
@@ -63,6 +75,8 @@ def test_a_run_ends_completed_or_handed_over_wherever_the_agent_dies():
             if kill_file.exists():
                 break  # the run has fewer points than this: nothing took the file
             wait_for("a new agent", lambda: region.info()["agent"]["pid"] not in (0, agent), 10)
+            wait_for("it answers with what it knew", lambda: new[0]["incident"] in
+                     incident_ids(region), 10)
             killed_at += 1
         else:
             raise AssertionError(f"a run with more than {MOST_POINTS} journal points")
