@@ -6,7 +6,9 @@
 #include "agent/coord/turn.h"
 #include "base/core/check.h"
 #include "base/core/text.h"
+#include "base/memcache/fence_record.h"
 #include "base/memcache/meta_reply.h"
+#include "base/memcache/stored_key.h"
 
 namespace agent::action {
 namespace {
@@ -109,7 +111,7 @@ class BackendClient::Connection {
     uint64_t cas = 0;
   };
   boost::asio::awaitable<base::Result<Present>> read_record(base::Instant deadline) {
-    std::string request = "mg " + std::string(coord::kFenceKey) + " v c\r\n";
+    std::string request = "mg " + std::string(base::memcache::kFenceKey) + " v c\r\n";
     auto answer = co_await ask(std::move(request), one_reply, deadline);
     if (!answer.ok()) co_return answer.error();
     const MetaReply reply = read_reply(*answer);
@@ -118,7 +120,7 @@ class BackendClient::Connection {
     if (reply.code != MetaCode::kValue) co_return strange(name_, *answer);
     present.exists = true;
     present.cas = reply.cas;
-    present.record = coord::parse_fence_record(reply.value);
+    present.record = base::memcache::parse_fence_record(reply.value);
     co_return present;
   }
 
@@ -195,9 +197,9 @@ boost::asio::awaitable<base::Result<>> BackendClient::raise_fence(std::string ba
       wanted.epoch = std::max(wanted.epoch, present->record->epoch);
       wanted.flush_sequence = std::max(wanted.flush_sequence, present->record->flush_sequence);
     }
-    const std::string value = coord::to_text(wanted);
+    const std::string value = base::memcache::to_text(wanted);
     std::string request =
-        "ms " + std::string(coord::kFenceKey) + " " + std::to_string(value.size()) +
+        "ms " + std::string(base::memcache::kFenceKey) + " " + std::to_string(value.size()) +
         (present->exists ? " C" + std::to_string(present->cas) : " ME") + "\r\n" + value + "\r\n";
     auto answer = co_await peer->send(std::move(request), one_reply, deadline);
     if (!answer.ok()) {

@@ -1,8 +1,5 @@
 #include "agent/coord/peers.h"
 
-#include "base/core/text.h"
-#include "base/memcache/stored_key.h"
-
 namespace agent::coord {
 namespace {
 
@@ -53,19 +50,6 @@ base::Result<ProxyStatus> parse_proxy_status(const boost::json::value& value) {
     }
   }
   return status;
-}
-
-std::string to_text(const FenceRecord& record) {
-  return std::to_string(record.epoch) + " " + std::to_string(record.flush_sequence);
-}
-
-std::optional<FenceRecord> parse_fence_record(std::string_view text) {
-  const size_t space = text.find(' ');
-  if (space == std::string_view::npos) return std::nullopt;
-  const auto epoch = base::parse_u64(text.substr(0, space));
-  const auto sequence = base::parse_u64(text.substr(space + 1));
-  if (!epoch || !sequence || *epoch > base::memcache::kMaxEpoch) return std::nullopt;
-  return FenceRecord{static_cast<base::Epoch>(*epoch), *sequence};
 }
 
 }  // namespace agent::coord

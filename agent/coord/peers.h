@@ -3,7 +3,6 @@
 // tests/support.
 #pragma once
 
-#include <algorithm>
 #include <boost/asio/awaitable.hpp>
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
@@ -15,6 +14,7 @@
 
 #include "base/core/result.h"
 #include "base/core/slots.h"
+#include "base/memcache/fence_record.h"
 #include "base/time/clock.h"
 
 namespace agent::coord {
@@ -56,22 +56,7 @@ struct ProxyStatus {
 };
 base::Result<ProxyStatus> parse_proxy_status(const boost::json::value& value);
 
-// The value under !mcguard/fence. Ordered: a record is newer if any part is.
-struct FenceRecord {
-  base::Epoch epoch = 0;
-  uint64_t flush_sequence = 0;
-  friend bool operator==(const FenceRecord&, const FenceRecord&) = default;
-  void raise_to(const FenceRecord& other) {
-    epoch = std::max(epoch, other.epoch);
-    flush_sequence = std::max(flush_sequence, other.flush_sequence);
-  }
-  bool covers(const FenceRecord& other) const {
-    return epoch >= other.epoch && flush_sequence >= other.flush_sequence;
-  }
-};
-std::string to_text(const FenceRecord& record);
-std::optional<FenceRecord> parse_fence_record(std::string_view text);
-inline constexpr std::string_view kFenceKey = "!mcguard/fence";
+using base::memcache::FenceRecord;
 
 struct BackendStats {
   uint64_t items = 0;

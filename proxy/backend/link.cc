@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/memcache/fence_record.h"
 #include "base/memcache/meta_writer.h"
 #include "base/telemetry/log.h"
 #include "proxy/backend/address.h"
@@ -211,7 +212,7 @@ bool Link::has_lost_step(const route::Pending& pending, const MetaReply& reply) 
 
 void Link::take_fence(const MetaReply& reply, int64_t asked_ns) {
   const auto record =
-      reply.code == MetaCode::kValue ? ring::parse_fence_record(reply.value) : std::nullopt;
+      reply.code == MetaCode::kValue ? base::memcache::parse_fence_record(reply.value) : std::nullopt;
   fence_.read(Instant{asked_ns}, record);
   if (record) context_.owner.on_record(*this, *record, Instant{asked_ns});
   if (state_ != State::kProbing) return;

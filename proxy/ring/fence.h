@@ -11,12 +11,11 @@
 // Times are parameters; who sends the reads and compares at which moment is proxy/backend.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string_view>
 
-#include "base/core/slots.h"
+#include "base/memcache/fence_record.h"
 #include "base/time/clock.h"
 
 namespace proxy::ring {
@@ -24,23 +23,7 @@ namespace proxy::ring {
 inline constexpr base::Duration kFenceInterval = std::chrono::milliseconds(100);
 inline constexpr base::Duration kFenceWindow = std::chrono::milliseconds(300);
 
-// Of a record: what the controller has decided. Of a proxy: what it has been told.
-struct FenceRecord {
-  base::Epoch epoch = 0;
-  uint64_t flush_sequence = 0;
-
-  friend bool operator==(const FenceRecord&, const FenceRecord&) = default;
-  bool covers(const FenceRecord& other) const {
-    return epoch >= other.epoch && flush_sequence >= other.flush_sequence;
-  }
-  void raise_to(const FenceRecord& other) {
-    epoch = std::max(epoch, other.epoch);
-    flush_sequence = std::max(flush_sequence, other.flush_sequence);
-  }
-};
-
-// "<epoch> <flush sequence>"
-std::optional<FenceRecord> parse_fence_record(std::string_view text);
+using base::memcache::FenceRecord;
 
 // Why a backend's replies may not leave, or that they may.
 enum class Hold : uint8_t {

@@ -4,8 +4,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/memcache/fence_record.h"
 #include "proxy/admin/codec.h"
-#include "proxy/ring/fence.h"
 #include "proxy/tenant/login.h"
 
 namespace {
@@ -40,7 +40,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view text(reinterpret_cast<const char*>(data) + 1, size - 1);
   switch (data[0]) {
     case 'r':
-      proxy::ring::parse_fence_record(text);
+      base::memcache::parse_fence_record(text);
       break;
     case 's':
       proxy::tenant::parse_sasl_plain(text);

@@ -11,10 +11,6 @@ constexpr Duration kReconcileEvery = 1s;
 constexpr Duration kLookEvery = 50ms;
 constexpr Duration kRaiseAgain = 200ms;
 constexpr int kSwapTries = 3;
-
-std::string to_text(const FenceRecord& record) {
-  return std::to_string(record.epoch) + " " + std::to_string(record.flush_sequence);
-}
 }  // namespace
 
 // ---- backend_client.cc
@@ -121,7 +117,7 @@ void Brain::swap_in(size_t backend, ClaimPtr kept, Instant deadline, int tries, 
         write.kind = present->done ? Request::Kind::kSwap : Request::Kind::kAdd;
         write.cas = present->cas;
         if (present->done) {
-          const auto there = proxy::ring::parse_fence_record(present->value);
+          const auto there = base::memcache::parse_fence_record(present->value);
           if (there->covers(record)) return then(FenceOutcome::kRaised);
           wanted.raise_to(*there);
         }

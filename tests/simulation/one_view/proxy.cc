@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/core/text.h"
+#include "base/memcache/fence_record.h"
 #include "base/memcache/stored_key.h"
 
 namespace one_view {
@@ -189,8 +190,9 @@ void SimProxy::handle_one(Worker& worker, size_t backend) {
   const Pending pending = std::move(link.in_flight.front());
   link.in_flight.pop_front();
   if (pending.operation == nullptr) {
-    const auto record =
-        received.reply.done ? proxy::ring::parse_fence_record(received.reply.value) : std::nullopt;
+    const auto record = received.reply.done
+                            ? base::memcache::parse_fence_record(received.reply.value)
+                            : std::nullopt;
     link.fence.read(pending.sent, record);
     if (record) worker.seen.raise_to(*record);
     if (link.state == Link::State::kProbing) {

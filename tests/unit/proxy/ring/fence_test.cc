@@ -17,21 +17,6 @@ FenceRecord record(base::Epoch epoch, uint64_t sequence) {
 
 const Instant kStart{1'000'000'000};
 
-TEST(FenceRecord, IsTwoNumbersAndNothingElse) {
-  EXPECT_EQ(parse_fence_record("3 14"), record(3, 14));
-  for (const char* text : {"", "3", "3 ", " 3 4", "3 4 ", "3  4", "x 4", "-1 4", "4294967296 1",
-                           "3 18446744073709551616"}) {
-    EXPECT_EQ(parse_fence_record(text), std::nullopt) << text;
-  }
-}
-
-TEST(FenceRecord, IsNewsIfEitherPartIsNewer) {
-  EXPECT_TRUE(record(3, 4).covers(record(3, 4)));
-  EXPECT_TRUE(record(3, 4).covers(record(2, 4)));
-  EXPECT_FALSE(record(3, 4).covers(record(4, 0)));
-  EXPECT_FALSE(record(3, 4).covers(record(0, 5)));
-}
-
 TEST(FenceWatch, ConfirmsForTheWindowAfterAsking) {
   FenceWatch watch;
   EXPECT_EQ(watch.check(kStart, record(3, 4), {}), Hold::kNeverRead);
