@@ -1,6 +1,6 @@
 #include "cli/load/session.h"
 
-#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/un.h>
 
@@ -8,6 +8,7 @@
 #include <cstring>
 
 #include "base/core/text.h"
+#include "base/net/socket_address.h"
 
 namespace cli {
 namespace {
@@ -47,21 +48,12 @@ base::Result<ServerAddress> parse_server(const std::string& text) {
   if (host == "localhost") host = "127.0.0.1";
   const auto port = base::parse_u64(text.substr(colon + 1));
   if (!port || *port == 0 || *port > 65535) return wrong(text);
+  const auto address = base::net::make_socket_address(host, static_cast<uint16_t>(*port));
+  if (!address) return wrong(text);
   ServerAddress server;
   server.text = text;
-  auto* const v4 = reinterpret_cast<sockaddr_in*>(&server.storage);
-  auto* const v6 = reinterpret_cast<sockaddr_in6*>(&server.storage);
-  if (::inet_pton(AF_INET, host.c_str(), &v4->sin_addr) == 1) {
-    v4->sin_family = AF_INET;
-    v4->sin_port = htons(static_cast<uint16_t>(*port));
-    server.size = sizeof *v4;
-  } else if (::inet_pton(AF_INET6, host.c_str(), &v6->sin6_addr) == 1) {
-    v6->sin6_family = AF_INET6;
-    v6->sin6_port = htons(static_cast<uint16_t>(*port));
-    server.size = sizeof *v6;
-  } else {
-    return wrong(text);
-  }
+  std::memcpy(&server.storage, address->get(), address->size());
+  server.size = address->size();
   return server;
 }
 

@@ -1,12 +1,11 @@
 #include "cli/region/ports.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "base/net/fd.h"
+#include "base/net/socket_address.h"
 
 namespace cli {
 namespace {
@@ -16,20 +15,13 @@ using base::ErrorCode;
 
 // 0 or errno.
 int try_bind(const PortUse& use) {
-  sockaddr_in v4{};
-  sockaddr_in6 v6{};
-  v4.sin_family = AF_INET;
-  v6.sin6_family = AF_INET6;
-  v4.sin_port = v6.sin6_port = htons(use.port);
-  const bool is_v4 = ::inet_pton(AF_INET, use.address.c_str(), &v4.sin_addr) == 1;
-  if (!is_v4 && ::inet_pton(AF_INET6, use.address.c_str(), &v6.sin6_addr) != 1) return EINVAL;
-  const base::net::UniqueFd fd(::socket(is_v4 ? AF_INET : AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto address = base::net::make_socket_address(use.address, use.port);
+  if (!address) return EINVAL;
+  const base::net::UniqueFd fd(::socket(address->family(), SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return errno;
   const int on = 1;  // as the servers do: a connection that is only winding down is no obstacle
   ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  const int bound = is_v4 ? ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&v4), sizeof v4)
-                          : ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&v6), sizeof v6);
-  return bound == 0 ? 0 : errno;
+  return ::bind(fd.get(), address->get(), address->size()) == 0 ? 0 : errno;
 }
 
 }  // namespace

@@ -6,8 +6,8 @@
 
 #include "base/core/text.h"
 #include "base/memcache/stored_key.h"
+#include "base/net/socket_address.h"
 #include "base/telemetry/segment.h"
-#include "proxy/backend/address.h"
 
 namespace proxy::admin {
 
@@ -156,7 +156,7 @@ BackendAddress read_backend(Reader& reader) {
   backend.id = reader.text("id", 47);
   backend.address = reader.text("address", 64);
   backend.port = static_cast<uint16_t>(reader.number("port", 1, 65535));
-  if (!make_socket_address(backend.address, backend.port)) {
+  if (!base::net::make_socket_address(backend.address, backend.port)) {
     reader.fail("address", "a numeric IPv4 or IPv6 address");
   }
   return backend;
@@ -275,10 +275,7 @@ std::shared_ptr<tenant::Directory> configured(const tenant::Directory& before,
   auto next = std::make_shared<tenant::Directory>();
   next->generation = configuration.generation;
   for (tenant::Cache cache : configuration.caches) {
-    if (const tenant::Cache* known = before.caches.find(cache.id)) {
-      cache.generation = std::max(cache.generation, known->generation);
-      cache.flushed_at = std::max(cache.flushed_at, known->flushed_at);
-    }
+    if (const tenant::Cache* known = before.caches.find(cache.id)) cache.keep_flushes_of(*known);
     next->put_cache(std::move(cache));
   }
   for (const tenant::Credential& credential : configuration.credentials) {

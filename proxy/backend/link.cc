@@ -9,8 +9,8 @@
 
 #include "base/memcache/fence_record.h"
 #include "base/memcache/meta_writer.h"
+#include "base/net/socket_address.h"
 #include "base/telemetry/log.h"
-#include "proxy/backend/address.h"
 
 namespace proxy {
 
@@ -43,7 +43,7 @@ void Link::set_endpoint(const std::string& address, uint16_t port, Instant now) 
 }
 
 void Link::connect(Instant now) {
-  const auto address = make_socket_address(address_, port_);
+  const auto address = base::net::make_socket_address(address_, port_);
   CHECK(address.has_value());  // configure accepts numeric addresses only
   cells_.connects.add();
   fd_.reset(::socket(address->family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -211,8 +211,9 @@ bool Link::has_lost_step(const route::Pending& pending, const MetaReply& reply) 
 }
 
 void Link::take_fence(const MetaReply& reply, int64_t asked_ns) {
-  const auto record =
-      reply.code == MetaCode::kValue ? base::memcache::parse_fence_record(reply.value) : std::nullopt;
+  const auto record = reply.code == MetaCode::kValue
+                          ? base::memcache::parse_fence_record(reply.value)
+                          : std::nullopt;
   fence_.read(Instant{asked_ns}, record);
   if (record) context_.owner.on_record(*this, *record, Instant{asked_ns});
   if (state_ != State::kProbing) return;

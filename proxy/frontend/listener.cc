@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/net/socket_address.h"
 #include "base/telemetry/log.h"
 #include "proxy/backend/address.h"
 #include "proxy/frontend/worker.h"
@@ -39,7 +40,7 @@ base::Error bind_error(const std::string& address, uint16_t port, int number) {
 base::Result<base::net::UniqueFd> open_listening_socket(const std::string& address, uint16_t& port,
                                                         bool exclusive) {
   const auto make = [&](bool reuse_port) -> base::Result<base::net::UniqueFd> {
-    const auto where = make_socket_address(address, port);
+    const auto where = base::net::make_socket_address(address, port);
     CHECK(where.has_value());  // checked with the configuration
     base::net::UniqueFd fd(
         ::socket(where->family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
