@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from proxy_bed import Client, ProxyBed, wait_for  # noqa: E402
+from proxy_bed import Client, ProxyBed  # noqa: E402
+from region import wait_for  # noqa: E402
 
 CLASSIC = [
     "get {k}", "gets {k}", "get {k} {l} {m}", "get", "gets", "gat", "gat 10", "gats 10 {k}",
@@ -59,7 +60,7 @@ class Direct:
         root = ["-u", "nobody"] if os.getuid() == 0 else []
         self.process = subprocess.Popen(["memcached", "-l", self.address, "-p", "11214", "-U", "0",
                                          "-m", "64", "-t", "1", *root])
-        wait_for("memcached listens", self.listens)
+        wait_for("memcached listens", self.listens, 5)
 
     def listens(self):
         try:

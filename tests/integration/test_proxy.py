@@ -15,7 +15,8 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from proxy_bed import (BIN, OTHER, PASSWORD, READER, SLOTS, USER, Client, FakeAgent,  # noqa: E402
-                       ProxyBed, frame, slot_of, wait_for)
+                       ProxyBed, frame, slot_of)
+from region import pause, wait_for  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -109,12 +110,12 @@ def test_commands_split_at_every_byte_are_understood(bed):
     c = bed.login()
     for byte in b"set s 0 0 4\r\nab\r\n\r\nget s nothing s\r\ndelete s\r\n":
         c.send(bytes([byte]))
-        time.sleep(0.0005)
+        wait_for("it is read on its own", c.is_read, every=0)
     c.call(b"", b"STORED\r\nVALUE s 0 4\r\nab\r\n\r\nVALUE s 0 4\r\nab\r\n\r\nEND\r\nDELETED\r\n")
     b = bed.binary_login()
     for byte in frame(0x01, b"s", b"v", bytes(8)) + frame(0x00, b"s"):
         b.send(bytes([byte]))
-        time.sleep(0.0005)
+        wait_for("it is read on its own", b.is_read, every=0)
     assert b.response().status == 0
     assert b.response().value == b"v"
 
@@ -313,7 +314,7 @@ def test_connections_beyond_a_limit_are_refused_quickly():
         refused = bed.stranger()
         assert refused.line() == b"SERVER_ERROR too many open connections\r\n"
         kept.pop().socket.close()
-        wait_for("a place is free", lambda: bed.control("status")["connections"] == 2)
+        wait_for("a place is free", lambda: bed.control("status")["connections"] == 2, 5)
         assert bed.stranger().is_closed(2), "it never authenticates"
 
 
@@ -324,7 +325,7 @@ def test_a_client_that_does_not_read_is_cut_and_others_are_not():
         neighbour = bed.login()
         c.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         c.send(b"get big\r\n" * 200)
-        wait_for("it is cut off", lambda: bed.control("status")["connections"] == 1)
+        wait_for("it is cut off", lambda: bed.control("status")["connections"] == 1, 5)
         assert neighbour.get(b"nothing") is None
         metrics = bed_metrics(bed)
         assert metrics['mcguard_proxy_errors_total{reason="memory_limit"}'] == 1
@@ -385,9 +386,10 @@ def test_requests_in_flight_are_answered_when_their_slots_move():
         key = bed.keys(0)[0]
         c.set(key, b"old")
         bed.stop_backend(0)
+        before = requests_of(bed)
         c.send(b"get %s\r\n" % key)
         w.send(b"set %s 0 0 3\r\nnew\r\n" % key)
-        time.sleep(0.1)
+        wait_for("both are under way", lambda: requests_of(bed) == [n + 1 for n in before], 5)
         begun = time.monotonic()
         epoch = bed.prepare([1] * SLOTS)
         c.call(b"", b"END\r\n")
@@ -450,7 +452,7 @@ def test_a_stopped_proxy_never_serves_what_changed_meanwhile():
             c.send(b"get %s\r\n" % key * 50)
             bed.process.send_signal(signal.SIGSTOP)
             bed.write_fence(epoch=bed.epoch + 1)  # another proxy serves by a newer epoch
-            time.sleep(0.6)
+            pause(0.6)  # how long it stands still
             c.send(b"get %s\r\nmn\r\n" % key)
             bed.process.send_signal(signal.SIGCONT)
             text = c.read_until(b"MN\r\n")
@@ -604,7 +606,7 @@ def test_flush_all_waits_for_the_agent_and_only_for_its_client():
             c.set(key, b"x"), other.set(key, b"y")
         with FakeAgent(bed, answer) as agent:
             c.send(b"flush_all\r\nget %s\r\n" % b" ".join(keys))
-            wait_for("the agent is asked", lambda: agent.calls)
+            wait_for("the agent is asked", lambda: agent.calls, 5)
             assert other.get(keys[0]) == b"y"
             go.set()
             c.call(b"", b"OK\r\nEND\r\n")
@@ -663,12 +665,18 @@ def bed_metrics(bed):
             for line in text.splitlines() if line and not line.startswith("#")}
 
 
+def requests_of(bed):
+    """How many gets and sets have begun."""
+    metrics = bed_metrics(bed)
+    return [metrics[f'mcguard_proxy_requests_total{{operation="{o}"}}'] for o in ("get", "set")]
+
+
 def test_metrics_are_clean_listed_and_count(bed):
     import urllib.request
     c = bed.login()
     before = bed_metrics(bed)
     c.set(b"m", b"1"), c.get(b"m"), c.get(b"none")
-    after = wait_for("counted", lambda: bed_metrics(bed))
+    after = wait_for("counted", lambda: bed_metrics(bed), 5)
     grown = {k: after[k] - before.get(k, 0) for k in after}
     assert grown['mcguard_proxy_requests_total{operation="set"}'] == 1
     assert grown['mcguard_proxy_requests_total{operation="get"}'] == 2
@@ -702,18 +710,18 @@ def test_a_reload_takes_limits_and_a_bad_file_changes_nothing():
         bed.write_yaml()
         c = bed.login()
         bed.process.send_signal(signal.SIGHUP)
-        wait_for("reloaded", lambda: "config_reloaded" in bed.log())
+        wait_for("reloaded", lambda: "config_reloaded" in bed.log(), 5)
         assert bed.stranger().line().startswith(b"SERVER_ERROR")
         bed.yaml = "limits: {conections: 1}"
         bed.write_yaml()
         bed.process.send_signal(signal.SIGHUP)
-        wait_for("refused", lambda: "config_not_reloaded" in bed.log())
+        wait_for("refused", lambda: "config_not_reloaded" in bed.log(), 5)
         assert c.set(b"a", b"1") == b"STORED\r\n"
         bed.yaml, bed.log_level = "", "error"
         bed.write_yaml()
         bed.process.send_signal(signal.SIGHUP)
         lines = bed.log().count("config_reloaded")
-        wait_for("back to no limit", lambda: may_log_in(bed))
+        wait_for("back to no limit", lambda: may_log_in(bed), 5)
         assert bed.log().count("config_reloaded") == lines, "below the new level"
 
 

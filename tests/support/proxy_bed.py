@@ -9,6 +9,7 @@ s belongs to backend s mod n, and keeps a fence record on every backend. Everyth
 of its own (127.77.x.y to 127.96.x.y), so beds of several tests never meet.
 """
 import base64
+import contextlib
 import hashlib
 import hmac
 import json
@@ -18,12 +19,13 @@ import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import threading
-import time
 from pathlib import Path
 
-BIN = Path(os.environ.get("MCGUARD_BIN", Path(__file__).resolve().parents[2] / "build/dev/bin"))
+from region import BIN, wait_for
+
 SLOTS = 16384
 MASK = (1 << 64) - 1
 USER, PASSWORD = "A1B2C3", "0123456789ABCDEF"
@@ -50,16 +52,6 @@ def slot_of(cache, key):
     return hash64(key, cache) & (SLOTS - 1)
 
 
-def wait_for(what, happened, seconds=5):
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        value = happened()
-        if value:
-            return value
-        time.sleep(0.01)
-    raise AssertionError(f"{what}: not within {seconds} s")
-
-
 class Client:
     """A blocking socket that knows how to wait for exactly what is expected."""
 
@@ -76,6 +68,14 @@ class Client:
 
     def send(self, data):
         self.socket.sendall(data)
+
+    def is_read(self):
+        """Whether the server has taken everything that was sent out of its receive queue."""
+        def shown(address, port):  # as the kernel lists it
+            return f"{int.from_bytes(socket.inet_aton(address), sys.byteorder):08X}:{port:04X}"
+        place = f" {shown(*self.socket.getpeername())} {shown(*self.socket.getsockname())} "
+        line = next(n for n in Path("/proc/net/tcp").read_text().splitlines() if place in n)
+        return int(line.split()[4].split(":")[1], 16) == 0
 
     def read(self, size):
         data = b""
@@ -187,15 +187,18 @@ class ProxyBed:
         self.clients = []
 
     def __enter__(self):
-        for i in range(len(self.memcached)):
-            self.start_backend(i)
-        self.write_yaml()
-        self.start_proxy()
-        self.configure()
-        self.commit(self.prepare())
-        if self.writes_fence:
-            self.write_fence()
-            self.wait_unfenced()
+        with contextlib.ExitStack() as undo:
+            undo.push(self)  # what was started when something fails is stopped
+            for i in range(len(self.memcached)):
+                self.start_backend(i)
+            self.write_yaml()
+            self.start_proxy()
+            self.configure()
+            self.commit(self.prepare())
+            if self.writes_fence:
+                self.write_fence()
+                self.wait_unfenced()
+            undo.pop_all()
         return self
 
     def __exit__(self, *_):
@@ -215,7 +218,7 @@ class ProxyBed:
         self.memcached[i] = subprocess.Popen(
             ["memcached", "-l", self.backend_addresses[i], "-p", str(self.backend_port), "-U", "0",
              "-m", "64", "-I", "2m", "-t", "2", *root])
-        wait_for("memcached listens", lambda: self.try_backend(i))
+        wait_for("memcached listens", lambda: self.try_backend(i), 5)
 
     def try_backend(self, i):
         try:
@@ -342,7 +345,7 @@ log: {{level: {self.log_level}, file: {self.path}/proxy.log}}
                             b"STORED\r\n")
 
     def wait_unfenced(self):
-        wait_for("nothing is fenced", lambda: not self.control("status")["fenced_backends"])
+        wait_for("nothing is fenced", lambda: not self.control("status")["fenced_backends"], 5)
 
     def flush(self, cache, generation, complete=True):
         self.flushes += 1

@@ -222,6 +222,18 @@ class Region:
         servers = servers.split(",") if isinstance(servers, str) else servers
         return Memcache(servers[proxy_index], cache["username"], cache["password"], timeout)
 
+    def serves(self, proxy_index):
+        """Whether keys enough to meet every backend can be set and read through this proxy."""
+        try:
+            with contextlib.closing(self.client(proxy_index, timeout=0.5)) as client:
+                for n in range(16):
+                    client.set(f"serves:{n}", str(n))
+                    if client.get(f"serves:{n}") != str(n).encode():
+                        return False
+            return True
+        except (OSError, MemcacheError):
+            return False
+
     def url(self, kind):
         return self.info()["urls"][kind].rstrip("/")
 

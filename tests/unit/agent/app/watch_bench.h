@@ -71,6 +71,13 @@ struct WatchBench {
     agent->watch.start(agent->engine);
     timers.run_ready();
   }
+  // An agent that has watched for a second loses amber-proxy-1; returns `later` than that.
+  void start_and_lose_a_proxy(base::Duration later) {
+    start();
+    timers.run_for(std::chrono::seconds(1));
+    proxy("amber-proxy-1", true);
+    timers.run_for(later);
+  }
   void stop() {
     if (agent == nullptr) return;
     agent->watch.stop();

@@ -31,10 +31,7 @@ TEST(Watch, TurnsTheEndOfAProxyIntoOneRunAndAResolvedIncident) {
 
 TEST(Watch, KeepsOneIncidentThroughARestart) {
   WatchBench bench;
-  bench.start();
-  bench.timers.run_for(1s);
-  bench.proxy("amber-proxy-1", true);
-  bench.timers.run_for(400ms);
+  bench.start_and_lose_a_proxy(400ms);
   bench.start();
   bench.proxy("amber-proxy-1", true);
   bench.timers.run_for(2s);
@@ -48,10 +45,7 @@ TEST(Watch, KeepsOneIncidentThroughARestart) {
 // The run ended, the incident was about to: a new run would replace a proxy that is well.
 TEST(Watch, ActsAgainAfterARestartOnlyOnTroubleThatShows) {
   WatchBench bench;
-  bench.start();
-  bench.timers.run_for(1s);
-  bench.proxy("amber-proxy-1", true);
-  bench.timers.run_for(1s);
+  bench.start_and_lose_a_proxy(1s);
   ASSERT_EQ(bench.world.acts("proxy.replace"), 1);
   const auto before_the_end = bench.store.value("/incidents/" + bench.stored()[0].id);
   bench.proxy("amber-proxy-1", false);
@@ -95,10 +89,7 @@ TEST(Watch, WritesAgainWhatTheStoreRefused) {
 
 TEST(Watch, TakesUpARunThatTheStoreLeftStanding) {
   WatchBench bench;
-  bench.start();
-  bench.timers.run_for(1s);
-  bench.proxy("amber-proxy-1", true);
-  bench.timers.run_for(200ms);
+  bench.start_and_lose_a_proxy(200ms);
   ASSERT_EQ(bench.world.happened("proxy.replace"), 1);
   bench.store.set_away(true);  // while it verifies
   bench.timers.run_for(20s);
@@ -117,10 +108,7 @@ TEST(Watch, TakesUpARunThatTheStoreLeftStanding) {
 // Before anything is measured no guard lets a run go on, and it would be handed over for good.
 TEST(Watch, TakesUpTheRunsOfAnEarlierAgentOnceThereAreFigures) {
   WatchBench bench;
-  bench.start();
-  bench.timers.run_for(1s);
-  bench.proxy("amber-proxy-1", true);
-  bench.timers.run_for(200ms);  // it verifies
+  bench.start_and_lose_a_proxy(200ms);  // it verifies
   ASSERT_EQ(bench.world.happened("proxy.replace"), 1);
   bench.measured = false;
   bench.start();
@@ -134,10 +122,7 @@ TEST(Watch, TakesUpTheRunsOfAnEarlierAgentOnceThereAreFigures) {
 
 TEST(Watch, TakesUpTheRunsOfAnEarlierAgentAfterAWhileAlsoWithoutFigures) {
   WatchBench bench;
-  bench.start();
-  bench.timers.run_for(1s);
-  bench.proxy("amber-proxy-1", true);
-  bench.timers.run_for(200ms);
+  bench.start_and_lose_a_proxy(200ms);
   ASSERT_EQ(bench.world.happened("proxy.replace"), 1);
   bench.measured = false;
   bench.start();
@@ -173,10 +158,7 @@ TEST(Watch, DoesNotRepeatAfterARestartWhatWasHandedOver) {
   WatchBench bench;
   bench.world.fail_next("proxy.replace", base::ErrorCode::kUnknown);
   bench.world.blind_probe("proxy.replace");
-  bench.start();
-  bench.timers.run_for(1s);
-  bench.proxy("amber-proxy-1", true);
-  bench.timers.run_for(10s);
+  bench.start_and_lose_a_proxy(10s);
   ASSERT_EQ(bench.agent->engine.runs()[0].outcome, runbook::Outcome::kHandedOver);
   bench.start();
   bench.proxy("amber-proxy-1", true);
