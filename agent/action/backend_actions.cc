@@ -78,10 +78,7 @@ class ChangeEpoch final : public BoundAction {
   // Whether the change under way brings about what is wanted and the committed table lacks.
   bool is_prepared(const coord::ClusterTables& tables, std::string_view backend) const {
     if (!tables.prepared || is_committed(tables, backend)) return false;
-    const std::vector<base::TableBackend>& next = tables.prepared->backends;
-    const auto at = std::find_if(next.begin(), next.end(),
-                                 [&](const auto& entry) { return entry.id == backend; });
-    return (at != next.end() && at->weight != 0) == admit_;
+    return (coord::weight_in(*tables.prepared, backend) != 0) == admit_;
   }
 
   const bool admit_;

@@ -60,19 +60,18 @@ boost::asio::awaitable<void> Coordinator::watch_store(std::string cluster) {
     if (!tables_.is_behind(cluster)) continue;
     base::log::warn("store_is_behind", {{"cluster", cluster}, {"remedy", "flushed, new epoch"}});
     auto recovered = co_await flushes_.recover(cluster, tables_.seen_flush(cluster));
-    bool rebuilt = false;
-    while (recovered.ok() && !rebuilt && !around_.gate.closed()) {
-      auto done = co_await tables_.rebuild(cluster);
-      // After a time-out it goes on by itself.
-      rebuilt = done.ok() || done.code() == base::ErrorCode::kTimeout;
-      if (rebuilt) break;
-      base::log::warn("epoch_not_rebuilt",
-                      {{"cluster", cluster}, {"error", done.error().to_string()}});
-      co_await around_.timers.wait_for(kStoreLook);
-    }
     if (!recovered.ok()) {
       base::log::warn("store_not_caught_up",
                       {{"cluster", cluster}, {"error", recovered.error().to_string()}});
+      continue;
+    }
+    while (!around_.gate.closed()) {
+      auto rebuilt = co_await tables_.rebuild(cluster);
+      // After a time-out it goes on by itself.
+      if (rebuilt.ok() || rebuilt.code() == base::ErrorCode::kTimeout) break;
+      base::log::warn("epoch_not_rebuilt",
+                      {{"cluster", cluster}, {"error", rebuilt.error().to_string()}});
+      co_await around_.timers.wait_for(kStoreLook);
     }
   }
 }

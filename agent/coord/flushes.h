@@ -6,8 +6,7 @@
 // are raised on all backends, and it is complete when every proxy has acknowledged or is fenced on
 // every backend. Until then no proxy takes writes of what was flushed, since another one may still
 // serve the old contents; so proxies are told of the completion before the caller is. The caller
-// waits at most kFlushPatience and then hears "flush pending". A delayed
-// flush is a durable timer.
+// waits at most kFlushPatience and then hears "flush pending". A delayed flush is a durable timer.
 //
 // One loop per cluster completes whatever is pending, since a proxy or a record that has a sequence
 // has all before it: in an outage a thousand pending flushes cost what one does, and more are refused.
@@ -83,8 +82,8 @@ class Flushes {
   struct Cluster {
     std::map<uint64_t, ProgressPtr> waiting;  // by sequence
     std::set<std::string> telling, raising;   // proxies, backends
-    uint64_t floor =
-        0;  // no less acknowledges anything: what proxies had before came from a lost store
+    // No less acknowledges anything: what proxies had before came from a lost store.
+    uint64_t floor = 0;
     bool running = false;
   };
   struct Timer {

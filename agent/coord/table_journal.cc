@@ -75,11 +75,15 @@ std::string_view to_string(ChangePhase phase) {
   return {};
 }
 
-uint32_t ClusterTables::weight_of(std::string_view backend) const {
-  for (const base::TableBackend& entry : committed.backends) {
+uint32_t weight_in(const base::EpochTable& table, std::string_view backend) {
+  for (const base::TableBackend& entry : table.backends) {
     if (entry.id == backend) return entry.weight;
   }
   return 0;
+}
+
+uint32_t ClusterTables::weight_of(std::string_view backend) const {
+  return weight_in(committed, backend);
 }
 
 uint32_t ClusterTables::slots_of(std::string_view backend) const {

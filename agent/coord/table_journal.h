@@ -27,6 +27,9 @@ namespace agent::coord {
 enum class ChangePhase { kStable, kPreparing, kFencing };
 std::string_view to_string(ChangePhase phase);
 
+// Of a backend in a table; 0: it owns nothing or is not there.
+uint32_t weight_in(const base::EpochTable& table, std::string_view backend);
+
 // A cluster's table state. Invariant: `prepared` is set exactly when phase is not kStable.
 struct ClusterTables {
   base::EpochTable committed;  // epoch 0: none yet
@@ -36,7 +39,7 @@ struct ClusterTables {
   ChangePhase phase = ChangePhase::kStable;
   base::Epoch last_epoch = 0;
 
-  uint32_t weight_of(std::string_view backend) const;  // in the committed table; 0: owns nothing
+  uint32_t weight_of(std::string_view backend) const;  // in the committed table
   uint32_t slots_of(std::string_view backend) const;
 };
 

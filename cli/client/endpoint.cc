@@ -26,13 +26,8 @@ base::Result<base::Secret> read_token(const std::string& path) {
 }
 
 base::Result<std::string> operator_url(const Places& places) {
-  auto text = base::read_file(places.region_json(), 4u << 20);
-  if (!text) {
-    if (text.code() != ErrorCode::kNotFound) return text.error();
-    return Error(ErrorCode::kUnavailable,
-                 "no region runs in " + places.dir +
-                     ": start one with mcguard up, or name another with --dir or --url");
-  }
+  auto text = read_region_json(places, "name another with --dir or --url");
+  if (!text) return text.error();
   json::error_code failure;
   const json::value region = json::parse(*text, failure);
   if (!failure && region.is_object()) {

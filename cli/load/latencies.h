@@ -15,7 +15,6 @@ class Latencies {
  public:
   void record(base::Duration took);
   void merge(const Latencies& other);
-  void clear() { *this = Latencies(); }
 
   uint64_t count() const { return count_; }
   base::Duration mean() const;

@@ -145,11 +145,15 @@ class Generator {
     ++report_.connects;
     if (!slot.session.connect(now)) return fail(slot, now);
     slot.dead = slot.asked = false;
-    slot.events = EPOLLOUT;
+    want_events(slot, EPOLL_CTL_ADD, EPOLLOUT);
+  }
+
+  void want_events(Slot& slot, int operation, uint32_t events) {
+    slot.events = events;
     epoll_event event{};
-    event.events = EPOLLOUT;
+    event.events = events;
     event.data.ptr = &slot;
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, slot.session.fd(), &event);
+    ::epoll_ctl(epoll_.get(), operation, slot.session.fd(), &event);
   }
 
   void fail(Slot& slot, Instant now) {
@@ -162,12 +166,7 @@ class Generator {
 
   void watch(Slot& slot) {
     const uint32_t wanted = EPOLLIN | (slot.session.wants_to_write() ? EPOLLOUT : 0u);
-    if (wanted == slot.events) return;
-    slot.events = wanted;
-    epoll_event event{};
-    event.events = wanted;
-    event.data.ptr = &slot;
-    ::epoll_ctl(epoll_.get(), EPOLL_CTL_MOD, slot.session.fd(), &event);
+    if (wanted != slot.events) want_events(slot, EPOLL_CTL_MOD, wanted);
   }
 
   void on_ready(Slot& slot, uint32_t events) {

@@ -113,4 +113,12 @@ base::Result<> check_programs(const Definition& definition, const std::string& a
   return {};
 }
 
+base::Result<std::string> read_region_json(const Places& places, const std::string& advice) {
+  constexpr size_t kMost = 4u << 20;
+  auto text = base::read_file(places.region_json(), kMost);
+  if (text.ok() || text.code() != ErrorCode::kNotFound) return text;
+  return Error(ErrorCode::kUnavailable,
+               "no region runs in " + places.dir + ": start one with mcguard up, or " + advice);
+}
+
 }  // namespace cli

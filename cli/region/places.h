@@ -26,6 +26,10 @@ struct Places {
 // Makes D, D/run, D/log and D/page. kPermission names the owner of what is someone else's.
 base::Result<> make_places(const Places& places);
 
+// What D/region.json says of the region that runs there. kUnavailable when none does, with `advice`:
+// what the caller can do instead of starting one.
+base::Result<std::string> read_region_json(const Places& places, const std::string& advice);
+
 // The programs and data of the installation that this tool belongs to.
 struct Installation {
   std::string tool;  // this program

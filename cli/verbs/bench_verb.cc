@@ -6,7 +6,6 @@
 #include <fstream>
 #include <memory>
 
-#include "base/core/file.h"
 #include "cli/load/load.h"
 #include "cli/load/process_cpu.h"
 #include "cli/output/format.h"
@@ -18,8 +17,6 @@ namespace cli {
 namespace {
 
 namespace json = boost::json;
-
-constexpr size_t kLargestFile = 1u << 20;
 
 struct BenchOptions {
   LoadOptions load;
@@ -37,12 +34,8 @@ base::Error usage(const std::string& why) {
 
 // Servers, login and processes of the region in the directory, for what was not given.
 base::Result<> fill_from_region(BenchOptions& options, const std::string& dir) {
-  const auto text = base::read_file(Places(dir).region_json(), kLargestFile);
-  if (!text) {
-    return base::Error(base::ErrorCode::kUnavailable,
-                       "no region runs in " + dir +
-                           "; start one with `mcguard up`, or name servers with --server");
-  }
+  const auto text = read_region_json(Places(dir), "name servers with --server");
+  if (!text) return text.error();
   json::error_code failed;
   const json::value parsed = json::parse(*text, failed);
   if (failed || !parsed.is_object()) return usage(dir + "/region.json: not a JSON object");
@@ -182,8 +175,7 @@ void add_bench_verb(CLI::App& app, Context& context) {
       [&context, options] { return run_bench(context, *options); });
   LoadOptions& load = options->load;
   bench->add_option("--dir", context.endpoint.dir, "the region's directory (.mcguard)");
-  bench->add_option("-o,--output", context.output, "table, json or yaml")
-      ->check(CLI::IsMember({"table", "json", "yaml"}));
+  add_output_option(*bench, context);
   bench->add_option("--server", options->servers,
                     "ADDRESS:PORT or unix:/PATH instead of the region's proxies; may be repeated");
   bench->add_option("--user", load.user, "logs in by a first set");

@@ -38,9 +38,13 @@ void add_connection_options(CLI::App& verb, Context& context) {
       ->group("Connection");
 }
 
-void add_read_options(CLI::App& verb, Context& context) {
+void add_output_option(CLI::App& verb, Context& context) {
   verb.add_option("-o,--output", context.output, "table, json or yaml")
       ->check(CLI::IsMember({"table", "json", "yaml"}));
+}
+
+void add_read_options(CLI::App& verb, Context& context) {
+  add_output_option(verb, context);
   add_connection_options(verb, context);
 }
 

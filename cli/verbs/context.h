@@ -37,7 +37,8 @@ CLI::App* add_verb(CLI::App& parent, Context& context, const std::string& name,
 CLI::App* add_noun(CLI::App& parent, const std::string& name, const std::string& help);
 
 void add_connection_options(CLI::App& verb, Context& context);  // --dir, --url, --token-file
-void add_read_options(CLI::App& verb, Context& context);        // those and -o
+void add_output_option(CLI::App& verb, Context& context);       // -o
+void add_read_options(CLI::App& verb, Context& context);        // both of those
 void add_act_options(CLI::App& verb, Context& context);         // those and --dry-run
 
 // Prints the error to stderr; the exit status for it.

@@ -10,8 +10,8 @@
 #pragma once
 
 #include <sys/epoll.h>
-#include <atomic>
 
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>

@@ -36,6 +36,13 @@ constexpr size_t kMostItemBytes = 1'048'576;
 constexpr std::string_view kBadBase64Key = "CLIENT_ERROR error decoding key\r\n";
 constexpr int64_t kMostRelativeDelay = 60 * 60 * 24 * 30;
 
+// A key that came as base64; nothing when it is not that, or empty.
+std::optional<std::string> decoded_key(std::string_view text) {
+  auto key = base::base64_decode(text);
+  if (!key || key->empty()) return std::nullopt;
+  return std::move(*key);
+}
+
 struct Counted {
   Count hit, miss;
 };
@@ -141,8 +148,8 @@ void Client::obey_meta(const Request& request) {
   copy.quiet = flags.quiet;
   std::string key;
   if (flags.base64_key) {
-    auto decoded = base::base64_decode(request.key);
-    if (!decoded || decoded->empty()) return answer_ascii(kBadBase64Key);
+    auto decoded = decoded_key(request.key);
+    if (!decoded) return answer_ascii(kBadBase64Key);
     key = std::move(*decoded);
     copy.key = key;
     copy.binary_key = true;
@@ -205,9 +212,11 @@ void Client::drop_old_value(const Request& request) {
   if (is_meta && !request.binary_key) {
     const route::MetaFlags flags = route::read_meta_flags(request.command, request.arguments);
     if (!flags.error.empty()) return;  // memcached keeps the old value then
-    const auto decoded = flags.base64_key ? base::base64_decode(key) : std::optional(key);
-    if (!decoded || decoded->empty()) return;
-    key = *decoded;
+    if (flags.base64_key) {
+      auto decoded = decoded_key(key);
+      if (!decoded) return;
+      key = std::move(*decoded);
+    }
   }
   Request remove;
   remove.command = Command::kDelete;

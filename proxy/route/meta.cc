@@ -1,8 +1,6 @@
 #include "proxy/route/meta.h"
 
-#include <array>
 #include <bitset>
-#include <charconv>
 #include <limits>
 
 #include "base/core/check.h"
@@ -10,6 +8,7 @@
 #include "base/memcache/ascii_parser.h"
 #include "base/memcache/ascii_writer.h"
 #include "base/memcache/client_number.h"
+#include "base/memcache/decimal.h"
 #include "base/memcache/word.h"
 
 namespace proxy::route {
@@ -55,9 +54,9 @@ std::string_view verb_of(Command command) {
 }
 
 void append_number(Buffer& out, uint64_t number) {
-  std::array<char, 20> digits;
-  const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
-  out.append(std::string_view(digits.data(), static_cast<size_t>(end - digits.data())));
+  char digits[base::memcache::kMaxDecimalLength];
+  const char* const end = base::memcache::write_decimal(digits, number);
+  out.append(std::string_view(digits, static_cast<size_t>(end - digits)));
 }
 
 // C and E: the client's token is the backend's under the mask. Nonsense is memcached's to refuse.

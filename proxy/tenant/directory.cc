@@ -11,6 +11,11 @@ constexpr size_t kMostAhead = 4096;
 
 }  // namespace
 
+void Cache::keep_flushes_of(const Cache& before) {
+  generation = std::max(generation, before.generation);
+  flushed_at = std::max(flushed_at, before.flushed_at);
+}
+
 void Directory::flushed_up_to(uint64_t sequence) {
   flush_sequence_ = std::max(flush_sequence_, sequence);
   close_gaps();
@@ -21,10 +26,7 @@ void Directory::complete_flushes(uint64_t up_to) {
 }
 
 void Directory::put_cache(Cache cache) {
-  if (const Cache* before = caches.find(cache.id)) {
-    cache.generation = std::max(cache.generation, before->generation);
-    cache.flushed_at = std::max(cache.flushed_at, before->flushed_at);
-  }
+  if (const Cache* before = caches.find(cache.id)) cache.keep_flushes_of(*before);
   const base::CacheId id = cache.id;
   caches.put(id, std::move(cache));
 }

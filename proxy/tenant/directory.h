@@ -34,6 +34,9 @@ struct Cache {
   bool enabled = true;
   uint64_t limit_bytes = 0;       // 0: unknown
   uint32_t connection_limit = 0;  // 0: none
+
+  // Flushes are never undone: takes over what an earlier snapshot of the cache has reached.
+  void keep_flushes_of(const Cache& before);
 };
 
 struct Credential {
