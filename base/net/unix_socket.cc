@@ -60,6 +60,13 @@ Error bind_error(const std::string& path, int failure) {
   return Error(code, "cannot listen on " + path + ": " + strerror(failure));
 }
 
+// Whether a process listens there. One that is stopped, or too busy, has a full backlog (EAGAIN) and
+// still owns its socket.
+bool is_listened_on(const Address& address, const std::string& path) {
+  const auto fd = open_socket(path);
+  return fd && (::connect(fd->get(), raw(address), sizeof address.name) == 0 || errno == EAGAIN);
+}
+
 }  // namespace
 
 Result<UniqueFd> connect_unix(const std::string& path) {
@@ -76,15 +83,15 @@ Result<UniqueFd> connect_unix(const std::string& path) {
                Origin::kSelf, Retry::kSafe);
 }
 
-Result<UniqueFd> listen_unix(const std::string& path) {
+Result<UniqueFd> listen_unix(const std::string& path, uint32_t mode) {
   auto address = address_of(path);
   if (!address) return address.error();
   auto fd = open_socket(path);
   if (!fd) return fd;
-  if (::fchmod(fd->get(), 0600) != 0) return bind_error(path, errno);
+  if (::fchmod(fd->get(), mode) != 0) return bind_error(path, errno);
   if (::bind(fd->get(), raw(*address), sizeof address->name) != 0) {
     if (errno != EADDRINUSE) return bind_error(path, errno);
-    if (connect_unix(path)) {
+    if (is_listened_on(*address, path)) {
       return Error(ErrorCode::kExists, "another process already listens on " + path);
     }
     struct stat there {};

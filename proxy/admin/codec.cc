@@ -20,6 +20,7 @@ namespace {
 
 constexpr size_t kVerifierSize = 32;
 constexpr size_t kLongestName = 250;
+constexpr size_t kLongestAddress = 1024;
 
 // Reads the members of one object; the first that is wrong is remembered, and reading goes on with
 // harmless values, so that readers stay straight lines.
@@ -154,10 +155,11 @@ tenant::Credential read_credential(Reader& reader) {
 BackendAddress read_backend(Reader& reader) {
   BackendAddress backend;
   backend.id = reader.text("id", 47);
-  backend.address = reader.text("address", 64);
+  backend.address = reader.text("address", kLongestAddress);
+  if (backend.address.starts_with('/')) return backend;
   backend.port = static_cast<uint16_t>(reader.number("port", 1, 65535));
   if (!base::net::make_socket_address(backend.address, backend.port)) {
-    reader.fail("address", "a numeric IPv4 or IPv6 address");
+    reader.fail("address", "a numeric IPv4 or IPv6 address, or the absolute path of a Unix socket");
   }
   return backend;
 }

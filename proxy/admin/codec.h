@@ -18,7 +18,7 @@ namespace proxy::admin {
 
 struct BackendAddress {
   std::string id;
-  std::string address;
+  std::string address;  // numeric, or the path of a Unix socket (then without a port)
   uint16_t port = 0;
 };
 

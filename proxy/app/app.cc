@@ -1,5 +1,7 @@
 #include "proxy/app/app.h"
 
+#include <fcntl.h>
+
 #include <boost/asio/post.hpp>
 #include <csignal>
 
@@ -39,6 +41,7 @@ App::App(ProxyConfig config, std::string config_path)
 
 App::~App() {
   for (auto& worker : workers_) worker->stop_and_join();
+  if (config_.unix_listen) base::net::remove_socket_file(config_.unix_listen->path, unix_file_);
 }
 
 Result<> App::start() {
@@ -85,18 +88,29 @@ Result<> App::start_parts() {
 
 Result<> App::open_workers(const World& world) {
   std::vector<Worker*> pointers;
+  base::net::UniqueFd unix_socket;
+  if (config_.unix_listen) {
+    auto opened = base::net::listen_unix(config_.unix_listen->path, config_.unix_listen->mode);
+    if (!opened) return opened.error();
+    unix_socket = std::move(*opened);
+    unix_file_ = base::net::socket_file(config_.unix_listen->path);
+  }
   for (uint32_t i = 0; i < config_.workers; ++i) {
     WorkerParts parts{i, clock_, segment_->worker(i), accounts_, connections_, *flushes_};
     auto worker = Worker::create(parts, world);
     if (!worker) return worker.error();
     auto plain = open_listening_socket(config_.listen.address, config_.listen.port, i == 0);
     if (!plain) return plain.error();
-    if (const auto ok = (*worker)->listen(std::move(*plain), 0); !ok) return ok.error();
+    if (const auto ok = (*worker)->listen(std::move(*plain), {}); !ok) return ok.error();
     if (config_.open) {
       auto open = open_listening_socket(config_.listen.address, config_.open->port, i == 0);
       if (!open) return open.error();
-      const auto ok = (*worker)->listen(std::move(*open), config_.open->cache);
+      const auto ok = (*worker)->listen(std::move(*open), Entrance{config_.open->cache});
       if (!ok) return ok.error();
+    }
+    if (unix_socket.valid()) {
+      base::net::UniqueFd shared(::fcntl(unix_socket.get(), F_DUPFD_CLOEXEC, 0));
+      if (const auto ok = (*worker)->listen(std::move(shared), {}); !ok) return ok.error();
     }
     pointers.push_back(worker->get());
     workers_.push_back(std::move(*worker));

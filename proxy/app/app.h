@@ -14,6 +14,7 @@
 #include "base/life/life.h"
 #include "base/net/http.h"
 #include "base/net/rpc.h"
+#include "base/net/unix_socket.h"
 #include "base/telemetry/segment.h"
 #include "base/time/clock.h"
 #include "base/time/timers.h"
@@ -68,6 +69,7 @@ class App final : public admin::Lifecycle {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::unique_ptr<base::net::RpcServer> rpc_;
   std::unique_ptr<base::net::HttpServer> http_;
+  base::net::SocketFile unix_file_;  // of listen.unix, while it is ours
   bool stopping_ = false;
 };
 

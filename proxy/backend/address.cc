@@ -14,6 +14,8 @@ std::array<uint64_t, 2> address_key(const sockaddr_storage& address) {
     for (size_t i = 0; i < 16; ++i) {
       halves[i / 8] = halves[i / 8] << 8 | v6.sin6_addr.s6_addr[i];
     }
+  } else if (address.ss_family == AF_UNIX || address.ss_family == AF_UNSPEC) {
+    return kUnixClient;
   }
   return halves;
 }

@@ -10,6 +10,7 @@
 #include "base/memcache/fence_record.h"
 #include "base/memcache/meta_writer.h"
 #include "base/net/socket_address.h"
+#include "base/net/unix_socket.h"
 #include "base/telemetry/log.h"
 
 namespace proxy {
@@ -42,17 +43,24 @@ void Link::set_endpoint(const std::string& address, uint16_t port, Instant now) 
   if (state_ == State::kDown) connect(now);
 }
 
-void Link::connect(Instant now) {
+bool Link::begin_connecting() {
+  if (address_.starts_with('/')) {
+    auto fd = base::net::connect_unix(address_);
+    if (fd) fd_ = std::move(*fd);
+    return fd_.valid();
+  }
   const auto address = base::net::make_socket_address(address_, port_);
   CHECK(address.has_value());  // configure accepts numeric addresses only
-  cells_.connects.add();
   fd_.reset(::socket(address->family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const int on = 1;
   if (fd_.valid()) ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  const bool begun =
-      fd_.valid() &&
-      (::connect(fd_.get(), address->get(), address->size()) == 0 || errno == EINPROGRESS) &&
-      context_.loop.watch(fd_.get(), *this, EPOLLOUT).ok();
+  return fd_.valid() &&
+         (::connect(fd_.get(), address->get(), address->size()) == 0 || errno == EINPROGRESS);
+}
+
+void Link::connect(Instant now) {
+  cells_.connects.add();
+  const bool begun = begin_connecting() && context_.loop.watch(fd_.get(), *this, EPOLLOUT).ok();
   if (!begun) {
     fd_.reset();
     cells_.connect_failures.add();

@@ -76,7 +76,8 @@ class Link final : public Loop::Source {
   const ring::FenceWatch& fence() const { return fence_; }
   base::telemetry::BackendCells& cells() { return cells_; }
 
-  // Connects, or reconnects if the address changed. An empty address: none.
+  // Connects, or reconnects if the address changed. An empty address: none; one that begins with '/'
+  // is a Unix socket, whose port means nothing.
   void set_endpoint(const std::string& address, uint16_t port, base::Instant now);
 
   // Append one request here, then call sent().
@@ -93,6 +94,7 @@ class Link final : public Loop::Source {
   static constexpr size_t kMostBacklog = 64u << 20;
 
   void connect(base::Instant now);
+  bool begin_connecting();
   void on_connected(base::Instant now);
   void ask_fence(base::Instant now);
   void receive();

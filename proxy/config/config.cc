@@ -47,8 +47,7 @@ std::string path_of(Map& map, std::string_view key) {
   return text;
 }
 
-Endpoint read_endpoint(const Node& node, bool any_port) {
-  Map map(node);
+Endpoint read_address(Map& map, bool any_port) {
   Endpoint endpoint;
   const Node address = map.required("address");
   endpoint.address = address.text();
@@ -57,8 +56,37 @@ Endpoint read_endpoint(const Node& node, bool any_port) {
   }
   const Node port = map.required("port");
   if (!port.is_null()) endpoint.port = static_cast<uint16_t>(port.integer(any_port ? 0 : 1, 65535));
+  return endpoint;
+}
+
+Endpoint read_endpoint(const Node& node, bool any_port) {
+  Map map(node);
+  const Endpoint endpoint = read_address(map, any_port);
   map.finish();
   return endpoint;
+}
+
+uint32_t read_mode(const Node& node) {
+  const std::string text = node.text();
+  const bool fine =
+      !text.empty() && text.size() <= 4 && text.find_first_not_of("01234567") == std::string::npos;
+  const uint32_t mode = fine ? static_cast<uint32_t>(std::stoul(text, nullptr, 8)) : 0;
+  if (!fine || mode > 0777) node.problem("three octal digits, such as 0660");
+  return mode;
+}
+
+void read_listen(const Node& node, ProxyConfig& config) {
+  Map map(node);
+  config.listen = read_address(map, true);
+  if (map.has("unix")) config.unix_listen.emplace().path = path_of(map, "unix");
+  if (const auto mode = map.optional("unix_mode")) {
+    if (config.unix_listen) {
+      config.unix_listen->mode = read_mode(*mode);
+    } else {
+      mode->problem("unix, the path of the socket, beside its mode");
+    }
+  }
+  map.finish();
 }
 
 OpenListener read_open(const Node& node, const std::string& listen_address) {
@@ -119,7 +147,7 @@ base::Result<ProxyConfig> read(const Node& root, Problems& problems) {
   config.id = name_of(map, "id", 63);
   config.cluster = name_of(map, "cluster", 63);
   if (const Node node = map.required("listen"); !node.is_null()) {
-    config.listen = read_endpoint(node, true);
+    read_listen(node, config);
   }
   if (const auto node = map.optional("open")) {
     config.open = read_open(*node, config.listen.address);
@@ -165,6 +193,10 @@ std::string_view fixed_difference(const ProxyConfig& running, const ProxyConfig&
   if (running.id != wanted.id) return "id";
   if (running.cluster != wanted.cluster) return "cluster";
   if (!same(running.listen, wanted.listen)) return "listen";
+  const auto unix_of = [](const ProxyConfig& c) {
+    return c.unix_listen ? c.unix_listen->path + ":" + std::to_string(c.unix_listen->mode) : "";
+  };
+  if (unix_of(running) != unix_of(wanted)) return "listen.unix";
   if (running.open.has_value() != wanted.open.has_value()) return "open";
   if (running.open &&
       (running.open->port != wanted.open->port || running.open->cache != wanted.open->cache)) {

@@ -42,6 +42,12 @@ struct Endpoint {
   uint16_t port = 0;
 };
 
+// Beside listen: the same service for processes of this machine.
+struct UnixListener {
+  std::string path;
+  uint32_t mode = 0660;  // who may connect; as for chmod
+};
+
 struct OpenListener {
   uint16_t port = 0;
   base::CacheId cache = 0;
@@ -51,6 +57,7 @@ struct ProxyConfig {
   std::string id;
   std::string cluster;
   Endpoint listen;
+  std::optional<UnixListener> unix_listen;
   std::optional<OpenListener> open;  // serves one cache without authentication, on loopback only
   Endpoint metrics;
   uint32_t workers = 1;

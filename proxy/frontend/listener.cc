@@ -67,11 +67,11 @@ base::Result<base::net::UniqueFd> open_listening_socket(const std::string& addre
   return fd;
 }
 
-Listener::Listener(Worker& worker, base::net::UniqueFd fd, base::CacheId open_cache)
+Listener::Listener(Worker& worker, base::net::UniqueFd fd, const Entrance& entrance)
     : worker_(worker),
       fd_(std::move(fd)),
       spare_(::open("/dev/null", O_RDONLY | O_CLOEXEC)),
-      open_cache_(open_cache) {}
+      entrance_(entrance) {}
 
 void Listener::on_ready(uint32_t) {
   for (int i = 0; i < kAcceptsPerTurn; ++i) {
@@ -88,7 +88,7 @@ bool Listener::accept_one() {
   if (fd.valid()) {
     const int on = 1;
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    worker_.admit(std::move(fd), address_key(address), open_cache_);
+    worker_.admit(std::move(fd), address_key(address), entrance_);
     return true;
   }
   if (errno == EMFILE || errno == ENFILE) {

@@ -42,9 +42,9 @@ Worker::~Worker() {
   }
 }
 
-base::Result<> Worker::listen(base::net::UniqueFd fd, base::CacheId open_cache) {
+base::Result<> Worker::listen(base::net::UniqueFd fd, const Entrance& entrance) {
   const int raw = fd.get();
-  auto listener = std::make_unique<Listener>(*this, std::move(fd), open_cache);
+  auto listener = std::make_unique<Listener>(*this, std::move(fd), entrance);
   const auto watched = loop_->watch(raw, *listener, 0);  // see accept_when_warm
   if (!watched) return watched.error();
   listeners_.push_back(std::move(listener));
@@ -104,7 +104,7 @@ void Worker::stop_and_join() {
 }
 
 void Worker::admit(base::net::UniqueFd fd, const admission::ClientAddress& address,
-                   base::CacheId open_cache) {
+                   const Entrance& entrance) {
   if (parts_.connections.enter(address) != admission::Admission::kAdmitted) {
     cells().connections_refused.add();
     cells().failures[size_t(Failure::kConnectionLimit)].add();
@@ -122,7 +122,7 @@ void Worker::admit(base::net::UniqueFd fd, const admission::ClientAddress& addre
   }
   identity.serial = next_serial_++;
   identity.address = address;
-  identity.open_cache = open_cache;
+  identity.open_cache = entrance.open_cache;
   const int raw = fd.get();
   auto client = std::make_unique<Client>(*this, std::move(fd), identity, now_);
   Client& admitted = *client;

@@ -54,7 +54,7 @@ class Worker final : public Loop::Turns, public ClientTable {
   ~Worker() override;
 
   // Before start().
-  base::Result<> listen(base::net::UniqueFd fd, base::CacheId open_cache);
+  base::Result<> listen(base::net::UniqueFd fd, const Entrance& entrance);
   void start();
 
   // Serves by `world` soon; of several that wait only the newest is taken. `number` grows with each
@@ -81,7 +81,7 @@ class Worker final : public Loop::Turns, public ClientTable {
   int64_t wall_seconds() const { return parts_.clock.wall().ns / 1'000'000'000; }
 
   void admit(base::net::UniqueFd fd, const admission::ClientAddress& address,
-             base::CacheId open_cache);
+             const Entrance& entrance);
   void retire(Client& client, const char* reason);
   void on_dirty(Client& client) { dirty_.push_back(&client); }
   void on_authenticated(Client& client);

@@ -55,10 +55,15 @@ def slot_of(cache, key):
 class Client:
     """A blocking socket that knows how to wait for exactly what is expected."""
 
-    def __init__(self, address, port):
-        self.socket = socket.create_connection((address, port), 3)
+    def __init__(self, address, port=None):
+        """Without a port, `address` is the path of a Unix socket."""
+        if port is None:
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.connect(address)
+        else:
+            self.socket = socket.create_connection((address, port), 3)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket.settimeout(5)
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def __enter__(self):
         return self
@@ -171,12 +176,13 @@ def claim_network():
 
 class ProxyBed:
     def __init__(self, backends=2, yaml="", caches=(1, 2), fence=True, workers=2,
-                 log_level="debug"):
+                 log_level="debug", listen="", unix_backends=False):
         network, self.claim = claim_network()
         self.address = f"{network}.1"
         self.backend_addresses = [f"{network}.{11 + i}" for i in range(backends)]
         self.port, self.open_port, self.metrics_port, self.backend_port = 11211, 11213, 7490, 11214
         self.yaml, self.caches, self.writes_fence = yaml, caches, fence
+        self.listen, self.unix_backends = listen, unix_backends
         self.workers, self.log_level = workers, log_level
         self.directory = tempfile.TemporaryDirectory(prefix="mcguard-proxy-")
         self.path = Path(self.directory.name)
@@ -214,10 +220,12 @@ class ProxyBed:
 
     # Processes.
     def start_backend(self, i):
-        root = ["-u", "nobody"] if os.getuid() == 0 else []
+        # Root may not run it as itself unless told to, and nobody else may write in our directory.
+        root = ["-u", "root" if self.unix_backends else "nobody"] if os.getuid() == 0 else []
+        place = (["-s", self.backend_path(i), "-a", "0777"] if self.unix_backends else
+                 ["-l", self.backend_addresses[i], "-p", str(self.backend_port), "-U", "0"])
         self.memcached[i] = subprocess.Popen(
-            ["memcached", "-l", self.backend_addresses[i], "-p", str(self.backend_port), "-U", "0",
-             "-m", "64", "-I", "2m", "-t", "2", *root])
+            ["memcached", *place, "-m", "64", "-I", "2m", "-t", "2", *root])
         wait_for("memcached listens", lambda: self.try_backend(i), 5)
 
     def try_backend(self, i):
@@ -240,13 +248,18 @@ class ProxyBed:
         self.memcached[i].send_signal(signal.SIGCONT)
 
     def backend(self, i):
+        if self.unix_backends:
+            return Client(self.backend_path(i))
         return Client(self.backend_addresses[i], self.backend_port)
+
+    def backend_path(self, i):
+        return f"{self.path}/b{i}.sock"
 
     def write_yaml(self):
         (self.path / "proxy.yaml").write_text(f"""
 id: test-proxy
 cluster: test
-listen: {{address: {self.address}, port: {self.port}}}
+listen: {{address: {self.address}, port: {self.port}{self.listen.format(path=self.path)}}}
 open: {{port: {self.open_port}, cache: 1}}
 metrics: {{address: {self.address}, port: {self.metrics_port}}}
 workers: {self.workers}
@@ -307,7 +320,8 @@ log: {{level: {self.log_level}, file: {self.path}/proxy.log}}
         args = {
             "generation": self.generation,
             "flush_sequence": self.flushes,
-            "backends": [{"id": f"b{i}", "address": a, "port": self.backend_port}
+            "backends": [{"id": f"b{i}", "address": self.backend_path(i)} if self.unix_backends else
+                         {"id": f"b{i}", "address": a, "port": self.backend_port}
                          for i, a in enumerate(self.backend_addresses)],
             "caches": [{"id": c, "label": f"c{c}", "generation": 1, "enabled": True,
                         "limit_bytes": 0, "connection_limit": 0} for c in self.caches],

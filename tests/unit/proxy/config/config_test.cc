@@ -83,5 +83,21 @@ TEST(ProxyConfig, KnowsWhatMayNotChangeWhileRunning) {
   EXPECT_EQ(fixed_difference(*running, *wanted), "listen");
 }
 
+TEST(ProxyConfig, ListensOnAUnixSocketBeside) {
+  const std::string listen = "listen: {address: 127.0.1.1, port: 11211";
+  const auto with = [&](const std::string& more) {
+    std::string text = kGood;
+    return text.replace(text.find(listen), listen.size(), listen + more);
+  };
+  const auto config = parse_config(with(", unix: /run/m.sock, unix_mode: 0666"), "proxy.yaml");
+  ASSERT_TRUE(config.ok()) << config.error().context;
+  EXPECT_EQ(config->unix_listen->path, "/run/m.sock");
+  EXPECT_EQ(config->unix_listen->mode, 0666u);
+  EXPECT_EQ(parse_config(with(", unix: /run/m.sock"), "")->unix_listen->mode, 0660u);
+  EXPECT_THAT(problem(with(", unix: m.sock")), HasSubstr("absolute path"));
+  EXPECT_THAT(problem(with(", unix: /m.sock, unix_mode: 0999")), HasSubstr("octal"));
+  EXPECT_THAT(problem(with(", unix_mode: 0600")), HasSubstr("unix, the path"));
+}
+
 }  // namespace
 }  // namespace proxy
