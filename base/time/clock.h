@@ -36,6 +36,9 @@ struct WallTime {
   std::string to_rfc3339() const;
 };
 
+// The CPU time that the calling thread has used. Thread: any.
+Duration thread_cpu_time();
+
 inline double to_seconds(Duration d) {
   return std::chrono::duration<double>(d).count();
 }

@@ -46,7 +46,7 @@ Control::Control(const ControlParts& parts, SavedState saved)
       connections_(parts.connections),
       lifecycle_(parts.lifecycle),
       instance_(base::random_hex(8)),
-      settings_{parts.config.timeouts, parts.config.limits, parts.config.on_backend_failure},
+      settings_(Settings::of(parts.config)),
       ring_(std::move(saved.committed), std::move(saved.prepared), saved.known_epoch),
       directory_(std::move(saved.directory)),
       backends_(std::move(saved.backends)),

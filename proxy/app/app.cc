@@ -20,10 +20,6 @@ namespace {
 constexpr base::Duration kDrainDeadline = std::chrono::seconds(5);
 constexpr base::Duration kStopDeadline = std::chrono::milliseconds(500);
 
-Settings settings_of(const ProxyConfig& config) {
-  return Settings{config.timeouts, config.limits, config.on_backend_failure};
-}
-
 Result<> make_parent(const std::string& path) {
   const size_t slash = path.rfind('/');
   return slash == 0 || slash == std::string::npos ? Result<>(base::Done{})
@@ -186,11 +182,12 @@ void App::reload() {
   }
   config_.timeouts = wanted->timeouts;
   config_.limits = wanted->limits;
+  config_.loop = wanted->loop;
   config_.on_backend_failure = wanted->on_backend_failure;
   config_.log.level = wanted->log.level;
   base::log::set_level(config_.log.level);
   connections_.set_limits(config_.limits.connections, config_.limits.connections_per_client);
-  control_->change_settings(settings_of(config_));
+  control_->change_settings(Settings::of(config_));
   base::log::info("config_reloaded");
 }
 

@@ -1,6 +1,8 @@
 #include "proxy/backend/loop.h"
 
+#include <poll.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <array>
@@ -54,6 +56,11 @@ void Loop::forget(int fd) {
   CHECK(::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr) == 0);
 }
 
+void Loop::set_policy(const LoopPolicy& policy) {
+  policy_ = policy;
+  coalescing_.set_window(policy.coalesce);
+}
+
 void Loop::post(std::function<void()> work) {
   {
     const std::lock_guard lock(mutex_);
@@ -83,18 +90,41 @@ void Loop::run_posted() {
   for (const std::function<void()>& one : work) one();
 }
 
+void Loop::let_gather(base::Instant now) {
+  const base::Duration rest = coalescing_.wait(looked_, now);
+  if (rest == base::Duration(0)) return;
+  pollfd mail{wake_.get(), POLLIN, 0};
+  const timespec timeout{0, rest.count()};
+  ::ppoll(&mail, 1, &timeout, nullptr);
+}
+
+// The number of events, 0 when it is time for a tick or there is mail.
+int Loop::wait(std::span<epoll_event> events, base::Instant next_tick) {
+  for (;;) {
+    base::Instant now = clock_.now();
+    // Mail that came after the last look, whose wake-up was among the events of that turn.
+    const bool has_mail = has_mail_.load(std::memory_order_acquire);
+    if (!has_mail && coalescing_.is_on()) let_gather(now);
+    const bool polls = now < last_event_ + policy_.busy_poll && now < next_tick;
+    const int64_t left_ms = std::max<int64_t>(0, ((next_tick - now).count() + 999'999) / 1'000'000);
+    const int64_t wait_ms = has_mail || polls ? 0 : left_ms;
+    const int count = ::epoll_wait(epoll_.get(), events.data(), int(events.size()), int(wait_ms));
+    CHECK(count >= 0 || errno == EINTR);
+    if (count > 0 || has_mail || !polls) return std::max(0, count);
+  }
+}
+
 void Loop::run(Turns& turns) {
+  // Short sleeps must end when they should, not up to 50 us later.
+  ::prctl(PR_SET_TIMERSLACK, 1);
   std::array<epoll_event, kEventsPerTurn> events;
   base::Instant next_tick = clock_.now();
   while (!stopping_) {
-    const base::Duration left = next_tick - clock_.now();
-    // Mail that came after the last look, whose wake-up was among the events of that turn.
-    const bool has_mail = has_mail_.load(std::memory_order_acquire);
-    const int64_t wait_ms =
-        has_mail ? 0 : std::max<int64_t>(0, (left.count() + 999'999) / 1'000'000);
-    const int count = ::epoll_wait(epoll_.get(), events.data(), int(events.size()), int(wait_ms));
-    CHECK(count >= 0 || errno == EINTR);
+    const int count = wait(events, next_tick);
     const base::Instant now = clock_.now();
+    looked_ = now;
+    if (count > 0) last_event_ = now;
+    ++turns_;
     turns.begin_turn(now);
     if (has_mail_.exchange(false, std::memory_order_acquire)) run_posted();
     for (int i = 0; i < count; ++i) {
@@ -106,6 +136,7 @@ void Loop::run(Turns& turns) {
       }
     }
     if (now >= next_tick) {
+      coalescing_.on_tick(now, {base::thread_cpu_time(), turns_, turns.messages()});
       turns.tick(now);
       next_tick = now + kTick;
     }

@@ -3,7 +3,8 @@
 //
 // A turn: wait, read the clock once, hand out readiness, run posted functions, tick every kTick, and
 // end the turn, in which everything gathered is sent. The loop turns at least every kTick, so the
-// worker's heartbeat is fresh whenever it is not stuck.
+// worker's heartbeat is fresh whenever it is not stuck. A busy loop lets its sockets gather for a
+// moment between two turns (coalescing.h); mail ends that sleep at once.
 //
 // Sources are level-triggered. A source that goes away inside a turn must stay allocated until the
 // turn has ended (Turns::end_turn), because its readiness may be in the batch already.
@@ -16,11 +17,14 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <vector>
 
 #include "base/core/result.h"
 #include "base/net/fd.h"
 #include "base/time/clock.h"
+#include "proxy/backend/coalescing.h"
+#include "proxy/config/config.h"
 
 namespace proxy {
 
@@ -40,6 +44,8 @@ class Loop {
     virtual void begin_turn(base::Instant now) = 0;
     virtual void tick(base::Instant now) = 0;
     virtual void end_turn() = 0;
+    // Requests and replies taken so far.
+    virtual uint64_t messages() const = 0;
   };
 
   static base::Result<std::unique_ptr<Loop>> create(base::Clock& clock);
@@ -48,6 +54,7 @@ class Loop {
   base::Result<> watch(int fd, Source& source, uint32_t events);
   void change(int fd, Source& source, uint32_t events);
   void forget(int fd);
+  void set_policy(const LoopPolicy& policy);
 
   // Runs `work` on the worker at the start of its next turn, before what sockets have brought: under
   // load there may be many turns before the wake-up itself is among the events. Thread: any.
@@ -58,6 +65,8 @@ class Loop {
  private:
   Loop(base::Clock& clock, base::net::UniqueFd epoll, base::net::UniqueFd wake)
       : clock_(clock), epoll_(std::move(epoll)), wake_(std::move(wake)) {}
+  int wait(std::span<epoll_event> events, base::Instant next_tick);
+  void let_gather(base::Instant now);
   void run_posted();
   void forget_wake_ups();
 
@@ -65,6 +74,11 @@ class Loop {
   base::net::UniqueFd epoll_;
   base::net::UniqueFd wake_;
   bool stopping_ = false;
+  LoopPolicy policy_;
+  Coalescing coalescing_;
+  uint64_t turns_ = 0;
+  base::Instant looked_;      // when the last turn began
+  base::Instant last_event_;  // when the last turn began that had any
   std::mutex mutex_;
   std::atomic<bool> has_mail_{false};
   std::vector<std::function<void()>> posted_;  // guarded by mutex_

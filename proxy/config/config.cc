@@ -129,6 +129,15 @@ Limits read_limits(const Node& node) {
   return l;
 }
 
+LoopPolicy read_loop(const Node& node) {
+  Map map(node);
+  LoopPolicy l;
+  l.coalesce = map.duration("coalesce", l.coalesce, Duration(0), 10ms);
+  l.busy_poll = map.duration("busy_poll", l.busy_poll, Duration(0), 10ms);
+  map.finish();
+  return l;
+}
+
 base::log::Options read_log(const Node& node) {
   Map map(node);
   base::log::Options log;
@@ -164,6 +173,7 @@ base::Result<ProxyConfig> read(const Node& root, Problems& problems) {
   config.telemetry_file = path_of(map, "telemetry_file");
   if (const auto node = map.optional("timeouts")) config.timeouts = read_timeouts(*node);
   if (const auto node = map.optional("limits")) config.limits = read_limits(*node);
+  if (const auto node = map.optional("loop")) config.loop = read_loop(*node);
   config.on_backend_failure =
       static_cast<FailurePolicy>(map.choice("on_backend_failure", 0, {"miss", "error"}));
   if (const auto node = map.optional("log")) config.log = read_log(*node);

@@ -20,6 +20,7 @@ using base::Duration;
 using base::Instant;
 using base::operator""ms;
 using base::operator""s;
+using base::operator""us;
 
 struct Timeouts {
   Duration authenticate = 5s;   // a connection that has not authenticated by then is closed
@@ -33,6 +34,15 @@ struct Limits {
   uint64_t connections = 10'000;
   uint64_t connections_per_client = 0;         // per client address
   uint64_t in_flight_bytes = 64ull * 1048576;  // replies waiting for one client to read them
+};
+
+// How a worker waits for its sockets.
+struct LoopPolicy {
+  // While busy it lets them gather for up to this long between two looks; 0: never.
+  Duration coalesce = 100us;
+  // After an event it looks again and again for this long before it sleeps; 0: never. Saves a lone
+  // client the wake-ups of the proxy, and costs up to that much of a core for each event.
+  Duration busy_poll = Duration(0);
 };
 
 enum class FailurePolicy : uint8_t { kMiss, kError };  // what a read answers without its backend
@@ -67,6 +77,7 @@ struct ProxyConfig {
   std::string telemetry_file;
   Timeouts timeouts;
   Limits limits;
+  LoopPolicy loop;
   FailurePolicy on_backend_failure = FailurePolicy::kMiss;
   base::log::Options log;
 };

@@ -114,6 +114,7 @@ std::optional<Failure> Router::send(const Request& request, std::string_view key
   const base::memcache::StoredKey stored(pending.cache, pending.generation, entry.since, key);
   route::append_upstream(link.out(), request, stored, mask, may_touch);
   link.sent(pending, key);
+  ++messages_;
   return std::nullopt;
 }
 
@@ -134,6 +135,7 @@ std::optional<Failure> Router::judge(const Link& link, const Pending& pending, I
 
 void Router::on_reply(Link& link, const Pending& pending, std::string_view key,
                       const MetaReply& reply, Instant now) {
+  ++messages_;
   if (pending.answered) return;
   Client* const client = clients_.find(pending.client, pending.client_serial);
   if (client == nullptr) return;

@@ -57,6 +57,8 @@ class Router final : public LinkOwner {
                       base::telemetry::Failure failure);
 
   void tick(base::Instant now);
+  // Requests sent and replies received so far.
+  uint64_t messages() const { return messages_; }
   // Sends what the turn gathered. True if there was something.
   bool flush();
 
@@ -80,6 +82,7 @@ class Router final : public LinkOwner {
   LinkContext context_;
   World world_;
   uint32_t number_ = 1;
+  uint64_t messages_ = 0;
   ring::FenceRecord known_;  // world_.known()
   ring::FenceRecord seen_;   // the newest any backend has shown
   std::array<std::unique_ptr<Link>, base::telemetry::kMaxBackends> links_;

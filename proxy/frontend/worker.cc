@@ -23,6 +23,7 @@ constexpr std::string_view kTooManyConnections = "SERVER_ERROR too many open con
 base::Result<std::unique_ptr<Worker>> Worker::create(const WorkerParts& parts, World world) {
   auto loop = Loop::create(parts.clock);
   if (!loop) return loop.error();
+  (*loop)->set_policy(world.settings.loop);
   return std::unique_ptr<Worker>(new Worker(parts, std::move(*loop), std::move(world)));
 }
 
@@ -82,6 +83,7 @@ void Worker::take_world() {
     number = next_number_;
   }
   if (!world) return;
+  loop_->set_policy(world->settings.loop);
   router_.install(std::move(*world), now_);
   installed_.store(number, std::memory_order_release);
 }

@@ -93,6 +93,7 @@ class Worker final : public Loop::Turns, public ClientTable {
   void begin_turn(base::Instant now) override;
   void tick(base::Instant now) override;
   void end_turn() override;
+  uint64_t messages() const override { return router_.messages(); }
 
  private:
   Worker(const WorkerParts& parts, std::unique_ptr<Loop> loop, World world);

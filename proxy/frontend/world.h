@@ -19,7 +19,12 @@ namespace proxy {
 struct Settings {
   Timeouts timeouts;
   Limits limits;
+  LoopPolicy loop;
   FailurePolicy on_backend_failure = FailurePolicy::kMiss;
+
+  static Settings of(const ProxyConfig& config) {
+    return Settings{config.timeouts, config.limits, config.loop, config.on_backend_failure};
+  }
 };
 
 struct World {

@@ -33,6 +33,8 @@ TEST(ProxyConfig, ReadsWhatIsThereAndDefaultsTheRest) {
   EXPECT_EQ(config->timeouts.authenticate, 5s);
   EXPECT_EQ(config->timeouts.idle, Duration(0));
   EXPECT_EQ(config->limits.connections, 10'000u);
+  EXPECT_EQ(config->loop.coalesce, 100us);
+  EXPECT_EQ(config->loop.busy_poll, 0us);
   EXPECT_EQ(config->on_backend_failure, FailurePolicy::kMiss);
   EXPECT_FALSE(config->open.has_value());
 }
@@ -41,6 +43,7 @@ TEST(ProxyConfig, ReadsEveryKey) {
   const auto config = parse_config(kGood + R"(open: {port: 11213, cache: 7}
 timeouts: {authenticate: 2s, request: 300ms, connect: 100ms, idle: 5m}
 limits: {connections: 5, connections_per_client: 2, in_flight_bytes: 4MiB}
+loop: {coalesce: 50us, busy_poll: 20us}
 on_backend_failure: error
 log: {level: debug, file: /l.log, json: true}
 )",
@@ -50,6 +53,8 @@ log: {level: debug, file: /l.log, json: true}
   EXPECT_EQ(config->timeouts.request, 300ms);
   EXPECT_EQ(config->timeouts.idle, std::chrono::minutes(5));
   EXPECT_EQ(config->limits.in_flight_bytes, 4u << 20);
+  EXPECT_EQ(config->loop.coalesce, 50us);
+  EXPECT_EQ(config->loop.busy_poll, 20us);
   EXPECT_EQ(config->on_backend_failure, FailurePolicy::kError);
   EXPECT_TRUE(config->log.json);
 }
@@ -58,6 +63,7 @@ TEST(ProxyConfig, SaysWhereEachMistakeIs) {
   EXPECT_THAT(problem(kGood + "lsiten: 1\n"), HasSubstr("proxy.yaml:10:1: lsiten"));
   EXPECT_THAT(problem(kGood + "limits: {in_flight_bytes: 1KiB}\n"), HasSubstr("at least 2MiB"));
   EXPECT_THAT(problem(kGood + "timeouts: {request: 1}\n"), HasSubstr("timeouts.request"));
+  EXPECT_THAT(problem(kGood + "loop: {coalesce: 1s}\n"), HasSubstr("loop.coalesce"));
   EXPECT_THAT(problem("id: x\n"), HasSubstr("cluster"));
   std::string text = kGood;
   text.replace(text.find("127.0.1.1"), 9, "localhost");
