@@ -226,4 +226,29 @@ Families collect_metrics(SegmentWriter& segment, bool ready, base::Instant now) 
   return families;
 }
 
+void add_tls_metrics(Families& families, const TlsCounts& counts, const TlsContext* context) {
+  add_one(families, "mcguard_proxy_tls_connections", "Open client connections by TLS.",
+          MetricType::Gauge, double(counts.connections.load()));
+  add_one(families, "mcguard_proxy_tls_handshakes_total", "TLS handshakes completed.",
+          MetricType::Counter, double(counts.handshakes.load()));
+  add_one(families, "mcguard_proxy_tls_resumed_handshakes_total",
+          "TLS handshakes that resumed a session.", MetricType::Counter,
+          double(counts.resumed.load()));
+  FamilyBuilder failures("mcguard_proxy_tls_failures_total",
+                         "TLS connections that failed, in the handshake or after, by reason.",
+                         MetricType::Counter);
+  for (size_t i = 0; i < kTlsFailureCount; ++i) {
+    failures.add({{"reason", std::string(to_string(static_cast<TlsFailure>(i)))}},
+                 double(counts.failures[i].load()));
+  }
+  families.push_back(failures.build());
+  if (context == nullptr) return;
+  FamilyBuilder expiry("mcguard_proxy_tls_certificate_not_after_timestamp_seconds",
+                       "When a certificate in use expires.", MetricType::Gauge);
+  for (const TlsContext::Certificate& certificate : context->certificates()) {
+    expiry.add({{"file", certificate.file}}, double(certificate.not_after));
+  }
+  families.push_back(expiry.build());
+}
+
 }  // namespace proxy::admin

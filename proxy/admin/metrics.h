@@ -11,10 +11,14 @@
 
 #include "base/telemetry/segment.h"
 #include "base/time/clock.h"
+#include "proxy/frontend/tls_context.h"
 
 namespace proxy::admin {
 
 std::vector<prometheus::MetricFamily> collect_metrics(base::telemetry::SegmentWriter& segment,
                                                       bool ready, base::Instant now);
+// `context` null: no TLS port, and no certificates.
+void add_tls_metrics(std::vector<prometheus::MetricFamily>& families, const TlsCounts& counts,
+                     const TlsContext* context);
 
 }  // namespace proxy::admin

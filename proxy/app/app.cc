@@ -33,7 +33,8 @@ App::App(ProxyConfig config, std::string config_path)
       config_path_(std::move(config_path)),
       timers_(io_.get_executor(), clock_),
       signals_(io_),
-      accounts_(config_.workers) {}
+      accounts_(config_.workers),
+      tls_shared_(clock_) {}
 
 App::~App() {
   for (auto& worker : workers_) worker->stop_and_join();
@@ -69,6 +70,12 @@ Result<> App::start_parts() {
   flushes_.emplace(io_.get_executor(), timers_, config_.id, config_.agent_socket);
   admin::ControlParts parts{config_, timers_, *segment_, *state_, connections_, *this};
   control_.emplace(parts, std::move(*saved));
+  if (config_.tls) {
+    auto loaded = TlsContext::load(*config_.tls, tls_shared_);
+    if (!loaded) return loaded.error();
+    tls_ = std::move(*loaded);
+    control_->change_settings(Settings::of(config_, tls_));
+  }
   const auto world = control_->world();
   if (!world) return world.error();
   if (const auto opened = open_workers(*world); !opened) return opened.error();
@@ -98,6 +105,13 @@ Result<> App::open_workers(const World& world) {
     auto plain = open_listening_socket(config_.listen.address, config_.listen.port, i == 0);
     if (!plain) return plain.error();
     if (const auto ok = (*worker)->listen(std::move(*plain), {}); !ok) return ok.error();
+    if (config_.tls) {
+      auto tls = open_listening_socket(config_.listen.address, config_.tls->port, i == 0);
+      if (!tls) return tls.error();
+      Entrance entrance;
+      entrance.tls = true;
+      if (const auto ok = (*worker)->listen(std::move(*tls), entrance); !ok) return ok.error();
+    }
     if (config_.open) {
       auto open = open_listening_socket(config_.listen.address, config_.open->port, i == 0);
       if (!open) return open.error();
@@ -138,7 +152,8 @@ asio::awaitable<base::net::HttpResponse> App::answer_http(base::net::HttpRequest
   if (request.path == "/metrics") {
     const auto format = base::telemetry::negotiate(request.headers["accept"]);
     response.content_type = std::string(base::telemetry::content_type(format));
-    const auto families = admin::collect_metrics(*segment_, control_->is_ready(), clock_.now());
+    auto families = admin::collect_metrics(*segment_, control_->is_ready(), clock_.now());
+    admin::add_tls_metrics(families, tls_shared_.counts, tls_.get());
     response.body = base::telemetry::expose(families, format);
   } else if (request.path == "/-/healthy") {
     response.body = "healthy\n";
@@ -180,6 +195,17 @@ void App::reload() {
     base::log::error("config_not_reloaded", {{"key", fixed}, {"hint", "changes need a restart"}});
     return;
   }
+  if (wanted->tls) {
+    // Loaded whole before anything changes: certificates are renewed in place, so this is done even
+    // when the file says what it said.
+    auto loaded = TlsContext::load(*wanted->tls, tls_shared_);
+    if (!loaded) {
+      base::log::error("config_not_reloaded", {{"error", loaded.error().context}});
+      return;
+    }
+    tls_ = std::move(*loaded);
+    config_.tls = wanted->tls;
+  }
   config_.timeouts = wanted->timeouts;
   config_.limits = wanted->limits;
   config_.loop = wanted->loop;
@@ -187,7 +213,7 @@ void App::reload() {
   config_.log.level = wanted->log.level;
   base::log::set_level(config_.log.level);
   connections_.set_limits(config_.limits.connections, config_.limits.connections_per_client);
-  control_->change_settings(Settings::of(config_));
+  control_->change_settings(Settings::of(config_, tls_));
   base::log::info("config_reloaded");
 }
 

@@ -64,6 +64,8 @@ class App final : public admin::Lifecycle {
   std::unique_ptr<admin::StateDir> state_;
   tenant::Accounts accounts_;
   admission::ConnectionCounts connections_;
+  TlsShared tls_shared_;  // outlives every connection, so the workers
+  TlsContextPtr tls_;     // null without a TLS port
   std::optional<admin::Flushes> flushes_;
   std::optional<admin::Control> control_;
   std::vector<std::unique_ptr<Worker>> workers_;

@@ -103,6 +103,37 @@ OpenListener read_open(const Node& node, const std::string& listen_address) {
   return open;
 }
 
+TlsCertificate read_certificate(Map& map) {
+  TlsCertificate files;
+  files.certificate = path_of(map, "certificate");
+  files.key = path_of(map, "key");
+  return files;
+}
+
+TlsListener read_tls(const Node& node) {
+  Map map(node);
+  TlsListener tls;
+  const Node port = map.required("port");
+  if (!port.is_null()) tls.port = static_cast<uint16_t>(port.integer(0, 65535));
+  tls.certificates.push_back(read_certificate(map));
+  if (const auto more = map.optional("more_certificates")) {
+    for (const Node& item : more->list()) {
+      Map entry(item);
+      tls.certificates.push_back(read_certificate(entry));
+      entry.finish();
+    }
+  }
+  if (map.has("client_ca")) tls.client_ca = path_of(map, "client_ca");
+  const bool has_policy = map.has("client_certificates");
+  tls.client_required = map.choice("client_certificates", 0, {"required", "optional"}) == 0;
+  if (has_policy && tls.client_ca.empty()) {
+    node.problem("client_ca, the file of those who sign, beside client_certificates");
+  }
+  tls.min_version = static_cast<TlsVersion>(map.choice("min_version", 0, {"1.2", "1.3"}));
+  map.finish();
+  return tls;
+}
+
 Timeouts read_timeouts(const Node& node) {
   Map map(node);
   Timeouts t;
@@ -161,6 +192,7 @@ base::Result<ProxyConfig> read(const Node& root, Problems& problems) {
   if (const auto node = map.optional("open")) {
     config.open = read_open(*node, config.listen.address);
   }
+  if (const auto node = map.optional("tls")) config.tls = read_tls(*node);
   if (const Node node = map.required("metrics"); !node.is_null()) {
     config.metrics = read_endpoint(node, true);
   }
@@ -207,6 +239,8 @@ std::string_view fixed_difference(const ProxyConfig& running, const ProxyConfig&
     return c.unix_listen ? c.unix_listen->path + ":" + std::to_string(c.unix_listen->mode) : "";
   };
   if (unix_of(running) != unix_of(wanted)) return "listen.unix";
+  if (running.tls.has_value() != wanted.tls.has_value()) return "tls";
+  if (running.tls && running.tls->port != wanted.tls->port) return "tls.port";
   if (running.open.has_value() != wanted.open.has_value()) return "open";
   if (running.open &&
       (running.open->port != wanted.open->port || running.open->cache != wanted.open->cache)) {

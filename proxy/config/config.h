@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/core/result.h"
 #include "base/core/slots.h"
@@ -58,6 +59,23 @@ struct UnixListener {
   uint32_t mode = 0660;  // who may connect; as for chmod
 };
 
+// Files in PEM form; the certificate is followed by its chain.
+struct TlsCertificate {
+  std::string certificate;
+  std::string key;
+};
+
+enum class TlsVersion : uint8_t { k12, k13 };
+
+// On listen.address. All but the port may change while running.
+struct TlsListener {
+  uint16_t port = 0;
+  std::vector<TlsCertificate> certificates;  // at least one; the others are chosen by SNI
+  std::string client_ca;                     // empty: clients show no certificate
+  bool client_required = true;               // with client_ca: false lets clients without one in
+  TlsVersion min_version = TlsVersion::k12;
+};
+
 struct OpenListener {
   uint16_t port = 0;
   base::CacheId cache = 0;
@@ -69,6 +87,7 @@ struct ProxyConfig {
   Endpoint listen;
   std::optional<UnixListener> unix_listen;
   std::optional<OpenListener> open;  // serves one cache without authentication, on loopback only
+  std::optional<TlsListener> tls;
   Endpoint metrics;
   uint32_t workers = 1;
   std::string state_dir;

@@ -57,6 +57,7 @@ void Client::widen_limits() {
 
 void Client::on_ready(uint32_t events) {
   if (closed()) return;
+  if (tls_ != nullptr) events = tls_->resumed_by(events);
   if ((events & EPOLLERR) != 0 || ((events & EPOLLHUP) != 0 && !may_read())) {
     return close("reset by client");
   }
@@ -68,8 +69,9 @@ void Client::receive() {
   const bool straight = in_.empty();
   char* const into = straight ? worker_.scratch() : in_.reserve(kReadSize);
   const size_t room = straight ? Worker::kScratchSize : in_.room();
-  const ssize_t got = ::recv(fd_.get(), into, room, 0);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  const ssize_t got =
+      tls_ == nullptr ? ::recv(fd_.get(), into, room, 0) : tls_->receive(into, room);
+  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return update_events();
   if (got < 0) return close("reset by client");
   if (got == 0) return finish();
   active_ = worker_.now();
@@ -90,6 +92,19 @@ void Client::receive() {
     consume_held();
   }
   update_events();
+  if (tls_ != nullptr) read_again_if_buffered();
+}
+
+// No event will tell of bytes that the channel has taken from the socket already.
+void Client::read_again_if_buffered() {
+  if (closed() || !may_read() || !tls_->has_buffered() || tls_->is_coming_back) return;
+  tls_->is_coming_back = true;
+  worker_.read_again(*this);
+}
+
+void Client::read_on() {
+  tls_->is_coming_back = false;
+  if (may_read()) receive();
 }
 
 // Obeys what is complete in `input`; the number of bytes that were used up.
@@ -194,7 +209,9 @@ void Client::mark_dirty() {
 bool Client::send_output() {
   while (!out_.empty()) {
     const std::string_view bytes = out_.view();
-    const ssize_t wrote = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const ssize_t wrote = tls_ == nullptr
+                              ? ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL)
+                              : tls_->send(bytes.data(), bytes.size());
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote < 0 && errno == EAGAIN) break;
     if (wrote < 0) {
@@ -226,6 +243,7 @@ void Client::end_turn() {
   if (closed()) return;
   if (finishing_ && replies_.empty() && out_.empty()) return close("finished");
   update_events();
+  if (tls_ != nullptr) read_again_if_buffered();
 }
 
 void Client::finish() {
@@ -237,12 +255,14 @@ void Client::finish() {
 void Client::close(const char* reason) {
   if (closed()) return;
   worker_.retire(*this, reason);
+  if (tls_ != nullptr) tls_->shut_down();
   fd_.reset();
 }
 
 void Client::update_events() {
   if (closed()) return;
-  const uint32_t events = (may_read() ? EPOLLIN : 0u) | (out_.empty() ? 0u : EPOLLOUT);
+  uint32_t events = (may_read() ? EPOLLIN : 0u) | (out_.empty() ? 0u : EPOLLOUT);
+  if (tls_ != nullptr) events |= tls_->wanted_events();
   if (events == events_) return;
   events_ = events;
   worker_.loop().change(fd_.get(), *this, events);

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -26,6 +27,7 @@
 #include "base/telemetry/segment.h"
 #include "proxy/admission/connection_counts.h"
 #include "proxy/backend/loop.h"
+#include "proxy/frontend/tls_channel.h"
 #include "proxy/route/answer.h"
 #include "proxy/route/in_flight.h"
 #include "proxy/route/reply_queue.h"
@@ -64,7 +66,12 @@ class Client final : public Loop::Source {
   };
   Client(Worker& worker, base::net::UniqueFd fd, const Identity& identity, base::Instant now);
 
+  // Before the first event: speaks through it instead of to the socket. Null: plain.
+  void set_channel(std::unique_ptr<TlsChannel> channel) { tls_ = std::move(channel); }
+
   void on_ready(uint32_t events) override;
+  // Reads what its channel has kept.
+  void read_on();
 
   // Replies, called by the router: write into reply_target(), then finish.
   base::memcache::Buffer& reply_target(route::Ticket ticket);
@@ -91,6 +98,7 @@ class Client final : public Loop::Source {
  private:
   // client.cc
   void receive();
+  void read_again_if_buffered();
   size_t consume(std::string_view input);
   void consume_held();
   bool take_one(std::string_view input, size_t& used);
@@ -140,6 +148,7 @@ class Client final : public Loop::Source {
   const base::Instant opened_;
 
   base::net::UniqueFd fd_;
+  std::unique_ptr<TlsChannel> tls_;  // over fd_; null: plain
   uint32_t events_ = 0;
   base::Instant active_;
   bool finishing_ = false;

@@ -21,6 +21,7 @@ class Worker;
 // What a listening socket leads to.
 struct Entrance {
   base::CacheId open_cache = 0;  // 0: clients must authenticate
+  bool tls = false;
 };
 
 // Binds and listens. `port` 0 takes any free one and is set to it. The first socket of a port must be

@@ -110,9 +110,15 @@ void Worker::admit(base::net::UniqueFd fd, const admission::ClientAddress& addre
   if (parts_.connections.enter(address) != admission::Admission::kAdmitted) {
     cells().connections_refused.add();
     cells().failures[size_t(Failure::kConnectionLimit)].add();
+    if (entrance.tls) return;
     [[maybe_unused]] const ssize_t sent =
         ::send(fd.get(), kTooManyConnections.data(), kTooManyConnections.size(), MSG_NOSIGNAL);
     return;
+  }
+  std::unique_ptr<TlsChannel> channel;
+  if (entrance.tls) {
+    channel = open_channel(fd.get());
+    if (!channel) return parts_.connections.leave(address);
   }
   Client::Identity identity;
   if (free_.empty()) {
@@ -127,6 +133,7 @@ void Worker::admit(base::net::UniqueFd fd, const admission::ClientAddress& addre
   identity.open_cache = entrance.open_cache;
   const int raw = fd.get();
   auto client = std::make_unique<Client>(*this, std::move(fd), identity, now_);
+  client->set_channel(std::move(channel));
   Client& admitted = *client;
   clients_[identity.index] = std::move(client);
   cells().connections.add();
@@ -138,6 +145,23 @@ void Worker::admit(base::net::UniqueFd fd, const admission::ClientAddress& addre
         {identity.index, identity.serial, now_ + world().settings.timeouts.authenticate});
   }
   if (!loop_->watch(raw, admitted, EPOLLIN).ok()) admitted.close("cannot be watched");
+}
+
+std::unique_ptr<TlsChannel> Worker::open_channel(int fd) {
+  const TlsContextPtr& context = world().settings.tls;
+  SslPtr ssl = context == nullptr ? nullptr : context->open(fd);
+  if (!ssl) {
+    base::log::error("tls_connection_refused", {{"hint", "out of memory"}});
+    return nullptr;
+  }
+  return std::make_unique<TlsChannel>(context, std::move(ssl));
+}
+
+void Worker::read_again(Client& client) {
+  const uint32_t index = client.identity().index, serial = client.identity().serial;
+  loop_->post([this, index, serial] {
+    if (Client* const found = find(index, serial)) found->read_on();
+  });
 }
 
 void Worker::retire(Client& client, const char* reason) {

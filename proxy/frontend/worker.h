@@ -82,6 +82,8 @@ class Worker final : public Loop::Turns, public ClientTable {
 
   void admit(base::net::UniqueFd fd, const admission::ClientAddress& address,
              const Entrance& entrance);
+  // The client's channel holds bytes that no event will tell of: it reads on in the next turn.
+  void read_again(Client& client);
   void retire(Client& client, const char* reason);
   void on_dirty(Client& client) { dirty_.push_back(&client); }
   void on_authenticated(Client& client);
@@ -97,6 +99,7 @@ class Worker final : public Loop::Turns, public ClientTable {
 
  private:
   Worker(const WorkerParts& parts, std::unique_ptr<Loop> loop, World world);
+  std::unique_ptr<TlsChannel> open_channel(int fd);
   void accept_when_warm();
   void take_world();
   void close_late_strangers(base::Instant now);

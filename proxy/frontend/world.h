@@ -9,6 +9,7 @@
 #include <string>
 
 #include "proxy/config/config.h"
+#include "proxy/frontend/tls_context.h"
 #include "proxy/ring/fence.h"
 #include "proxy/ring/view.h"
 #include "proxy/tenant/directory.h"
@@ -21,9 +22,11 @@ struct Settings {
   Limits limits;
   LoopPolicy loop;
   FailurePolicy on_backend_failure = FailurePolicy::kMiss;
+  TlsContextPtr tls = nullptr;  // null without a TLS port
 
-  static Settings of(const ProxyConfig& config) {
-    return Settings{config.timeouts, config.limits, config.loop, config.on_backend_failure};
+  static Settings of(const ProxyConfig& config, TlsContextPtr tls = nullptr) {
+    return Settings{config.timeouts, config.limits, config.loop, config.on_backend_failure,
+                    std::move(tls)};
   }
 };
 

@@ -105,5 +105,25 @@ TEST(ProxyConfig, ListensOnAUnixSocketBeside) {
   EXPECT_THAT(problem(with(", unix_mode: 0600")), HasSubstr("unix, the path"));
 }
 
+TEST(ProxyConfig, ReadsTls) {
+  const std::string pair = "certificate: /a.pem, key: /a.key";
+  const auto config = parse_config(
+      kGood + "tls: {port: 11212, " + pair +
+          ", more_certificates: [{certificate: /b.pem, key: /b.key}], client_ca: /ca.pem, "
+          "client_certificates: optional, min_version: '1.3'}\n",
+      "proxy.yaml");
+  ASSERT_TRUE(config.ok()) << config.error().context;
+  ASSERT_EQ(config->tls->certificates.size(), 2u);
+  EXPECT_EQ(config->tls->certificates[1].key, "/b.key");
+  EXPECT_EQ(config->tls->client_ca, "/ca.pem");
+  EXPECT_FALSE(config->tls->client_required);
+  EXPECT_EQ(config->tls->min_version, TlsVersion::k13);
+  EXPECT_THAT(problem(kGood + "tls: {port: 1, certificate: /a.pem}\n"), HasSubstr("key"));
+  EXPECT_THAT(problem(kGood + "tls: {port: 1, " + pair + ", min_version: '1.1'}\n"),
+              HasSubstr("1.2"));
+  EXPECT_THAT(problem(kGood + "tls: {port: 1, " + pair + ", client_certificates: required}\n"),
+              HasSubstr("client_ca"));
+}
+
 }  // namespace
 }  // namespace proxy

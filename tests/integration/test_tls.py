@@ -1,0 +1,231 @@
+"""TLS on a port of its own: real sockets, certificates made here."""
+import os
+import re
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from proxy_bed import PASSWORD, USER, Client, ProxyBed  # noqa: E402
+from region import wait_for  # noqa: E402
+
+LOGIN = b"set %s 0 0 %d\r\n%s\r\n" % (USER.encode(), len(PASSWORD), PASSWORD.encode())
+TLS_PORT = 11212
+
+
+def make_certificate(folder, name, host, signer=None):
+    key, certificate = folder / f"{name}.key", folder / f"{name}.pem"
+    more = ["-CA", folder / f"{signer}.pem", "-CAkey", folder / f"{signer}.key"] if signer else []
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                    "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30", "-subj", f"/CN={host}",
+                    "-addext", f"subjectAltName=DNS:{host}", "-keyout", key, "-out", certificate,
+                    *more], check=True, capture_output=True)
+    return certificate
+
+
+class TlsClient(Client):
+    def __init__(self, raw, context, name=None, session=None):
+        self.raw = raw
+        self.socket = context.wrap_socket(raw, server_hostname=name, session=session)
+        self.socket.settimeout(5)
+
+
+class TlsBed(ProxyBed):
+    def __init__(self, folder, more="", **options):
+        self.folder = folder
+        super().__init__(yaml=f"tls: {{port: {TLS_PORT}, certificate: {folder}/one.pem, "
+                              f"key: {folder}/one.key{more}}}\n" + options.pop("yaml", ""), **options)
+
+    def connect(self, version=None, name="one.test", session=None, own=None, trusted="one"):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.load_verify_locations(self.folder / f"{trusted}.pem")
+        if version:
+            context.minimum_version = context.maximum_version = version
+        if own:
+            context.load_cert_chain(self.folder / f"{own}.pem", self.folder / f"{own}.key")
+        return self.wrap(context, name, session)
+
+    def wrap(self, context, name, session=None):
+        raw = socket.create_connection((self.address, TLS_PORT), 3)
+        raw.settimeout(5)
+        client = TlsClient(raw, context, name, session)
+        self.clients.append(client)
+        return client
+
+    def tls_login(self, **how):
+        client = self.connect(**how)
+        client.call(LOGIN, b"STORED\r\n")
+        return client
+
+    def metric(self, name):
+        text = urllib.request.urlopen(f"http://{self.address}:{self.metrics_port}/metrics",
+                                      timeout=5).read().decode()
+        found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.M)
+        return float(found.group(1)) if found else None
+
+    def failures(self, reason):
+        return self.metric(f'mcguard_proxy_tls_failures_total{{reason="{reason}"}}')
+
+
+@pytest.fixture(scope="module", name="folder")
+def make_folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("certificates")
+    make_certificate(folder, "one", "one.test")
+    make_certificate(folder, "two", "two.test")
+    make_certificate(folder, "ca", "clients.test")
+    make_certificate(folder, "member", "member.test", "ca")
+    make_certificate(folder, "stranger", "stranger.test")
+    return folder
+
+
+@pytest.fixture(scope="module", name="bed")
+def make_bed(folder):
+    more = f", more_certificates: [{{certificate: {folder}/two.pem, key: {folder}/two.key}}]"
+    with TlsBed(folder, more) as shared:
+        yield shared
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_commands_work_as_on_the_plain_port(bed, version):
+    client = bed.tls_login(version=version)
+    value = os.urandom(900_000)
+    assert client.set(b"big", value) == b"STORED\r\n"
+    assert client.get(b"big") == value
+    assert client.get(b"nothing") is None
+    client.send(b"quit\r\n")
+    assert client.is_closed()
+
+
+def test_a_long_pipeline_is_answered_whole_and_in_order(bed):
+    """More than one record, and more than the proxy reads at a time: nothing may stay in OpenSSL."""
+    client = bed.tls_login()
+    client.set(b"p", b"x" * 100)
+    one = b"VALUE p 0 100\r\n" + b"x" * 100 + b"\r\nEND\r\n"
+    for count in (1, 3000, 40000):
+        sender = b"get p\r\n" * count
+        sent = 0
+        client.socket.setblocking(False)
+        seen = bytearray()
+
+        def step():
+            nonlocal sent
+            try:
+                while sent < len(sender):
+                    sent += client.socket.send(sender[sent:sent + 16000])
+            except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                pass
+            try:
+                while True:
+                    part = client.socket.recv(1 << 16)
+                    assert part, "closed"
+                    seen.extend(part)
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                pass
+            return len(seen) >= len(one) * count
+        wait_for("all is answered", step, 30, 0.001)
+        assert bytes(seen) == one * count
+        client.socket.settimeout(5)
+
+
+def test_commands_split_over_records_are_understood(bed):
+    client = bed.tls_login()
+    for byte in b"set split 0 0 5\r\nhello\r\n":
+        client.send(bytes([byte]))
+    assert client.line() == b"STORED\r\n"
+    assert client.get(b"split") == b"hello"
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_sessions_are_resumed_on_any_worker(bed, version):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.load_verify_locations(bed.folder / "one.pem")
+    context.minimum_version = context.maximum_version = version
+    first = bed.wrap(context, "one.test")
+    first.call(LOGIN, b"STORED\r\n")
+    before = bed.metric("mcguard_proxy_tls_resumed_handshakes_total")
+    session = first.socket.session
+    for _ in range(6):
+        client = bed.wrap(context, "one.test", session)
+        client.call(LOGIN, b"STORED\r\n")
+        assert client.socket.session_reused
+    count = bed.log().count("config_reloaded")
+    bed.process.send_signal(signal.SIGHUP)  # ticket keys outlive a reload
+    wait_for("it has reloaded", lambda: bed.log().count("config_reloaded") > count, 5)
+    again = bed.wrap(context, "one.test", session)
+    again.call(LOGIN, b"STORED\r\n")
+    assert again.socket.session_reused
+    assert bed.metric("mcguard_proxy_tls_resumed_handshakes_total") == before + 7
+
+
+def test_the_certificate_follows_the_name_that_is_asked_for(bed):
+    for name in ("one", "two"):
+        bed.tls_login(name=f"{name}.test", trusted=name)
+    with pytest.raises(ssl.SSLCertVerificationError):
+        bed.connect(name="two.test", trusted="one")
+    wait_for("the client's refusal is counted", lambda: bed.failures("peer_refused"), 5)
+
+
+def test_plain_text_on_the_tls_port_is_refused_and_counted(bed):
+    before = bed.failures("plain_text")
+    for greeting in (LOGIN, b"GET / HTTP/1.0\r\n\r\n"):
+        with Client(bed.address, TLS_PORT) as client:
+            client.send(greeting)
+            wait_for("it is closed", client.is_closed, 5)
+    assert bed.failures("plain_text") == before + 2
+    assert "tls_failed" in bed.log() and "plain_text" in bed.log()
+
+
+def test_an_old_version_is_refused_and_counted(folder):
+    with TlsBed(folder, ", min_version: '1.3'", backends=1) as bed:
+        with pytest.raises((ssl.SSLError, ConnectionError)):
+            bed.connect(version=ssl.TLSVersion.TLSv1_2)
+        wait_for("it is counted", lambda: bed.failures("version") == 1, 5)
+        bed.tls_login(version=ssl.TLSVersion.TLSv1_3)
+
+
+def test_a_handshake_has_a_deadline(folder):
+    with TlsBed(folder, backends=1, yaml="timeouts: {authenticate: 300ms}") as bed:
+        with Client(bed.address, TLS_PORT) as silent:
+            assert silent.is_closed(5)
+        wait_for("it is counted", lambda: bed.failures("timeout") == 1, 5)
+
+
+@pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+def test_client_certificates_are_a_gate_and_no_login(folder, version):
+    with TlsBed(folder, f", client_ca: {folder}/ca.pem", backends=1) as bed:
+        client = bed.connect(version=version, own="member")
+        assert client.ask(b"get a\r\n") == b"CLIENT_ERROR unauthenticated\r\n"
+        client.call(LOGIN, b"STORED\r\n")
+        for own in (None, "stranger"):
+            with pytest.raises((ssl.SSLError, ConnectionError)):  # in 1.3 heard with the first read
+                bed.tls_login(version=version, own=own)
+        wait_for("both are counted", lambda: bed.failures("client_certificate") == 2, 5)
+
+
+def test_certificates_are_renewed_without_dropping_connections(tmp_path):
+    make_certificate(tmp_path, "one", "one.test")
+    with TlsBed(tmp_path, backends=1) as bed:
+        old = bed.tls_login()
+        expiry = ('mcguard_proxy_tls_certificate_not_after_timestamp_seconds'
+                  f'{{file="{tmp_path}/one.pem"}}')
+        assert bed.metric(expiry) > 1e9
+        serial = old.socket.getpeercert()["serialNumber"]
+        good = (tmp_path / "one.key").read_bytes()
+        (tmp_path / "one.key").write_bytes(b"no key")
+        bed.process.send_signal(signal.SIGHUP)
+        wait_for("it says why not", lambda: f"{tmp_path}/one.key" in bed.log(), 5)
+        assert "config_not_reloaded" in bed.log()
+        assert bed.tls_login().socket.getpeercert()["serialNumber"] == serial
+        (tmp_path / "one.key").write_bytes(good)
+        make_certificate(tmp_path, "one", "one.test")
+        bed.process.send_signal(signal.SIGHUP)
+        wait_for("it has reloaded", lambda: "config_reloaded" in bed.log(), 5)
+        new = bed.tls_login()  # trusts the new one only
+        assert new.socket.getpeercert()["serialNumber"] != serial
+        assert old.get(b"nothing") is None  # the old connection lives
