@@ -206,6 +206,7 @@ void App::reload() {
     tls_ = std::move(*loaded);
     config_.tls = wanted->tls;
   }
+  config_.proxy_protocol_from = wanted->proxy_protocol_from;
   config_.timeouts = wanted->timeouts;
   config_.limits = wanted->limits;
   config_.loop = wanted->loop;

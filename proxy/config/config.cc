@@ -134,6 +134,22 @@ TlsListener read_tls(const Node& node) {
   return tls;
 }
 
+std::vector<Network> read_proxy_protocol(const Node& node) {
+  Map map(node);
+  std::vector<Network> networks;
+  if (const Node from = map.required("from"); !from.is_null()) {
+    for (const Node& item : from.list()) {
+      if (const auto network = parse_network(item.text())) {
+        networks.push_back(*network);
+      } else {
+        item.problem("an address or a network such as 10.0.0.0/8, without bits behind its prefix");
+      }
+    }
+  }
+  map.finish();
+  return networks;
+}
+
 Timeouts read_timeouts(const Node& node) {
   Map map(node);
   Timeouts t;
@@ -193,6 +209,9 @@ base::Result<ProxyConfig> read(const Node& root, Problems& problems) {
     config.open = read_open(*node, config.listen.address);
   }
   if (const auto node = map.optional("tls")) config.tls = read_tls(*node);
+  if (const auto node = map.optional("proxy_protocol")) {
+    config.proxy_protocol_from = read_proxy_protocol(*node);
+  }
   if (const Node node = map.required("metrics"); !node.is_null()) {
     config.metrics = read_endpoint(node, true);
   }

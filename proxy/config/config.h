@@ -14,6 +14,7 @@
 #include "base/core/slots.h"
 #include "base/telemetry/log.h"
 #include "base/time/clock.h"
+#include "proxy/config/network.h"
 
 namespace proxy {
 
@@ -88,6 +89,8 @@ struct ProxyConfig {
   std::optional<UnixListener> unix_listen;
   std::optional<OpenListener> open;  // serves one cache without authentication, on loopback only
   std::optional<TlsListener> tls;
+  // Balancers: connections from here begin with a PROXY protocol header. Empty: none does.
+  std::vector<Network> proxy_protocol_from;
   Endpoint metrics;
   uint32_t workers = 1;
   std::string state_dir;

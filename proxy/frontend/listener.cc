@@ -88,7 +88,7 @@ bool Listener::accept_one() {
   if (fd.valid()) {
     const int on = 1;
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    worker_.admit(std::move(fd), address_key(address), entrance_);
+    worker_.arrive(std::move(fd), address_key(address), entrance_);
     return true;
   }
   if (errno == EMFILE || errno == ENFILE) {

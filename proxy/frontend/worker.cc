@@ -93,6 +93,7 @@ void Worker::drain() {
     // One of them may be among the events of this turn.
     for (auto& listener : listeners_) closed_listeners_.push_back(std::move(listener));
     listeners_.clear();
+    greetings_.close_all();
     for (auto& client : clients_) {
       if (client) client->finish();
     }
@@ -103,6 +104,16 @@ void Worker::stop_and_join() {
   if (!thread_.joinable()) return;
   loop_->stop();
   thread_.join();
+}
+
+void Worker::arrive(base::net::UniqueFd fd, const admission::ClientAddress& peer,
+                    const Entrance& entrance) {
+  const std::vector<Network>& balancers = world().settings.balancers;
+  if (!balancers.empty() && is_in(balancers, peer)) {
+    greetings_.add(std::move(fd), peer, entrance);
+  } else {
+    admit(std::move(fd), peer, entrance);
+  }
 }
 
 void Worker::admit(base::net::UniqueFd fd, const admission::ClientAddress& address,
@@ -206,6 +217,7 @@ void Worker::begin_turn(Instant now) {
 
 void Worker::tick(Instant now) {
   router_.tick(now);
+  greetings_.tick(now);
   close_late_strangers(now);
   if (world().settings.timeouts.idle > base::Duration(0)) close_some_idle(now);
 }
@@ -246,6 +258,7 @@ void Worker::end_turn() {
   accept_when_warm();
   closed_listeners_.clear();
   dead_.clear();
+  greetings_.end_turn();
   turn_.reset();
 }
 

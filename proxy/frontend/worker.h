@@ -27,6 +27,7 @@
 #include "proxy/backend/loop.h"
 #include "proxy/frontend/client.h"
 #include "proxy/frontend/client_telemetry.h"
+#include "proxy/frontend/greetings.h"
 #include "proxy/frontend/listener.h"
 #include "proxy/frontend/router.h"
 #include "proxy/frontend/world.h"
@@ -80,6 +81,9 @@ class Worker final : public Loop::Turns, public ClientTable {
   base::Instant now() const { return now_; }
   int64_t wall_seconds() const { return parts_.clock.wall().ns / 1'000'000'000; }
 
+  // A connection was accepted from `peer`: a client, or a balancer that will name one.
+  void arrive(base::net::UniqueFd fd, const admission::ClientAddress& peer,
+              const Entrance& entrance);
   void admit(base::net::UniqueFd fd, const admission::ClientAddress& address,
              const Entrance& entrance);
   // The client's channel holds bytes that no event will tell of: it reads on in the next turn.
@@ -124,6 +128,7 @@ class Worker final : public Loop::Turns, public ClientTable {
   std::vector<std::unique_ptr<Listener>> listeners_;
   std::vector<std::unique_ptr<Listener>> closed_listeners_;  // until the end of the turn
   bool accepting_ = false;
+  Greetings greetings_{*this};
   std::vector<std::unique_ptr<Client>> clients_;
   std::vector<uint32_t> free_;
   uint32_t next_serial_ = 1;

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "proxy/config/config.h"
 #include "proxy/frontend/tls_context.h"
@@ -22,10 +23,15 @@ struct Settings {
   Limits limits;
   LoopPolicy loop;
   FailurePolicy on_backend_failure = FailurePolicy::kMiss;
-  TlsContextPtr tls = nullptr;  // null without a TLS port
+  std::vector<Network> balancers;  // speak the PROXY protocol
+  TlsContextPtr tls = nullptr;     // null without a TLS port
 
   static Settings of(const ProxyConfig& config, TlsContextPtr tls = nullptr) {
-    return Settings{config.timeouts, config.limits, config.loop, config.on_backend_failure,
+    return Settings{config.timeouts,
+                    config.limits,
+                    config.loop,
+                    config.on_backend_failure,
+                    config.proxy_protocol_from,
                     std::move(tls)};
   }
 };

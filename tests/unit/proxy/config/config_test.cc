@@ -125,5 +125,14 @@ TEST(ProxyConfig, ReadsTls) {
               HasSubstr("client_ca"));
 }
 
+TEST(ProxyConfig, ReadsBalancers) {
+  const auto config =
+      parse_config(kGood + "proxy_protocol: {from: [10.0.0.0/8, '::1']}\n", "proxy.yaml");
+  ASSERT_TRUE(config.ok()) << config.error().context;
+  EXPECT_EQ(config->proxy_protocol_from.size(), 2u);
+  EXPECT_THAT(problem(kGood + "proxy_protocol: {from: [10.0.0.1/8]}\n"), HasSubstr("10.0.0.0/8"));
+  EXPECT_THAT(problem(kGood + "proxy_protocol: {}\n"), HasSubstr("from"));
+}
+
 }  // namespace
 }  // namespace proxy

@@ -1,0 +1,88 @@
+#include "proxy/frontend/greetings.h"
+
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "base/telemetry/log.h"
+#include "proxy/frontend/proxy_header.h"
+#include "proxy/frontend/worker.h"
+
+namespace proxy {
+
+using base::telemetry::Failure;
+
+void Greetings::add(base::net::UniqueFd fd, const admission::ClientAddress& peer,
+                    const Entrance& entrance) {
+  if (waiting_.size() >= kMost) {
+    worker_.cells().connections_refused.add();
+    worker_.cells().failures[size_t(Failure::kConnectionLimit)].add();
+    return;
+  }
+  const int raw = fd.get();
+  const base::Instant deadline = worker_.now() + worker_.world().settings.timeouts.authenticate;
+  auto greeting = std::make_unique<Greeting>(*this, std::move(fd), peer, entrance, deadline);
+  if (!worker_.loop().watch(raw, *greeting, EPOLLIN).ok()) return;
+  waiting_.emplace(raw, std::move(greeting));
+}
+
+void Greetings::Greeting::on_ready(uint32_t) {
+  if (!fd_.valid()) return;
+  char* const scratch = all_.worker_.scratch();
+  const size_t most = kLongestProxyHeader - head_.size();
+  const ssize_t seen = ::recv(fd_.get(), scratch, most, MSG_PEEK);
+  if (seen < 0 && (errno == EAGAIN || errno == EINTR)) return;
+  if (seen <= 0) return all_.fail(*this, "it closed");
+  const std::string_view fresh(scratch, static_cast<size_t>(seen));
+  const size_t before = head_.size();
+  head_.append(fresh);
+  const ProxyHeader header = parse_proxy_header(head_);
+  if (header.state == ProxyHeader::State::kMalformed || head_.size() >= kLongestProxyHeader) {
+    if (header.state != ProxyHeader::State::kDone) return all_.fail(*this, "malformed");
+  }
+  // Exactly the header leaves the socket: what follows is the client's.
+  const size_t ours =
+      header.state == ProxyHeader::State::kDone ? header.size - before : fresh.size();
+  if (::recv(fd_.get(), scratch, ours, 0) != static_cast<ssize_t>(ours)) {
+    return all_.fail(*this, "it broke");
+  }
+  if (header.state == ProxyHeader::State::kNeedMore) return;
+  const admission::ClientAddress client = header.client.value_or(peer_);
+  Worker& worker = all_.worker_;
+  worker.loop().forget(fd_.get());
+  const int raw = fd_.get();
+  base::net::UniqueFd fd = std::move(fd_);
+  all_.ended_.push_back(std::move(all_.waiting_.at(raw)));
+  all_.waiting_.erase(raw);
+  worker.admit(std::move(fd), client, entrance_);
+}
+
+void Greetings::end(Greeting& greeting) {
+  const int raw = greeting.fd_.get();
+  ended_.push_back(std::move(waiting_.at(raw)));
+  waiting_.erase(raw);
+  greeting.fd_.reset();
+}
+
+void Greetings::fail(Greeting& greeting, const char* why) {
+  base::log::warn("proxy_header_refused", {{"reason", why}});
+  worker_.cells().connections_refused.add();
+  worker_.cells().failures[size_t(Failure::kProtocol)].add();
+  end(greeting);
+}
+
+void Greetings::tick(base::Instant now) {
+  std::vector<Greeting*> late;
+  for (const auto& [fd, greeting] : waiting_) {
+    if (greeting->deadline_ <= now) late.push_back(greeting.get());
+  }
+  for (Greeting* const greeting : late) fail(*greeting, "it did not come in time");
+}
+
+void Greetings::close_all() {
+  for (auto& [fd, greeting] : waiting_) ended_.push_back(std::move(greeting));
+  waiting_.clear();
+  for (const auto& greeting : ended_) greeting->fd_.reset();
+}
+
+}  // namespace proxy
