@@ -2,6 +2,7 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <openssl/err.h>
 #include <sys/un.h>
 
 #include <cerrno>
@@ -33,6 +34,22 @@ base::Result<ServerAddress> parse_unix(const std::string& text) {
   server.size = sizeof *address;
   server.text = text;
   return server;
+}
+
+struct ContextFree {
+  void operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
+};
+
+SSL_CTX* tls_context() {
+  static const std::unique_ptr<SSL_CTX, ContextFree> context = [] {
+    std::unique_ptr<SSL_CTX, ContextFree> made(SSL_CTX_new(TLS_client_method()));
+    CHECK(made != nullptr);
+    SSL_CTX_set_mode(made.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_RELEASE_BUFFERS |
+                                     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_read_ahead(made.get(), 1);
+    return made;
+  }();
+  return context.get();
 }
 
 }  // namespace
@@ -76,6 +93,8 @@ bool Session::connect(base::Instant now) {
 }
 
 void Session::close() {
+  ssl_.reset();
+  write_waits_for_read_ = false;
   fd_.reset();
   state_ = State::kClosed;
   out_.clear();
@@ -90,6 +109,11 @@ bool Session::on_connected(base::Instant now) {
   ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
   if (error != 0) return false;
   since_ = now;
+  if (server_.tls) {
+    ssl_.reset(SSL_new(tls_context()));
+    if (!ssl_ || SSL_set_fd(ssl_.get(), fd_.get()) != 1) return false;
+    SSL_set_connect_state(ssl_.get());
+  }
   if (login_.empty()) {
     state_ = State::kReady;
     return true;
@@ -99,10 +123,35 @@ bool Session::on_connected(base::Instant now) {
   return flush();
 }
 
+ssize_t Session::on_tls_error(int result) {
+  const int error = SSL_get_error(ssl_.get(), result);
+  ERR_clear_error();
+  const bool again = error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE;
+  errno = again ? EAGAIN : ECONNRESET;
+  return error == SSL_ERROR_ZERO_RETURN ? 0 : -1;
+}
+
+ssize_t Session::read_some(char* into, size_t room) {
+  if (!ssl_) return ::recv(fd_.get(), into, room, 0);
+  size_t got = 0;
+  const int done = SSL_read_ex(ssl_.get(), into, room, &got);
+  if (SSL_is_init_finished(ssl_.get()) == 1) write_waits_for_read_ = false;
+  return done == 1 ? static_cast<ssize_t>(got) : on_tls_error(done);
+}
+
+ssize_t Session::write_some(const char* bytes, size_t size) {
+  if (!ssl_) return ::send(fd_.get(), bytes, size, MSG_NOSIGNAL);
+  size_t wrote = 0;
+  const int done = SSL_write_ex(ssl_.get(), bytes, size, &wrote);
+  if (done == 1) return static_cast<ssize_t>(wrote);
+  write_waits_for_read_ = SSL_get_error(ssl_.get(), done) == SSL_ERROR_WANT_READ;
+  return on_tls_error(done);
+}
+
 bool Session::flush() {
   if (state_ == State::kConnecting) return true;
   while (sent_ < out_.size()) {
-    const ssize_t wrote = ::send(fd_.get(), out_.data() + sent_, out_.size() - sent_, MSG_NOSIGNAL);
+    const ssize_t wrote = write_some(out_.data() + sent_, out_.size() - sent_);
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote < 0) return errno == EAGAIN;
     sent_ += static_cast<size_t>(wrote);
@@ -114,14 +163,26 @@ bool Session::flush() {
 
 Session::Heard Session::receive(base::Instant now, Latencies& latencies) {
   static thread_local char buffer[kReadSize];
+  Heard all;
+  do {
+    const ssize_t got = read_some(buffer, sizeof buffer);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return all;
+    if (got <= 0) {
+      all.lost = true;
+      return all;
+    }
+    const Heard heard = take(std::string_view(buffer, static_cast<size_t>(got)), now, latencies);
+    all.lost = heard.lost;
+    all.values += heard.values;
+    all.errors += heard.errors;
+    // What TLS holds no event will tell of.
+  } while (!all.lost && ssl_ && SSL_has_pending(ssl_.get()) == 1);
+  return all;
+}
+
+Session::Heard Session::take(std::string_view bytes, base::Instant now, Latencies& latencies) {
   Heard heard;
-  const ssize_t got = ::recv(fd_.get(), buffer, sizeof buffer, 0);
-  if (got < 0 && (errno == EAGAIN || errno == EINTR)) return heard;
-  if (got <= 0) {
-    heard.lost = true;
-    return heard;
-  }
-  auto counts = counter_.take(std::string_view(buffer, static_cast<size_t>(got)));
+  auto counts = counter_.take(bytes);
   if (state_ == State::kLoggingIn && counts.replies > 0) {
     heard.lost = counts.errors > 0;
     heard.errors = counts.errors;

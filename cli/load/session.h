@@ -5,9 +5,11 @@
 // which had to wait for its turn counts as slow: latencies are safe from coordinated omission.
 #pragma once
 
+#include <openssl/ssl.h>
 #include <sys/socket.h>
 
 #include <deque>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -24,6 +26,7 @@ struct ServerAddress {
   sockaddr_storage storage{};
   socklen_t size = 0;
   std::string text;
+  bool tls = false;  // its certificate is not verified: this measures, it does not trust
 };
 base::Result<ServerAddress> parse_server(const std::string& text);
 
@@ -40,7 +43,9 @@ class Session {
   void close();
   int fd() const { return fd_.get(); }
   State state() const { return state_; }
-  bool wants_to_write() const { return state_ == State::kConnecting || sent_ < out_.size(); }
+  bool wants_to_write() const {
+    return state_ == State::kConnecting || (sent_ < out_.size() && !write_waits_for_read_);
+  }
   size_t outstanding() const { return due_.size(); }
   base::Instant since() const { return since_; }  // of the oldest thing it waits for
 
@@ -62,9 +67,20 @@ class Session {
   const std::string& last_error() const { return counter_.last_error(); }
 
  private:
+  struct SslFree {
+    void operator()(SSL* ssl) const { SSL_free(ssl); }
+  };
+  // As recv() and send(), by TLS or plain.
+  ssize_t read_some(char* into, size_t room);
+  ssize_t write_some(const char* bytes, size_t size);
+  ssize_t on_tls_error(int result);
+  Heard take(std::string_view bytes, base::Instant now, Latencies& latencies);
+
   const ServerAddress& server_;
   const std::string_view login_;
   base::net::UniqueFd fd_;
+  std::unique_ptr<SSL, SslFree> ssl_;  // null: plain
+  bool write_waits_for_read_ = false;  // the handshake goes on with what the server sends
   State state_ = State::kClosed;
   base::Instant since_;
   std::string out_;

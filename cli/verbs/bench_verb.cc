@@ -26,6 +26,7 @@ struct BenchOptions {
   std::string set_share = "0";
   std::string warmup = "1s", duration = "10s";
   bool no_fill = false;
+  bool tls = false;
 };
 
 base::Error usage(const std::string& why) {
@@ -73,6 +74,7 @@ base::Result<> read_options(BenchOptions& options, const std::string& dir) {
   options.load.duration = *duration;
   options.load.fill = !options.no_fill;
   if (options.servers.empty()) {
+    if (options.tls) return usage("--tls: name the TLS ports with --server");
     auto filled = fill_from_region(options, dir);
     if (!filled) return filled;
   }
@@ -85,6 +87,7 @@ base::Result<> read_options(BenchOptions& options, const std::string& dir) {
   for (const std::string& text : options.servers) {
     auto server = parse_server(text);
     if (!server) return server.error();
+    server->tls = options.tls;
     options.load.servers.push_back(std::move(*server));
   }
   return base::Done{};
@@ -178,6 +181,8 @@ void add_bench_verb(CLI::App& app, Context& context) {
   add_output_option(*bench, context);
   bench->add_option("--server", options->servers,
                     "ADDRESS:PORT or unix:/PATH instead of the region's proxies; may be repeated");
+  bench->add_flag("--tls", options->tls,
+                  "by TLS to the servers named; certificates are not verified");
   bench->add_option("--user", load.user, "logs in by a first set");
   bench->add_option("--password-file", options->password_file, "its first line is the password");
   bench->add_option("--pid", options->pids,

@@ -1,4 +1,5 @@
 """TLS on a port of its own: real sockets, certificates made here."""
+import json
 import os
 import re
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from proxy_bed import PASSWORD, USER, Client, ProxyBed  # noqa: E402
+from proxy_bed import BIN, PASSWORD, USER, Client, ProxyBed  # noqa: E402
 from region import wait_for  # noqa: E402
 
 LOGIN = b"set %s 0 0 %d\r\n%s\r\n" % (USER.encode(), len(PASSWORD), PASSWORD.encode())
@@ -229,3 +230,16 @@ def test_certificates_are_renewed_without_dropping_connections(tmp_path):
         new = bed.tls_login()  # trusts the new one only
         assert new.socket.getpeercert()["serialNumber"] != serial
         assert old.get(b"nothing") is None  # the old connection lives
+
+
+def test_the_load_generator_speaks_tls(bed):
+    (bed.path / "password").write_text(PASSWORD + "\n")
+    before = bed.metric("mcguard_proxy_tls_handshakes_total")
+    done = subprocess.run(
+        [BIN / "mcguard", "bench", "--tls", "--server", f"{bed.address}:{TLS_PORT}", "--user", USER,
+         "--password-file", bed.path / "password", "--connections", "4", "--depth", "16", "--keys",
+         "200", "--value-bytes", "5000", "--warmup", "100ms", "--duration", "300ms", "-o", "json"],
+        capture_output=True, timeout=30, check=True)
+    report = json.loads(done.stdout)
+    assert report["errors"] == 0 and report["hits"] == report["requests"] > 0, report
+    assert bed.metric("mcguard_proxy_tls_handshakes_total") >= before + 4
