@@ -13,6 +13,7 @@
 
 #include "agent/action/child_process.h"
 #include "agent/action/forwarder_links.h"
+#include "agent/action/own_certificate.h"
 #include "agent/action/proxy_file.h"
 #include "agent/coord/turn.h"
 #include "base/core/check.h"
@@ -145,6 +146,10 @@ boost::asio::awaitable<base::Result<pid_t>> ProcessProvider::start(std::string i
     const base::CacheId open_cache = open_cache_ ? open_cache_(cluster.name) : 0;
     auto made = base::make_directories(spec.state_dir(id), 0700);
     if (!made.ok()) co_return made.error();
+    if (cluster.ports.tls != 0) {
+      auto ensured = ensure_certificate(spec);
+      if (!ensured.ok()) co_return ensured.error();
+    }
     auto written = base::write_file_atomic(proxy_file_path(spec, id),
                                            proxy_file(spec, cluster, *proxy, open_cache),
                                            base::Durability::kRenameOnly, 0600);

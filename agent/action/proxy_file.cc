@@ -1,5 +1,7 @@
 #include "agent/action/proxy_file.h"
 
+#include "agent/action/own_certificate.h"
+
 #include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>
 #include <boost/json/value.hpp>
@@ -34,6 +36,11 @@ std::string proxy_file(const coord::RegionSpec& region, const coord::ClusterSpec
   if (cluster.ports.open != 0 && open_cache != 0) {
     line("open", "{port: " + std::to_string(cluster.ports.open) +
                      ", cache: " + std::to_string(open_cache) + "}");
+  }
+  if (cluster.ports.tls != 0) {
+    line("tls", "{port: " + std::to_string(cluster.ports.tls) +
+                    ", certificate: " + quoted(certificate_path(region)) +
+                    ", key: " + quoted(certificate_key_path(region)) + "}");
   }
   line("metrics", endpoint(proxy.address, cluster.ports.metrics));
   if (proxy.workers != 0) line("workers", std::to_string(proxy.workers));

@@ -205,7 +205,9 @@ base::Result<json::object> describe_region(const coord::Region& region,
   for (const coord::ClusterSpec& cluster : spec.clusters) {
     json::array proxies;
     for (const coord::ProxySpec& proxy : cluster.proxies) {
-      proxies.push_back(member(proxy.id, proxy.address, cluster.ports.memcache));
+      json::object shown = member(proxy.id, proxy.address, cluster.ports.memcache);
+      if (cluster.ports.tls != 0) shown["tls_port"] = cluster.ports.tls;
+      proxies.push_back(std::move(shown));
     }
     json::array backends;
     for (const coord::BackendSpec& backend : cluster.backends) {

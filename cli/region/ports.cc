@@ -35,6 +35,9 @@ std::vector<PortUse> ports_of(const Definition& definition) {
     for (const Member& proxy : cluster.proxies) {
       uses.push_back({proxy.address, cluster.ports.memcache, "proxy " + proxy.id});
       uses.push_back({proxy.address, cluster.ports.metrics, "the metrics of proxy " + proxy.id});
+      if (cluster.ports.tls != 0) {
+        uses.push_back({proxy.address, cluster.ports.tls, "the TLS listener of proxy " + proxy.id});
+      }
       if (cluster.ports.open == 0) continue;
       uses.push_back({proxy.address, cluster.ports.open, "the open listener of proxy " + proxy.id});
     }

@@ -50,7 +50,10 @@ base::Result<> fill_from_region(BenchOptions& options, const std::string& dir) {
       const std::string address = text_of(proxy, "address") + ":" +
                                   std::to_string(static_cast<int>(number_of(proxy, "port")));
       if (servers.find(address) == std::string::npos) continue;
-      options.servers.push_back(address);
+      const auto tls_port = static_cast<int>(number_of(proxy, "tls_port"));
+      if (options.tls && tls_port == 0) return usage("the region's proxies have no TLS port");
+      options.servers.push_back(
+          options.tls ? text_of(proxy, "address") + ":" + std::to_string(tls_port) : address);
       options.pids.push_back(static_cast<pid_t>(number_of(proxy, "pid")));
     }
   }
@@ -74,7 +77,6 @@ base::Result<> read_options(BenchOptions& options, const std::string& dir) {
   options.load.duration = *duration;
   options.load.fill = !options.no_fill;
   if (options.servers.empty()) {
-    if (options.tls) return usage("--tls: name the TLS ports with --server");
     auto filled = fill_from_region(options, dir);
     if (!filled) return filled;
   }
@@ -181,8 +183,7 @@ void add_bench_verb(CLI::App& app, Context& context) {
   add_output_option(*bench, context);
   bench->add_option("--server", options->servers,
                     "ADDRESS:PORT or unix:/PATH instead of the region's proxies; may be repeated");
-  bench->add_flag("--tls", options->tls,
-                  "by TLS to the servers named; certificates are not verified");
+  bench->add_flag("--tls", options->tls, "by TLS; certificates are not verified");
   bench->add_option("--user", load.user, "logs in by a first set");
   bench->add_option("--password-file", options->password_file, "its first line is the password");
   bench->add_option("--pid", options->pids,

@@ -3,6 +3,7 @@ import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 from pathlib import Path
@@ -36,6 +37,21 @@ def test_region_json_tells_what_runs():
         client = region.client()
         client.set("hello", "world")
         assert region.client(1).get("hello") == b"world", "both proxies have the same view"
+
+
+def test_every_proxy_serves_by_tls_with_the_certificate_of_the_region():
+    with Region() as region:
+        context = ssl.create_default_context(cafile=region.directory / "tls.pem")
+        for proxy in [p for c in region.info()["clusters"] for p in c["proxies"]]:
+            with socket.create_connection((proxy["address"], proxy["tls_port"]), 2) as raw:
+                with context.wrap_socket(raw, server_hostname=proxy["address"]) as client:
+                    client.sendall(b"get a\r\n")
+                    assert client.recv(100) == b"CLIENT_ERROR unauthenticated\r\n"
+        done = subprocess.run([BIN / "mcguard", "bench", "--dir", region.directory, "--tls", "--connections",
+                               "4", "--keys", "100", "--warmup", "100ms", "--duration", "300ms", "-o",
+                               "json"], capture_output=True, text=True, timeout=30, check=False)
+        assert done.returncode == 0, done.stderr
+        assert json.loads(done.stdout)["errors"] == 0, done.stdout
 
 
 def test_a_killed_agent_is_restarted_and_adopts_what_runs():

@@ -40,6 +40,17 @@ TEST(ForwarderLinks, StandBetweenEveryProxyAndBackendOfACluster) {
   EXPECT_EQ(links[2].at("target").at("port").to_number<int>(), 11214);
 }
 
+TEST(ProxyFile, NamesTheTlsListenerWhenThereIsAPort) {
+  coord::RegionSpec spec = test::small_region("/d");
+  const auto& cluster = spec.clusters[0];
+  spec.clusters[0].ports.tls = 0;
+  EXPECT_EQ(proxy_file(spec, cluster, cluster.proxies[0], 1).find("tls:"), std::string::npos);
+  spec.clusters[0].ports.tls = 11212;
+  EXPECT_NE(proxy_file(spec, cluster, cluster.proxies[0], 1)
+                .find("tls: {port: 11212, certificate: \"/d/tls.pem\", key: \"/d/tls.key\"}"),
+            std::string::npos);
+}
+
 TEST(ProxyFile, NamesTheOpenListenerOnlyWithACacheToServe) {
   coord::RegionSpec spec = test::small_region("/d");
   spec.clusters[0].ports.open = 11213;

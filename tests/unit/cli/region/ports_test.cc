@@ -13,7 +13,7 @@ TEST(RegionPorts, AreAllListedOnce) {
   UpOptions options;
   options.port_base = 21000;
   const auto plain = ports_of(make_definition(options, {}));
-  EXPECT_EQ(plain.size(), 2u + 2 * (2 * 2 + 2));
+  EXPECT_EQ(plain.size(), 2u + 2 * (2 * 3 + 2));
   options.open = options.gameday = true;
   const auto full = ports_of(make_definition(options, {}));
   EXPECT_EQ(full.size(), plain.size() + 2 * 2 + 2 * 2 * 2);
