@@ -57,7 +57,11 @@ void Client::widen_limits() {
 
 void Client::on_ready(uint32_t events) {
   if (closed()) return;
-  if (tls_ != nullptr) events = tls_->resumed_by(events);
+  if (tls_ != nullptr) {
+    events = tls_->resumed_by(events);
+    // What a client objects to in the handshake is worth reading even when it has gone.
+    if (tls_->is_shaking_hands() && may_read()) return receive();
+  }
   if ((events & EPOLLERR) != 0 || ((events & EPOLLHUP) != 0 && !may_read())) {
     return close("reset by client");
   }
@@ -255,7 +259,8 @@ void Client::finish() {
 void Client::close(const char* reason) {
   if (closed()) return;
   worker_.retire(*this, reason);
-  if (tls_ != nullptr) tls_->shut_down();
+  if (tls_ != nullptr)
+    tls_->shut_down(worker_.now() - opened_ >= worker_.world().settings.timeouts.authenticate);
   fd_.reset();
 }
 

@@ -157,8 +157,9 @@ ssize_t TlsChannel::send(const char* bytes, size_t size) {
   return errno = ECONNRESET, -1;
 }
 
-void TlsChannel::shut_down() {
-  if (state_ == State::kHandshake) context_->counts().fail(TlsFailure::kTimeout);
+void TlsChannel::shut_down(bool late) {
+  if (state_ == State::kHandshake)
+    context_->counts().fail(late ? TlsFailure::kTimeout : TlsFailure::kClosed);
   if (state_ != State::kOpen) return;
   ERR_clear_error();
   SSL_shutdown(ssl_.get());

@@ -36,9 +36,9 @@ class TlsChannel {
   uint32_t wanted_events() const;
   // True when receive() would bring something without the socket becoming readable.
   bool has_buffered() const { return has_buffered_; }
-  bool is_open() const { return state_ == State::kOpen; }
-  // The client is about to close; a handshake that has neither ended nor failed came too late.
-  void shut_down();
+  bool is_shaking_hands() const { return state_ == State::kHandshake; }
+  // The client is about to close; `late`: because its time to say who it is was over.
+  void shut_down(bool late);
   bool is_coming_back = false;  // the worker has been asked to read again
 
  private:

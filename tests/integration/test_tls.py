@@ -5,6 +5,7 @@ import re
 import signal
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import urllib.request
@@ -197,6 +198,20 @@ def test_a_handshake_has_a_deadline(folder):
         wait_for("it is counted", lambda: bed.failures("timeout") == 1, 5)
 
 
+def test_a_client_that_leaves_in_the_handshake_is_no_timeout(bed):
+    closed, late = bed.failures("closed"), bed.failures("timeout")
+    for how in (b"", b"\x16\x03\x01"):  # nothing, and the beginning of a record
+        for reset in (False, True):
+            with Client(bed.address, TLS_PORT) as client:
+                client.send(how)
+                if reset:
+                    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,
+                                             struct.pack("ii", 1, 0))
+    # One that is reset before it was accepted never was a connection.
+    wait_for("they are counted", lambda: bed.failures("closed") >= closed + 2, 5)
+    assert bed.failures("timeout") == late
+
+
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
 def test_client_certificates_are_a_gate_and_no_login(folder, version):
     with TlsBed(folder, f", client_ca: {folder}/ca.pem", backends=1) as bed:
@@ -241,5 +256,7 @@ def test_the_load_generator_speaks_tls(bed):
          "200", "--value-bytes", "5000", "--warmup", "100ms", "--duration", "300ms", "-o", "json"],
         capture_output=True, timeout=30, check=True)
     report = json.loads(done.stdout)
-    assert report["errors"] == 0 and report["hits"] == report["requests"] > 0, report
+    assert report["errors"] == 0 and report["requests"] > 0, report
+    # A reply on its way when the measured time begins or ends may be seen in part, once a connection.
+    assert abs(report["hits"] - report["requests"]) <= 8, report
     assert bed.metric("mcguard_proxy_tls_handshakes_total") >= before + 4
