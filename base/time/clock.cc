@@ -29,10 +29,6 @@ std::string WallTime::to_rfc3339() const {
   return text;
 }
 
-Duration thread_cpu_time() {
-  return Duration(read_clock(CLOCK_THREAD_CPUTIME_ID));
-}
-
 Instant SystemClock::now() const {
   return Instant{read_clock(CLOCK_MONOTONIC)};
 }

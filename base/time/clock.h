@@ -36,9 +36,6 @@ struct WallTime {
   std::string to_rfc3339() const;
 };
 
-// The CPU time that the calling thread has used. Thread: any.
-Duration thread_cpu_time();
-
 inline double to_seconds(Duration d) {
   return std::chrono::duration<double>(d).count();
 }

@@ -10,7 +10,8 @@ void Coalescing::set_window(base::Duration window) {
 void Coalescing::on_tick(base::Instant now, const Work& work) {
   const base::Duration passed = now - ticked_;
   const double share =
-      passed.count() <= 0 ? 0 : double((work.cpu - before_.cpu).count()) / double(passed.count());
+      passed.count() <= 0 ? 0
+                          : double((work.wanted - before_.wanted).count()) / double(passed.count());
   const uint64_t turns = work.turns - before_.turns;
   const uint64_t messages = work.messages - before_.messages;
   ticked_ = now;

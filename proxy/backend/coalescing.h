@@ -8,7 +8,7 @@
 // percentile, since what is saved is what they queued for.
 //
 // It sleeps, and does not spin: the core is free for whoever needs it. It does nothing unless the
-// thread is busy (so that no request of a quiet proxy waits), nor when a turn's own work has taken
+// thread is busy, running or waiting for a core (so that no request of a quiet proxy waits), nor when a turn's own work has taken
 // longer than the window, and it stops by itself where a turn gathers too little to be worth it (few
 // clients, each waiting for the answer), trying again later and ever more rarely.
 #pragma once
@@ -28,7 +28,7 @@ class Coalescing {
 
   // What the worker has done since it started.
   struct Work {
-    base::Duration cpu{0};
+    base::Duration wanted{0};  // time the thread ran or waited for a core
     uint64_t turns = 0;
     uint64_t messages = 0;  // requests and replies
   };
@@ -41,7 +41,7 @@ class Coalescing {
   }
 
  private:
-  // Shares of the time since the last tick that the thread was running.
+  // Shares of the time since the last tick in which the thread had something to do.
   static constexpr double kBusy = 0.75;
   static constexpr double kQuiet = 0.60;
   // Messages of a turn below which the sleep costs clients more than it saves.

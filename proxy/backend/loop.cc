@@ -10,6 +10,8 @@
 #include <cstring>
 #include <string>
 
+#include "base/time/thread_time.h"
+
 namespace proxy {
 namespace {
 
@@ -118,6 +120,7 @@ void Loop::run(Turns& turns) {
   // Short sleeps must end when they should, not up to 50 us later.
   ::prctl(PR_SET_TIMERSLACK, 1);
   std::array<epoll_event, kEventsPerTurn> events;
+  const base::ThreadTime thread_time;
   base::Instant next_tick = clock_.now();
   while (!stopping_) {
     const int count = wait(events, next_tick);
@@ -136,7 +139,7 @@ void Loop::run(Turns& turns) {
       }
     }
     if (now >= next_tick) {
-      coalescing_.on_tick(now, {base::thread_cpu_time(), turns_, turns.messages()});
+      coalescing_.on_tick(now, {thread_time.wanted(), turns_, turns.messages()});
       turns.tick(now);
       next_tick = now + kTick;
     }

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/time/clock.h"
+#include "base/time/thread_time.h"
 #include "base/time/timers.h"
 #include "tests/support/manual_time.h"
 
@@ -29,6 +30,15 @@ TEST(WallTime, PrintsRfc3339InUtcWithMilliseconds) {
   EXPECT_EQ(WallTime{1'795'418'897'042'999'999}.to_rfc3339(), "2026-11-23T07:28:17.042Z");
   EXPECT_EQ(WallTime{0}.to_rfc3339(), "1970-01-01T00:00:00.000Z");
   EXPECT_EQ(WallTime{-1'000'000}.to_rfc3339(), "1969-12-31T23:59:59.999Z");
+}
+
+TEST(ThreadTime, GrowsWhileTheThreadWorks) {
+  const ThreadTime time;
+  const Duration before = time.wanted();
+  volatile uint64_t work = 0;
+  // The kernel brings the figure up to date at least once per scheduler tick.
+  while (time.wanted() - before < 1ms) work = work + 1;
+  EXPECT_GE(time.wanted() - before, 1ms);
 }
 
 TEST(Instant, KnowsDistancesAndOrder) {

@@ -17,11 +17,11 @@ class CoalescingTest : public ::testing::Test {
     coalescing_.on_tick(now_, work_);
   }
 
-  // Lets a tick pass in which the thread ran for `share` of the time and each of 100 turns had
+  // Lets a tick pass in which the thread was busy for `share` of the time and each of 100 turns had
   // `messages`.
   void tick(double share, uint64_t messages) {
     now_ = now_ + 20ms;
-    work_.cpu += Duration(int64_t(share * 20'000'000));
+    work_.wanted += Duration(int64_t(share * 20'000'000));
     work_.turns += 100;
     work_.messages += 100 * messages;
     coalescing_.on_tick(now_, work_);

@@ -1,0 +1,34 @@
+#include "base/time/thread_time.h"
+
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cinttypes>
+#include <cstdio>
+
+namespace base {
+
+ThreadTime::ThreadTime() : file_(::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC)) {}
+
+ThreadTime::~ThreadTime() {
+  if (file_ >= 0) ::close(file_);
+}
+
+Duration ThreadTime::wanted() const {
+  char text[96];
+  const ssize_t size = file_ < 0 ? 0 : ::pread(file_, text, sizeof text - 1, 0);
+  int64_t ran = 0;
+  int64_t waited = 0;
+  if (size > 0) {
+    text[size] = '\0';
+    if (std::sscanf(text, "%" SCNd64 " %" SCNd64, &ran, &waited) == 2 && ran > 0) {
+      return Duration(ran + waited);
+    }
+  }
+  timespec cpu{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+  return std::chrono::seconds(cpu.tv_sec) + Duration(cpu.tv_nsec);
+}
+
+}  // namespace base

@@ -1,0 +1,28 @@
+// ThreadTime: how long a thread has wanted a core: the time it ran and the time it waited to.
+//
+// On an overloaded machine the second part is what tells a busy thread from an idle one: it may get a
+// tenth of a core and yet never rest. Source: /proc/thread-self/schedstat (Documentation/scheduler/
+// sched-stats.rst: nanoseconds run, nanoseconds waited, slices). Where the kernel has no such file only
+// the time it ran is known.
+#pragma once
+
+#include "base/time/clock.h"
+
+namespace base {
+
+// Thread: the one that made it, and it tells of that one.
+class ThreadTime {
+ public:
+  ThreadTime();
+  ~ThreadTime();
+  ThreadTime(const ThreadTime&) = delete;
+  ThreadTime& operator=(const ThreadTime&) = delete;
+
+  // Since the thread began; one system call.
+  Duration wanted() const;
+
+ private:
+  int file_;  // -1: none
+};
+
+}  // namespace base
