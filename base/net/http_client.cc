@@ -1,7 +1,6 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <sys/socket.h>
 
 #include <boost/asio/buffer.hpp>
@@ -10,9 +9,11 @@
 #include <cerrno>
 #include <cstring>
 
+#include "base/net/chunked.h"
 #include "base/net/fd.h"
 #include "base/net/http.h"
 #include "base/net/http_text.h"
+#include "base/net/wait.h"
 
 namespace base::net {
 namespace {
@@ -31,20 +32,6 @@ Error unreachable(const HttpUrl& url, std::string_view why) {
 Error too_late(const HttpUrl& url) {
   return Error(ErrorCode::kTimeout, "http://" + url.authority() + " did not answer in time",
                Origin::kSelf, Retry::kIfUnsent);
-}
-
-// Waits for `events` until `end`; false when that has passed.
-bool wait_ready(int fd, short events, Instant end) {
-  const SystemClock clock;
-  while (true) {
-    const Duration left = end - clock.now();
-    if (left <= Duration::zero()) return false;
-    pollfd ready{fd, events, 0};
-    const int count =
-        ::poll(&ready, 1, static_cast<int>(std::min<int64_t>(left / 1ms, 60'000)) + 1);
-    if (count > 0) return true;
-    if (count < 0 && errno != EINTR) return false;
-  }
 }
 
 Result<UniqueFd> connect_one(const HttpUrl& url, const addrinfo& address, Instant end) {
@@ -124,7 +111,9 @@ Result<bool> receive_some(int fd, const HttpUrl& url, Parser& parser, std::strin
     if (failure) return unreachable(url, "it closed the connection in mid-answer");
     return false;
   }
+  const bool refused = !pending.empty();
   pending.append(chunk, static_cast<size_t>(count));
+  if (refused && !can_show_again(parser, pending.size())) return true;
   while (!pending.empty() && !parser.is_done()) {
     const size_t taken = parser.put(boost::asio::buffer(pending), failure);
     pending.erase(0, taken);

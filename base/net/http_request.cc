@@ -5,6 +5,7 @@
 #include <boost/beast/http/string_body.hpp>
 
 #include "base/core/check.h"
+#include "base/net/chunked.h"
 #include "base/net/http_text.h"
 
 namespace base::net {
@@ -53,6 +54,7 @@ bool HttpRequestReader::keep_alive() const {
 
 void HttpRequestReader::feed(std::string& bytes) {
   while (!bytes.empty() && !bad() && !decoded_) {
+    if (!can_show_again(parser_->beast, bytes.size())) return;
     boost::system::error_code failure;
     const size_t taken = parser_->beast.put(boost::asio::buffer(bytes), failure);
     bytes.erase(0, taken);

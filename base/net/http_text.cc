@@ -187,7 +187,8 @@ bool accepts_gzip(std::string_view accept_encoding) {
 bool is_compressible(std::string_view content_type) {
   const std::string_view type = trim(next_part(content_type, ';'));
   return type.starts_with("text/") || type == "application/json" || type.ends_with("+json") ||
-         type.ends_with("+xml") || type == "application/javascript" || type == "application/xml";
+         type.ends_with("+xml") || type == "application/javascript" || type == "application/xml" ||
+         type == "application/openmetrics-text";
 }
 
 bool etag_matches(std::string_view if_none_match, std::string_view etag) {

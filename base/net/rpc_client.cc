@@ -14,6 +14,7 @@
 #include "base/net/rpc.h"
 #include "base/net/rpc_line.h"
 #include "base/net/unix_socket.h"
+#include "base/net/wait.h"
 
 namespace base::net {
 namespace {
@@ -67,19 +68,6 @@ asio::awaitable<bool> run(Exchange& call) {
   if (failure) co_return false;
   call.answer.resize(length - 1);
   co_return true;
-}
-
-// Waits for `events` until `end`; false when that has passed.
-bool wait_ready(int fd, short events, Instant end) {
-  const SystemClock clock;
-  while (true) {
-    const Duration left = end - clock.now();
-    if (left <= Duration::zero()) return false;
-    pollfd ready{fd, events, 0};
-    const int count = ::poll(&ready, 1, static_cast<int>(left / 1ms) + 1);
-    if (count > 0) return true;
-    if (count < 0 && errno != EINTR) return false;
-  }
 }
 
 enum class Step { kDone, kTimedOut, kClosed };

@@ -50,6 +50,7 @@ class UnixRpcServer final : public RpcServer {
     boost::system::error_code ignored;
     acceptor_.close(ignored);
     remove_socket_file(path_, file_);
+    file_ = {};  // its number may by now be that of a successor's file
     for (Connection* connection : connections_) {
       connection->cancel.emit(asio::cancellation_type::terminal);
       connection->socket.close(ignored);

@@ -18,14 +18,18 @@ ThreadTime::~ThreadTime() {
 Duration ThreadTime::wanted() const {
   char text[96];
   const ssize_t size = file_ < 0 ? 0 : ::pread(file_, text, sizeof text - 1, 0);
-  int64_t ran = 0;
-  int64_t waited = 0;
+  int64_t running = 0;
+  int64_t waiting = 0;
   if (size > 0) {
     text[size] = '\0';
-    if (std::sscanf(text, "%" SCNd64 " %" SCNd64, &ran, &waited) == 2 && ran > 0) {
-      return Duration(ran + waited);
+    if (std::sscanf(text, "%" SCNd64 " %" SCNd64, &running, &waiting) == 2 && running > 0) {
+      return Duration(running + waiting);
     }
   }
+  return ran();
+}
+
+Duration ThreadTime::ran() {
   timespec cpu{};
   ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
   return std::chrono::seconds(cpu.tv_sec) + Duration(cpu.tv_nsec);

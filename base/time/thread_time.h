@@ -20,6 +20,8 @@ class ThreadTime {
 
   // Since the thread began; one system call.
   Duration wanted() const;
+  // The first part of it alone, to the moment: `wanted` may lag by a tick of the scheduler.
+  static Duration ran();
 
  private:
   int file_;  // -1: none

@@ -88,6 +88,15 @@ TEST(HttpResponseText, CarriesStatusTypeAndLength) {
   EXPECT_TRUE(text.ends_with("\r\n\r\nhello"));
 }
 
+TEST(HttpResponseText, GzipsWhatPrometheusAsksFor) {
+  HttpResponse page;
+  page.content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+  page.body = std::string(5000, 'a');
+  ResponseShape shape;
+  shape.accept_encoding = "gzip";
+  EXPECT_NE(format_response(page, shape).find("Content-Encoding: gzip"), std::string::npos);
+}
+
 TEST(HttpResponseText, GzipsLongTextForThoseWhoAcceptIt) {
   HttpResponse response;
   response.body = std::string(5000, 'x');

@@ -41,6 +41,13 @@ TEST(ThreadTime, GrowsWhileTheThreadWorks) {
   EXPECT_GE(time.wanted() - before, 1ms);
 }
 
+TEST(ThreadTime, KnowsToTheMomentWhatTheThreadRan) {
+  const Duration before = ThreadTime::ran();
+  volatile uint64_t work = 0;
+  for (int i = 0; i < 1000; ++i) work = work + 1;
+  EXPECT_GT(ThreadTime::ran(), before);
+}
+
 TEST(Instant, KnowsDistancesAndOrder) {
   const Instant start{1000};
   EXPECT_EQ((start + 2us).ns, 3000);
