@@ -1,5 +1,6 @@
 #include "base/telemetry/log_format.h"
 
+#include <cerrno>
 #include <charconv>
 #include <cmath>
 
@@ -73,7 +74,7 @@ bool needs_quotes(std::string_view escaped) {
   return escaped.empty() || escaped.find_first_of(" =\"\\") != std::string_view::npos;
 }
 
-std::string quoted(std::string_view escaped) {
+std::string in_quotes(std::string_view escaped) {
   return '"' + std::string(escaped) + '"';
 }
 
@@ -84,14 +85,19 @@ std::string number_text(Number number) {
   return std::string(buffer, end);
 }
 
+// Of a text or an object.
+std::string escaped_text(const Field& field) {
+  return escape(field.kind == Field::Kind::kObject ? field.describe(field.pointer) : field.text());
+}
+
 std::string value_text(const Field& field, bool json) {
-  if (const auto* integer = std::get_if<int64_t>(&field.value)) return number_text(*integer);
-  if (const auto* real = std::get_if<double>(&field.value)) {
-    const std::string text = number_text(*real);
-    return json && !std::isfinite(*real) ? quoted(text) : text;  // JSON has no NaN
+  if (field.kind == Field::Kind::kInteger) return number_text(field.integer());
+  if (field.kind == Field::Kind::kReal) {
+    const std::string text = number_text(field.real());
+    return json && !std::isfinite(field.real()) ? in_quotes(text) : text;  // JSON has no NaN
   }
-  const std::string text = escape(std::get<std::string_view>(field.value));
-  return json || needs_quotes(text) ? quoted(text) : text;
+  const std::string text = escaped_text(field);
+  return json || needs_quotes(text) ? in_quotes(text) : text;
 }
 
 // Names are literals of ours; whatever else comes along must not break the line.
@@ -121,7 +127,9 @@ std::string_view to_string(Level level) {
   return "error";
 }
 
-std::string format_line(const Line& line, bool json) {
+namespace {
+
+std::string line_text(const Line& line, bool json) {
   const auto field_text = [json](std::string_view name, const std::string& value) {
     return json ? ",\"" + name_text(name) + "\":" + value : " " + name_text(name) + "=" + value;
   };
@@ -144,6 +152,55 @@ std::string format_line(const Line& line, bool json) {
     text += next;
   }
   return text += ending;
+}
+
+// What syslog calls it.
+char priority(Level level) {
+  switch (level) {
+    case Level::kDebug:
+      return '7';
+    case Level::kInfo:
+      return '6';
+    case Level::kWarn:
+      return '4';
+    case Level::kError:
+      return '3';
+  }
+  return '3';
+}
+
+std::string journal_name(std::string_view name) {
+  std::string text = "MCGUARD_" + name_text(name).substr(0, 48);
+  for (char& c : text) {
+    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
+    if (c == '.' || c == '-') c = '_';
+  }
+  return text;
+}
+
+// One NAME=value a line; no value holds a newline. systemd.io/JOURNAL_NATIVE_PROTOCOL.
+std::string journal_text(const Line& line) {
+  // The journal has the time and the level itself.
+  std::string message = line_text(line, false);
+  message.erase(0, message.find("event="));
+  std::string text = "MESSAGE=" + message + "PRIORITY=" + priority(line.level) +
+                     "\nSYSLOG_IDENTIFIER=" + name_text(program_invocation_short_name) +
+                     "\nMCGUARD_EVENT=" + name_text(line.event) + "\n";
+  for (const Field& field : line.fields) {
+    const bool is_number = field.kind == Field::Kind::kInteger || field.kind == Field::Kind::kReal;
+    const std::string value = is_number ? value_text(field, false) : escaped_text(field);
+    const std::string next = journal_name(field.key) + "=" + value + "\n";
+    if (text.size() + next.size() > 2 * kMaxLine) break;  // the message says `truncated`
+    text += next;
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string format_line(const Line& line, Format format) {
+  if (format == Format::kJournal) return journal_text(line);
+  return line_text(line, format == Format::kJson);
 }
 
 }  // namespace base::log

@@ -9,9 +9,9 @@
 namespace tidy {
 namespace {
 
-constexpr std::array<std::string_view, 9> kRooms = {
-    "proxy/route/",   "proxy/admission/", "proxy/tenant/",   "proxy/ring/",  "proxy/health/",
-    "agent/runbook/", "agent/rule/",      "agent/incident/", "agent/series/"};
+constexpr std::array<std::string_view, 10> kRooms = {
+    "proxy/route/",   "proxy/admission/", "proxy/tenant/",   "proxy/ring/",   "proxy/health/",
+    "agent/runbook/", "agent/rule/",      "agent/incident/", "agent/series/", "agent/score/"};
 
 // What a room that decides has no use for: sockets, files, randomness, logs.
 constexpr std::array<std::string_view, 13> kNotInRooms = {"base/net/",        "base/telemetry/log",
@@ -24,6 +24,15 @@ constexpr std::array<std::string_view, 13> kNotInRooms = {"base/net/",        "b
 
 // Interfaces without I/O that have several users and so live with none of them.
 constexpr std::array<std::string_view, 1> kInterfaces = {"agent/store/store.h"};
+
+// Who speaks past the log: the log itself, mains before there is one and for a person at a terminal,
+// and a process that is about to die of a bug.
+constexpr std::array<std::string_view, 6> kSpeakers = {"base/telemetry/log", "base/core/result.cc",
+                                                       "base/life/life.cc",  "proxy/app/main.cc",
+                                                       "agent/app/main.cc",  "agent/app/app.cc"};
+constexpr std::array<std::string_view, 16> kSpeech = {
+    "cerr",  "cout",   "clog",   "printf", "fprintf",       "vprintf",       "vfprintf", "puts",
+    "fputs", "perror", "syslog", "spdlog", "STDERR_FILENO", "STDOUT_FILENO", "stderr",   "stdout"};
 
 bool starts(std::string_view text, std::string_view prefix) {
   return text.substr(0, prefix.size()) == prefix;
@@ -96,6 +105,8 @@ Findings check_calls(std::string_view path, std::string_view source) {
   const bool may_tell_time = starts(path, "base/time/");
   const bool may_roll_dice = may_tell_time || starts(path, "base/core/rng.");
   const bool room = starts_with_any(path, kRooms);
+  const bool daemon = starts(path, "base/") || starts(path, "proxy/") || starts(path, "agent/");
+  const bool may_speak = !daemon || starts_with_any(path, kSpeakers);
   const std::vector<Token> tokens = tokenize(source);
   const auto text = [&](size_t i) {
     return i < tokens.size() ? std::string_view(tokens[i].text) : std::string_view();
@@ -116,6 +127,9 @@ Findings check_calls(std::string_view path, std::string_view source) {
     }
     if ((word == "random_device" || word == "getrandom") && !may_roll_dice) {
       find(i, "randomness comes from base/core/rng.h");
+    }
+    if (!may_speak && std::find(kSpeech.begin(), kSpeech.end(), word) != kSpeech.end()) {
+      find(i, "a daemon speaks through base/telemetry/log.h, which cannot flood");
     }
     if (word == "SystemClock" && room) find(i, "a room that decides takes time as a parameter");
     if (word == "sleep_for" || word == "sleep_until" || word == "usleep" || word == "nanosleep") {

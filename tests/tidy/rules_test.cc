@@ -60,6 +60,24 @@ TEST(Calls, NobodySleepsAndNoTestIsDisabled) {
   EXPECT_EQ(calls_refused("cli/x.cc", "// sleep_for\n say(\"usleep\");"), 0u);
 }
 
+TEST(Calls, DaemonsSpeakThroughTheLogAlone) {
+  for (const char* wrong :
+       {"std::cerr << error;", "std::fprintf(stderr, \"down\");", "printf(\"x\");",
+        "spdlog::error(\"x\");", "::syslog(3, \"x\");", "std::perror(\"x\");",
+        "::write(STDERR_FILENO, text, size);", "std::fputs(\"x\", stdout);"}) {
+    for (const char* path :
+         {"proxy/backend/x.cc", "agent/app/x.cc", "base/net/x.cc", "base/telemetry/segment.cc"}) {
+      EXPECT_GE(calls_refused(path, wrong), 1u) << path << ": " << wrong;
+    }
+    for (const char* path : {"cli/verbs/x.cc", "proxy/app/main.cc", "base/telemetry/log_writer.cc",
+                             "tests/bench/x.cc"}) {
+      EXPECT_EQ(calls_refused(path, wrong), 0u) << path << ": " << wrong;
+    }
+  }
+  EXPECT_EQ(calls_refused("proxy/backend/x.cc", "base::log::error(\"down\");"), 0u);
+  EXPECT_EQ(calls_refused("proxy/backend/x.cc", "std::snprintf(to, size, \"%d\", 1);"), 0u);
+}
+
 TEST(Marks, UnfinishedWorkNamesSomebody) {
   const std::string mark =
       "TO"

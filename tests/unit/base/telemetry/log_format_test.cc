@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/json.hpp>
 #include <cmath>
 #include <limits>
@@ -12,11 +13,16 @@ namespace {
 
 constexpr WallTime kAt{1'795'418'897'042'000'000};
 
-std::string logfmt(Fields fields, Level level = Level::kWarn) {
-  return format_line({kAt, level, "backend_down", fields}, false);
+using List = std::initializer_list<Field>;
+
+std::string text(const List& fields, Level level, Format format) {
+  return format_line({kAt, level, "backend_down", Fields(fields.begin(), fields.size())}, format);
 }
-std::string json(Fields fields) {
-  return format_line({kAt, Level::kError, "backend_down", fields}, true);
+std::string logfmt(const List& fields, Level level = Level::kWarn) {
+  return text(fields, level, Format::kLogfmt);
+}
+std::string json(const List& fields) {
+  return text(fields, Level::kError, Format::kJson);
 }
 // The text after the event in logfmt, without the newline.
 std::string value_of(std::string_view value) {
@@ -32,6 +38,52 @@ TEST(LogFormat, WritesTimeLevelEventAndFields) {
   EXPECT_EQ(json({{"backend", "amber-backend-1"}, {"port", -3}, {"share", 0.15}}),
             "{\"time\":\"2026-11-23T07:28:17.042Z\",\"level\":\"error\",\"event\":\"backend_down\","
             "\"backend\":\"amber-backend-1\",\"port\":-3,\"share\":0.15}\n");
+}
+
+struct Described {
+  int* calls;
+  std::string to_string() const { return "seen " + std::to_string(++*calls); }
+};
+
+TEST(LogFormat, AsksAnObjectForItsTextOnlyWhenItWritesIt) {
+  int calls = 0;
+  const Described object{&calls};
+  const Field field("what", object);
+  EXPECT_EQ(calls, 0);
+  EXPECT_NE(logfmt({field}).find("what=\"seen 1\"\n"), std::string::npos);
+}
+
+TEST(LogFormat, WritesAnEntryOfTheJournal) {
+  const std::string entry = text({{"backend", "amber 1"}, {"in.flight", 3}, {"why", "a\nb"}},
+                                 Level::kWarn, Format::kJournal);
+  EXPECT_EQ(
+      entry.find("MESSAGE=event=backend_down backend=\"amber 1\" in.flight=3 why=\"a\\nb\"\n"), 0u);
+  EXPECT_NE(entry.find("\nPRIORITY=4\nSYSLOG_IDENTIFIER="), std::string::npos);
+  EXPECT_NE(
+      entry.find("\nMCGUARD_EVENT=backend_down\nMCGUARD_BACKEND=amber 1\nMCGUARD_IN_FLIGHT=3\n"
+                 "MCGUARD_WHY=a\\nb\n"),
+      std::string::npos);
+}
+
+TEST(LogFormat, AFieldOfTheJournalHoldsAnObjectsTextAsItIs) {
+  int calls = 0;
+  const Described object{&calls};
+  const std::string entry = text({{"what", object}}, Level::kWarn, Format::kJournal);
+  EXPECT_NE(entry.find("backend_down what=\"seen 1\"\n"), std::string::npos) << entry;
+  EXPECT_NE(entry.find("\nMCGUARD_WHAT=seen 2\n"), std::string::npos) << entry;
+}
+
+TEST(LogFormat, AnyBytesGiveEntriesOfTheJournalWithOneFieldALine) {
+  std::mt19937 random(20261124);
+  for (int round = 0; round < 1000; ++round) {
+    std::string bytes(random() % 400, '\0');
+    for (char& c : bytes) c = static_cast<char>(random());
+    const std::string entry =
+        text({{"a", bytes}, {"b", bytes}, {"c", bytes}}, Level::kError, Format::kJournal);
+    ASSERT_LE(entry.size(), 2 * kMaxLine);
+    ASSERT_EQ(std::count(entry.begin(), entry.end(), '\n'), 7) << entry;
+    ASSERT_EQ(entry.back(), '\n');
+  }
 }
 
 TEST(LogFormat, QuotesAndEscapesLogfmtValuesOnlyWhereNeeded) {
