@@ -87,6 +87,17 @@ std::string_view type_text(MetricType type, ExpositionFormat format) {
   return format == ExpositionFormat::kOpenMetrics ? "unknown" : "untyped";
 }
 
+// The base unit at the end of a name, which OpenMetrics states apart; empty: none.
+std::string_view unit_of(std::string_view name) {
+  for (const std::string_view unit : {"seconds", "bytes", "ratio"}) {
+    if (name.size() > unit.size() && name.ends_with(unit) &&
+        name[name.size() - unit.size() - 1] == '_') {
+      return unit;
+    }
+  }
+  return "";
+}
+
 std::string_view without_total(std::string_view name) {
   const bool total =
       name.size() > kTotal.size() && name.substr(name.size() - kTotal.size()) == kTotal;
@@ -107,6 +118,8 @@ class Writer {
     text_ += "# TYPE " + name_ + " ";
     text_ += type_text(type_, format_);
     text_ += '\n';
+    const std::string_view unit = open_metrics ? unit_of(name_) : "";
+    if (!unit.empty()) text_ += "# UNIT " + name_ + " " + std::string(unit) + "\n";
   }
 
   void metric(const ClientMetric& metric) {
@@ -202,16 +215,25 @@ std::string_view next_part(std::string_view& text, char separator) {
   return trim(part);
 }
 
+// Media types and the names of their parameters ignore case.
+std::string lower_case(std::string_view text) {
+  std::string lower(text);
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return lower;
+}
+
 double quality_of(std::string_view parameter) {
   const std::string_view text = parameter.substr(2);
   double quality = 0;
   const auto result = std::from_chars(text.data(), text.data() + text.size(), quality);
-  return result.ec == std::errc() ? quality : 0;
+  return result.ec == std::errc() && quality >= 0 && quality <= 1 ? quality : 0;
 }
 
 }  // namespace
 
-ExpositionFormat negotiate(std::string_view accept_header) {
+ExpositionFormat negotiate(std::string_view header) {
+  const std::string lower = lower_case(header);
+  std::string_view accept_header = lower;
   double open_metrics = 0, plain = 0;
   while (!accept_header.empty()) {
     std::string_view item = next_part(accept_header, ',');

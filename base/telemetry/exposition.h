@@ -18,6 +18,7 @@
 namespace base::telemetry {
 
 enum class ExpositionFormat { kText004, kOpenMetrics };
+// What an Accept header likes best, by its q values; the text format when it says nothing that helps.
 ExpositionFormat negotiate(std::string_view accept_header);
 std::string_view content_type(ExpositionFormat format);
 // Families of one name are written as one, whose HELP and TYPE are the first's. Bytes that are not

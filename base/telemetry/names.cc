@@ -12,9 +12,14 @@ constexpr std::array<std::string_view, kOperationCount> kOperations = {
     "delete", "touch", "gat", "flush",   "stats",  "version", "noop", "auth", "other"};
 
 constexpr std::array<std::string_view, kFailureCount> kFailures = {
-    "backend_down", "backend_timeout",  "backend_reset", "backend_error", "slot_moving",
-    "fenced",       "protocol",         "auth_failed",   "auth_timeout",  "no_capability",
-    "too_large",    "connection_limit", "memory_limit"};
+    "backend_down",   "backend_timeout",    "backend_reset",
+    "backend_error",  "slot_moving",        "fenced",
+    "protocol",       "auth_failed",        "auth_timeout",
+    "no_capability",  "too_large",          "connection_limit",
+    "memory_limit",   "backend_queue_full", "backend_overloaded",
+    "memory_short",   "request_limit",      "connection_rate",
+    "stranger_limit", "descriptors",        "client_vanished",
+    "proxy_header"};
 
 constexpr std::array<std::string_view, kLegCount> kLegs = {"read", "write", "fence"};
 

@@ -6,12 +6,14 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <bit>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
-#include <limits>
 #include <new>
+#include <utility>
 
+#include "base/core/check.h"
+#include "base/core/hash.h"
 #include "base/core/rng.h"
 #include "base/core/text.h"
 
@@ -20,12 +22,35 @@ namespace {
 
 static_assert(std::atomic<uint64_t>::is_always_lock_free, "cells are read across processes");
 static_assert(sizeof(SegmentHeader) % alignof(WorkerBlock) == 0, "blocks follow the header");
+static_assert(sizeof(WorkerBlock) % alignof(DetailBlock) == 0, "details follow the blocks");
+constexpr size_t kMostGroups = most_latency_groups(kMaxBackends);
+static_assert(kMostGroups <= 65536, "LatencyCells number them with 16 bits");
 
 constexpr uint64_t kCountMask = (1u << 20) - 1;
 constexpr uint64_t kSlotMask = (1u << 24) - 1;
 
-size_t segment_size(uint32_t workers) {
+size_t details_offset(uint32_t workers) {
   return sizeof(SegmentHeader) + size_t{workers} * sizeof(WorkerBlock);
+}
+
+// Begins a page, however large those are.
+size_t stores_offset(uint32_t workers) {
+  constexpr size_t kPage = 65536;
+  const size_t end = details_offset(workers) + size_t{workers} * sizeof(DetailBlock);
+  return (end + kPage - 1) / kPage * kPage;
+}
+
+size_t store_offset(uint32_t workers, uint32_t worker) {
+  return stores_offset(workers) + size_t{worker} * kMostGroups * sizeof(LatencyGroup);
+}
+
+size_t segment_size(uint32_t workers) {
+  return store_offset(workers, workers);
+}
+
+const LatencyGroup* store_in(const void* memory, uint32_t workers, uint32_t worker) {
+  return reinterpret_cast<const LatencyGroup*>(static_cast<const char*>(memory) +
+                                               store_offset(workers, worker));
 }
 
 struct Closer {
@@ -62,13 +87,25 @@ Error bad_name(std::string_view what, std::string_view name, size_t limit) {
                                         std::to_string(limit) + " bytes");
 }
 
-// Creates the file with all its pages reserved: a store to a page that a full /dev/shm cannot give
-// would be a SIGBUS in the middle of serving.
-Result<int> create_file(const std::string& path, size_t size) {
-  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-  if (fd < 0) return os_error("cannot create", path, errno);
+int reserve(int fd, size_t begin, size_t size) {
   int failed = EINTR;
-  while (failed == EINTR) failed = ::posix_fallocate(fd, 0, static_cast<off_t>(size));
+  while (failed == EINTR) {
+    failed = ::posix_fallocate(fd, static_cast<off_t>(begin), static_cast<off_t>(size));
+  }
+  return failed;
+}
+
+// Creates the file with all pages reserved that are used from the beginning: a store to a page that a
+// full /dev/shm cannot give would be a SIGBUS in the middle of serving. Clients' addresses and keys are
+// nobody else's business.
+Result<int> create_file(const std::string& path, uint32_t workers) {
+  const int fd = ::open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+  if (fd < 0) return os_error("cannot create", path, errno);
+  int failed = ::ftruncate(fd, static_cast<off_t>(segment_size(workers))) != 0 ? errno : 0;
+  if (failed == 0) failed = reserve(fd, 0, stores_offset(workers));
+  for (uint32_t w = 0; w < workers && failed == 0; ++w) {
+    failed = reserve(fd, store_offset(workers, w), kGroupsReservedAtOnce * sizeof(LatencyGroup));
+  }
   if (failed != 0) {
     ::close(fd);
     ::unlink(path.c_str());
@@ -81,10 +118,13 @@ std::string check_header(const SegmentHeader& header, size_t file_size) {
   if (header.magic.load(std::memory_order_acquire) != kSegmentMagic) {
     return "wrong magic: not a telemetry segment, or one never completed";
   }
-  constexpr uint32_t kOldest = std::max(1u, kSegmentVersion - 1);
-  if (header.version < kOldest || header.version > kSegmentVersion) {
-    return "version " + std::to_string(header.version) + ": expected " + std::to_string(kOldest) +
-           " to " + std::to_string(kSegmentVersion) + "; run agent and proxy of the same release";
+  if (header.version < kOldestSegmentVersion || header.version > kSegmentVersion) {
+    std::string expected = std::to_string(kOldestSegmentVersion);
+    if (kOldestSegmentVersion != kSegmentVersion) {
+      expected += " to " + std::to_string(kSegmentVersion);
+    }
+    return "version " + std::to_string(header.version) + ": expected " + expected +
+           "; run agent and proxy of the same release";
   }
   if (header.workers < 1 || header.workers > kMaxWorkers) {
     return std::to_string(header.workers) + " workers: expected 1 to " +
@@ -100,24 +140,6 @@ std::string check_header(const SegmentHeader& header, size_t file_size) {
 
 }  // namespace
 
-size_t histogram_bucket(int64_t nanoseconds) {
-  if (nanoseconds < (int64_t{1} << kHistogramMinBits)) return 0;
-  if (nanoseconds >= (int64_t{1} << kHistogramMaxBits)) return kHistogramBuckets - 1;
-  const auto value = static_cast<uint64_t>(nanoseconds);
-  const int octave = std::bit_width(value) - 1;
-  const uint64_t sub = (value >> (octave - kHistogramSubBits)) & ((1u << kHistogramSubBits) - 1);
-  return 1 + (static_cast<size_t>(octave - kHistogramMinBits) << kHistogramSubBits) + sub;
-}
-
-int64_t histogram_upper_bound_ns(size_t bucket) {
-  if (bucket == 0) return int64_t{1} << kHistogramMinBits;
-  if (bucket >= kHistogramBuckets - 1) return std::numeric_limits<int64_t>::max();
-  const size_t index = bucket - 1;
-  const int octave = static_cast<int>(index >> kHistogramSubBits) + kHistogramMinBits;
-  const auto sub = static_cast<int64_t>(index & ((1u << kHistogramSubBits) - 1));
-  return ((int64_t{1} << kHistogramSubBits) + sub + 1) << (octave - kHistogramSubBits);
-}
-
 Pace unpack_pace(uint64_t packed) {
   Pace pace;
   pace.fast = static_cast<uint32_t>(packed & kCountMask);
@@ -126,11 +148,9 @@ Pace unpack_pace(uint64_t packed) {
   return pace;
 }
 
-void record_latency(BackendCells& cells, Leg leg, Duration latency, Instant now) {
-  const int64_t ns = std::max<int64_t>(latency.count(), 0);
-  const auto index = static_cast<size_t>(leg);
-  cells.latency[index][histogram_bucket(ns)].add();
-  cells.latency_sum_ns[index].add(static_cast<uint64_t>(ns));
+void record_latency(LatencyWriter& latencies, BackendCells& cells, LatencyKind kind,
+                    Duration latency, Instant now) {
+  latencies.record(cells.latency[kind.index()], latency.count());
 
   const auto slot = static_cast<uint64_t>(now.ns / kPaceSlot.count());
   Cell& cell = cells.pace[slot % kPaceSlots].packed;
@@ -151,9 +171,9 @@ Result<std::unique_ptr<SegmentWriter>> SegmentWriter::create(const std::string& 
   }
   const size_t size = segment_size(workers);
   const std::string temporary = path + ".new." + std::to_string(::getpid());
-  Result<int> created = create_file(temporary, size);
+  Result<int> created = create_file(temporary, workers);
   if (!created) return created.error();
-  const Closer file{*created};
+  Closer file{*created};
   const auto fail = [&temporary](Error error) {
     ::unlink(temporary.c_str());
     return error;
@@ -163,7 +183,8 @@ Result<std::unique_ptr<SegmentWriter>> SegmentWriter::create(const std::string& 
   void* memory = ::mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_SHARED, file.fd, 0);
   if (memory == MAP_FAILED) return fail(os_error("cannot map", path, errno));
 
-  std::unique_ptr<SegmentWriter> writer(new SegmentWriter(path, info.st_ino, memory, size));
+  std::unique_ptr<SegmentWriter> writer(
+      new SegmentWriter(path, std::exchange(file.fd, -1), info.st_ino, memory, size, workers));
   SegmentHeader& header = *writer->header_;
   header.version = kSegmentVersion;
   header.workers = workers;
@@ -181,23 +202,68 @@ Result<std::unique_ptr<SegmentWriter>> SegmentWriter::create(const std::string& 
 
 // A fresh file is zero, which is the initial value of every member: nothing is constructed, so that
 // only pages in use take memory bandwidth.
-SegmentWriter::SegmentWriter(std::string path, uint64_t inode, void* memory, size_t size)
+SegmentWriter::SegmentWriter(std::string path, int fd, uint64_t inode, void* memory, size_t size,
+                             uint32_t workers)
     : path_(std::move(path)),
+      fd_(fd),
       inode_(inode),
       memory_(memory),
       size_(size),
-      header_(std::launder(static_cast<SegmentHeader*>(memory))) {}
+      header_(std::launder(static_cast<SegmentHeader*>(memory))) {
+  latencies_.reserve(workers);
+  for (uint32_t w = 0; w < workers; ++w) {
+    const size_t offset = store_offset(workers, w);
+    auto* store = reinterpret_cast<LatencyGroup*>(static_cast<char*>(memory) + offset);
+    const LatencyWriter::Backing backing{fd, static_cast<int64_t>(offset)};
+    latencies_.emplace_back(store, kGroupsReservedAtOnce, kMostGroups, backing);
+  }
+}
 
 SegmentWriter::~SegmentWriter() {
   ::munmap(memory_, size_);
+  ::close(fd_);
   struct stat info {};
   if (::stat(path_.c_str(), &info) == 0 && info.st_ino == inode_) ::unlink(path_.c_str());
+}
+
+Result<> SegmentWriter::move_to(const std::string& path) {
+  if (::rename(path_.c_str(), path.c_str()) != 0) return os_error("cannot create", path, errno);
+  path_ = path;
+  return Done{};
 }
 
 WorkerBlock& SegmentWriter::worker(uint32_t index) {
   CHECK(index < header_->workers);
   char* blocks = static_cast<char*>(memory_) + sizeof(SegmentHeader);
   return reinterpret_cast<WorkerBlock*>(blocks)[index];
+}
+
+DetailBlock& SegmentWriter::detail(uint32_t index) {
+  CHECK(index < header_->workers);
+  char* blocks = static_cast<char*>(memory_) + details_offset(header_->workers);
+  return reinterpret_cast<DetailBlock*>(blocks)[index];
+}
+
+LatencyWriter& SegmentWriter::latencies(uint32_t index) {
+  CHECK(index < latencies_.size());
+  return latencies_[index];
+}
+
+const LatencyGroup* SegmentWriter::latency_store(uint32_t worker) const {
+  return store_in(memory_, header_->workers, worker);
+}
+
+void SegmentWriter::add_latencies(uint32_t worker, uint32_t backend, LatencyKind kind,
+                                  Histogram& to) const {
+  const WorkerBlock& block = const_cast<SegmentWriter*>(this)->worker(worker);
+  telemetry::add_latencies(block.backends[backend].latency[kind.index()], latency_store(worker),
+                           kMostGroups, to);
+}
+
+uint64_t SegmentWriter::latencies_lost() const {
+  uint64_t lost = 0;
+  for (uint32_t w = 0; w < header_->workers; ++w) lost += latency_store(w)->counts[0].get();
+  return lost;
 }
 
 Result<uint32_t> SegmentWriter::backend_index(std::string_view name) {
@@ -260,6 +326,26 @@ const WorkerBlock& SegmentReader::worker(uint32_t index) const {
   CHECK(index < workers_);
   const char* blocks = static_cast<const char*>(memory_) + sizeof(SegmentHeader);
   return reinterpret_cast<const WorkerBlock*>(blocks)[index];
+}
+
+const DetailBlock& SegmentReader::detail(uint32_t index) const {
+  CHECK(index < workers_);
+  const char* blocks = static_cast<const char*>(memory_) + details_offset(workers_);
+  return reinterpret_cast<const DetailBlock*>(blocks)[index];
+}
+
+void SegmentReader::add_latencies(uint32_t worker_index, uint32_t backend, LatencyKind kind,
+                                  Histogram& to) const {
+  telemetry::add_latencies(worker(worker_index).backends[backend].latency[kind.index()],
+                           store_in(memory_, workers_, worker_index), kMostGroups, to);
+}
+
+std::string segment_directory(const std::string& dir) {
+  if (::access("/dev/shm", W_OK) != 0) return dir + "/run";
+  char folder[48];
+  std::snprintf(folder, sizeof folder, "/dev/shm/mcguard-%016llx",
+                static_cast<unsigned long long>(hash64(dir, 0)));
+  return folder;
 }
 
 }  // namespace base::telemetry

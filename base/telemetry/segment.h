@@ -4,13 +4,14 @@
 // is plain memory, written with relaxed stores by exactly one writer per block and read by others
 // whenever they like. No system call, no lock, no question asked (invariant 4 of the design).
 //
-// Layout: one SegmentHeader, then `workers` WorkerBlocks. All counters only grow, except gauges
-// (named so). A WorkerBlock carries a sequence number, odd while its worker is inside an event-loop
+// Layout: one SegmentHeader, then `workers` WorkerBlocks, as many DetailBlocks (detail.h), and as many
+// stores of latency groups (latency.h), of which only the beginnings have pages. All counters only
+// grow, except gauges (named so). A WorkerBlock carries a sequence number, odd while its worker is inside an event-loop
 // turn that changes it; a reader copies and retries while it is odd or has changed, and after a few
 // tries takes what is there and marks the copy torn (a stopped worker must not blind us).
 //
-// Versions: a reader accepts kSegmentVersion and the version before (1 is the first). Fields are
-// only appended.
+// Versions: a reader accepts those from kOldestSegmentVersion on. Within them blocks and fields are only
+// appended; a field that fits where a block was padded reads as zero in the version before.
 #pragma once
 
 #include <array>
@@ -23,85 +24,18 @@
 #include <vector>
 
 #include "base/core/result.h"
+#include "base/telemetry/cells.h"
+#include "base/telemetry/detail.h"
+#include "base/telemetry/latency.h"
 #include "base/time/clock.h"
 
 namespace base::telemetry {
 
 inline constexpr uint64_t kSegmentMagic = 0x314d4c5447434dULL;  // "MCGTLM1"
-inline constexpr uint32_t kSegmentVersion = 1;
+inline constexpr uint32_t kSegmentVersion = 4;
+inline constexpr uint32_t kOldestSegmentVersion = 4;  // before, histograms had other buckets
 inline constexpr uint32_t kMaxBackends = 64;
 inline constexpr uint32_t kMaxWorkers = 64;
-
-// Client requests by kind; labels of mcguard_proxy_requests_total.
-enum class Operation : uint8_t {
-  kGet,
-  kSet,
-  kAdd,
-  kReplace,
-  kAppend,
-  kPrepend,
-  kCas,
-  kIncr,
-  kDecr,
-  kDelete,
-  kTouch,
-  kGat,
-  kFlush,
-  kStats,
-  kVersion,
-  kNoop,
-  kAuth,
-  kOther,
-};
-inline constexpr size_t kOperationCount = static_cast<size_t>(Operation::kOther) + 1;
-std::string_view to_string(Operation operation);
-
-// Why a request was not answered by a backend, or a connection ended early;
-// labels of mcguard_proxy_errors_total.
-enum class Failure : uint8_t {
-  kBackendDown,     // no connection: answered at once
-  kBackendTimeout,  // the request's deadline passed
-  kBackendReset,    // the connection broke with the request in flight
-  kBackendError,    // SERVER_ERROR, ERROR or nonsense from the backend
-  kSlotMoving,      // a prepared epoch moves the key's slot
-  kFenced,          // no fresh fence record, a newer one, or a flush that is not complete yet
-  kProtocol,        // the client sent garbage
-  kAuthFailed,
-  kAuthTimeout,
-  kNoCapability,
-  kTooLarge,
-  kConnectionLimit,  // refused at accept or at authentication
-  kMemoryLimit,      // a client that does not read its replies
-};
-inline constexpr size_t kFailureCount = static_cast<size_t>(Failure::kMemoryLimit) + 1;
-std::string_view to_string(Failure failure);
-
-// What a latency histogram is about.
-enum class Leg : uint8_t { kRead, kWrite, kFence };  // kFence: the worker's own record reads
-inline constexpr size_t kLegCount = 3;
-std::string_view to_string(Leg leg);
-
-// Log-linear latency histogram: 32 buckets per octave (relative error <= 1.6 %) from 2^10 ns (1 µs)
-// to 2^34 ns (17 s). Bucket 0 holds everything below, the last everything above.
-inline constexpr int kHistogramMinBits = 10;
-inline constexpr int kHistogramMaxBits = 34;
-inline constexpr int kHistogramSubBits = 5;
-inline constexpr size_t kHistogramBuckets =
-    static_cast<size_t>(kHistogramMaxBits - kHistogramMinBits) * (1u << kHistogramSubBits) + 2;
-size_t histogram_bucket(int64_t nanoseconds);
-int64_t histogram_upper_bound_ns(size_t bucket);  // exclusive; INT64_MAX for the last
-
-// A counter with one writer. Readers in other threads and processes see a recent value.
-class Cell {
- public:
-  void add(uint64_t n = 1) { v_.store(get() + n, std::memory_order_relaxed); }
-  void sub(uint64_t n = 1) { v_.store(get() - n, std::memory_order_relaxed); }  // gauges only
-  void set(uint64_t n) { v_.store(n, std::memory_order_relaxed); }
-  uint64_t get() const { return v_.load(std::memory_order_relaxed); }
-
- private:
-  std::atomic<uint64_t> v_{0};
-};
 
 // Requests of one 10 ms slot towards one backend, by class: at least kSlowBound, or faster. The
 // mixture tells a network fault (fast and slow together) from a pause (all slow); research/anomaly.
@@ -127,8 +61,7 @@ struct BackendCells {
   Cell last_reply_ns;        // Instant of the last reply of any kind
   Cell fence_confirmed_ns;   // Instant at which the last confirming fence read was sent
   Cell oldest_in_flight_ns;  // Instant at which the oldest outstanding request was sent; 0: none
-  std::array<std::array<Cell, kHistogramBuckets>, kLegCount> latency;
-  std::array<Cell, kLegCount> latency_sum_ns;
+  std::array<LatencyCells, LatencyKind::kCount> latency;
   std::array<PaceCell, kPaceSlots> pace;
 };
 
@@ -165,6 +98,12 @@ struct alignas(64) WorkerBlock {
   std::array<BackendCells, kMaxBackends> backends;
   std::array<ClientCells, kClientSlots> clients;
   std::array<NewcomerCells, kNewcomerSlots> newcomers;
+  // Between processes of one proxy. At every moment that a reader sees whole: opened + taken over =
+  // closed + handed over + connections.
+  Cell connections_taken_over, connections_handed_over;
+
+  Cell& failure(Failure failure) { return failures[static_cast<size_t>(failure)]; }
+  const Cell& failure(Failure failure) const { return failures[static_cast<size_t>(failure)]; }
 };
 
 struct alignas(64) SegmentHeader {
@@ -193,17 +132,31 @@ class SegmentWriter {
   SegmentWriter& operator=(const SegmentWriter&) = delete;
 
   SegmentHeader& header() { return *header_; }
+  // Appears under another name from now on.
+  Result<> move_to(const std::string& path);
+  // The file stays when this object goes: a successor will replace it.
+  void leave_file() { inode_ = 0; }
   WorkerBlock& worker(uint32_t index);
+  DetailBlock& detail(uint32_t index);
+  LatencyWriter& latencies(uint32_t index);
+  // Adds what a worker has counted so far. Thread: any.
+  void add_latencies(uint32_t worker, uint32_t backend, LatencyKind kind, Histogram& to) const;
+  // Counts that no room was left for, of all workers. Thread: any.
+  uint64_t latencies_lost() const;
   // The index of a backend's cells; the same name keeps its index. kExhausted past kMaxBackends.
   Result<uint32_t> backend_index(std::string_view name);
 
  private:
-  SegmentWriter(std::string path, uint64_t inode, void* memory, size_t size);
+  SegmentWriter(std::string path, int fd, uint64_t inode, void* memory, size_t size,
+                uint32_t workers);
+  const LatencyGroup* latency_store(uint32_t worker) const;
   std::string path_;
+  int fd_;
   uint64_t inode_;  // of our file: a successor's under the same name is not ours to remove
   void* memory_;
   size_t size_;
   SegmentHeader* header_;
+  std::vector<LatencyWriter> latencies_;  // per worker
 };
 
 // Marks one loop turn's changes to a block. Owner: the worker's loop.
@@ -223,9 +176,13 @@ class TurnGuard {
   WorkerBlock& block_;
 };
 
-// One reply: histogram and sum of its leg, and the pace slot of `now`, in which all legs count (the
+// One reply: the histogram of its kind, and the pace slot of `now`, in which all kinds count (the
 // fence reads show the network of a backend that no client uses). Thread: the block's worker.
-void record_latency(BackendCells& cells, Leg leg, Duration latency, Instant now);
+void record_latency(LatencyWriter& latencies, BackendCells& cells, LatencyKind kind,
+                    Duration latency, Instant now);
+
+// Where the proxies of the region in `dir` (absolute) have their segments, as ID.seg.
+std::string segment_directory(const std::string& dir);
 
 // The reader's side: maps a file read-only. Thread: one. A reader survives the proxy's death and
 // reads its last words.
@@ -242,6 +199,9 @@ class SegmentReader {
   std::vector<std::string> backend_names() const;
   // Direct view; each Cell is read atomically on its own.
   const WorkerBlock& worker(uint32_t index) const;
+  const DetailBlock& detail(uint32_t index) const;
+  // Adds what a worker has counted so far; the counts are read one by one.
+  void add_latencies(uint32_t worker, uint32_t backend, LatencyKind kind, Histogram& to) const;
   // Calls `copy(block)` until it ran on an unchanging block (at most `tries` times); false: torn.
   template <class Copy>
   bool consistent(uint32_t index, Copy copy, int tries = 4) const {

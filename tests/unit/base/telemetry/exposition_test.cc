@@ -136,6 +136,21 @@ TEST(Exposition, NothingIsAnEmptyTextOrJustItsEnd) {
   EXPECT_EQ(expose({}, kOpen), "# EOF\n");
 }
 
+TEST(Exposition, StatesBaseUnitsInOpenMetrics) {
+  const auto one = [](const char* name, MetricType type) {
+    return FamilyBuilder(name, "Something.", type).add({}, 1).build();
+  };
+  const std::string text =
+      expose({one("a_received_bytes_total", MetricType::Counter),
+              one("b_age_seconds", MetricType::Gauge), one("c_connections", MetricType::Gauge)},
+             kOpen);
+  EXPECT_NE(text.find("# UNIT a_received_bytes bytes\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("# UNIT b_age_seconds seconds\n"), std::string::npos) << text;
+  EXPECT_EQ(text.find("# UNIT c_connections"), std::string::npos) << text;
+  EXPECT_EQ(expose({one("b_age_seconds", MetricType::Gauge)}, kText).find("UNIT"),
+            std::string::npos);
+}
+
 TEST(Exposition, NegotiatesByTheAcceptHeader) {
   const std::pair<const char*, ExpositionFormat> cases[] = {
       {"", kText},
@@ -151,6 +166,10 @@ TEST(Exposition, NegotiatesByTheAcceptHeader) {
       {"application/openmetrics-text;version=9.0", kText},
       {"application/openmetrics-text;q=banana", kText},
       {",,;;q,", kText},
+      {"Application/OpenMetrics-Text; Version=1.0.0; Q=1", kOpen},
+      {"application/openmetrics-text;q=inf, text/plain;q=0.1", kText},
+      {"application/openmetrics-text;q=nan", kText},
+      {"application/openmetrics-text;q=0.5,text/plain;q=0.5", kOpen},
   };
   for (const auto& [accept, format] : cases) EXPECT_EQ(negotiate(accept), format) << accept;
   EXPECT_EQ(content_type(kText), "text/plain; version=0.0.4; charset=utf-8");

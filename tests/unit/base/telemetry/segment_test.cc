@@ -2,16 +2,16 @@
 
 #include <gtest/gtest.h>
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <atomic>
-#include <cmath>
+#include <cstddef>
 #include <filesystem>
 #include <fstream>
-#include <limits>
-#include <random>
 #include <set>
 #include <thread>
+#include <vector>
 
 #include "tests/support/temp_dir.h"
 
@@ -49,94 +49,83 @@ bool mentions(const std::string& text, const std::string& word) {
   return text.find(word) != std::string::npos;
 }
 
-TEST(Histogram, BucketsAreContiguousAndEachValueLiesBelowItsBound) {
-  EXPECT_EQ(histogram_bucket(0), 0u);
-  EXPECT_EQ(histogram_bucket(-5), 0u);
-  EXPECT_EQ(histogram_bucket(1023), 0u);
-  EXPECT_EQ(histogram_bucket(1024), 1u);
-  EXPECT_EQ(histogram_bucket((int64_t{1} << kHistogramMaxBits) - 1), kHistogramBuckets - 2);
-  EXPECT_EQ(histogram_bucket(int64_t{1} << kHistogramMaxBits), kHistogramBuckets - 1);
-  EXPECT_EQ(histogram_bucket(std::numeric_limits<int64_t>::max()), kHistogramBuckets - 1);
-  for (size_t bucket = 0; bucket + 1 < kHistogramBuckets; ++bucket) {
-    const int64_t bound = histogram_upper_bound_ns(bucket);
-    EXPECT_EQ(histogram_bucket(bound - 1), bucket);
-    EXPECT_EQ(histogram_bucket(bound), bucket + 1);
+// A backend's cells with a store for its latencies, in plain memory.
+struct Backend {
+  void record(LatencyKind kind, Duration latency, Instant now) {
+    record_latency(writer, *cells, kind, latency, now);
   }
-  EXPECT_EQ(histogram_upper_bound_ns(kHistogramBuckets - 1), std::numeric_limits<int64_t>::max());
-}
+  Histogram latencies(LatencyKind kind) const {
+    Histogram histogram;
+    add_latencies(cells->latency[kind.index()], store.data(), store.size(), histogram);
+    return histogram;
+  }
 
-TEST(Histogram, MiddleOfABucketIsWithinOnePointSixPercentOfItsValues) {
-  std::mt19937_64 random(7);
-  std::uniform_real_distribution<double> bits(kHistogramMinBits, kHistogramMaxBits);
-  for (int i = 0; i < 20'000; ++i) {
-    const auto value = static_cast<int64_t>(std::exp2(bits(random)));
-    const size_t bucket = histogram_bucket(value);
-    const auto high = static_cast<double>(histogram_upper_bound_ns(bucket));
-    const auto low = static_cast<double>(histogram_upper_bound_ns(bucket - 1));
-    EXPECT_NEAR((low + high) / 2, static_cast<double>(value), 0.016 * static_cast<double>(value));
-  }
-}
+  std::unique_ptr<BackendCells> cells = std::make_unique<BackendCells>();
+  std::vector<LatencyGroup> store = std::vector<LatencyGroup>(kGroupsReservedAtOnce);
+  LatencyWriter writer{store.data(), store.size(), store.size(), {}};
+};
 
 TEST(RecordLatency, CountsFastAndSlowInTheSlotOfNow) {
-  auto cells = std::make_unique<BackendCells>();
+  Backend backend;
   const Instant now{55 * 10 * kMillisecond + 3};
-  record_latency(*cells, Leg::kRead, 300us, now);
-  record_latency(*cells, Leg::kRead, 4999us, now);
-  record_latency(*cells, Leg::kWrite, 5ms, now);
-  record_latency(*cells, Leg::kFence, 15ms, now);
+  backend.record(Operation::kGet, 300us, now);
+  backend.record(Operation::kGet, 4999us, now);
+  backend.record(Operation::kSet, 5ms, now);
+  backend.record(LatencyKind::fence(), 15ms, now);
 
-  const Pace pace = unpack_pace(cells->pace[55].packed.get());
+  const Pace pace = unpack_pace(backend.cells->pace[55].packed.get());
   EXPECT_EQ(pace.slot, 55u);
   EXPECT_EQ(pace.fast, 2u);
   EXPECT_EQ(pace.slow, 2u);
-  EXPECT_EQ(cells->latency[0][histogram_bucket(300'000)].get(), 1u);
-  EXPECT_EQ(cells->latency_sum_ns[0].get(), 5'299'000u);
-  EXPECT_EQ(cells->latency_sum_ns[1].get(), 5'000'000u);
-  EXPECT_EQ(cells->latency[2][histogram_bucket(15 * kMillisecond)].get(), 1u);
+  EXPECT_EQ(backend.latencies(Operation::kGet).count(), 2u);
+  EXPECT_EQ(backend.latencies(Operation::kGet).sum_ns(), 5'299'000u);
+  EXPECT_EQ(backend.latencies(Operation::kSet).count(), 1u);
+  EXPECT_EQ(backend.latencies(LatencyKind::fence()).sum_ns(), 15'000'000u);
+  EXPECT_EQ(backend.latencies(Operation::kDelete), Histogram());
 }
 
 TEST(RecordLatency, StartsAFreshCountWhenTheClockCrossesIntoAnotherSlot) {
-  auto cells = std::make_unique<BackendCells>();
-  record_latency(*cells, Leg::kRead, 1ms, Instant{10 * kMillisecond - 1});
-  record_latency(*cells, Leg::kRead, 1ms, Instant{10 * kMillisecond});
-  EXPECT_EQ(unpack_pace(cells->pace[0].packed.get()).fast, 1u);
-  EXPECT_EQ(unpack_pace(cells->pace[1].packed.get()).fast, 1u);
+  Backend backend;
+  backend.record(Operation::kGet, 1ms, Instant{10 * kMillisecond - 1});
+  backend.record(Operation::kGet, 1ms, Instant{10 * kMillisecond});
+  EXPECT_EQ(unpack_pace(backend.cells->pace[0].packed.get()).fast, 1u);
+  EXPECT_EQ(unpack_pace(backend.cells->pace[1].packed.get()).fast, 1u);
 
   // Once round the ring: the same cell, a new slot number, and nothing of the old counts.
   const int64_t round = static_cast<int64_t>(kPaceSlots) * 10 * kMillisecond;
-  record_latency(*cells, Leg::kRead, 9ms, Instant{10 * kMillisecond + round});
-  const Pace pace = unpack_pace(cells->pace[1].packed.get());
+  backend.record(Operation::kGet, 9ms, Instant{10 * kMillisecond + round});
+  const Pace pace = unpack_pace(backend.cells->pace[1].packed.get());
   EXPECT_EQ(pace.slot, kPaceSlots + 1);
   EXPECT_EQ(pace.fast, 0u);
   EXPECT_EQ(pace.slow, 1u);
 }
 
 TEST(RecordLatency, KeepsTheLow24BitsOfTheSlotNumber) {
-  auto cells = std::make_unique<BackendCells>();
+  Backend backend;
   const int64_t slot = (int64_t{1} << 24) + 5;
-  record_latency(*cells, Leg::kRead, 1ms, Instant{slot * 10 * kMillisecond});
-  const Pace pace = unpack_pace(cells->pace[5].packed.get());
+  backend.record(Operation::kGet, 1ms, Instant{slot * 10 * kMillisecond});
+  const Pace pace = unpack_pace(backend.cells->pace[5].packed.get());
   EXPECT_EQ(pace.slot, 5u);
   EXPECT_EQ(pace.fast, 1u);
 }
 
 TEST(RecordLatency, PaceCountsSaturateWithoutSpillingIntoTheirNeighbours) {
-  auto cells = std::make_unique<BackendCells>();
+  Backend backend;
   constexpr uint64_t kFull = (1u << 20) - 1;
-  cells->pace[3].packed.set(uint64_t{3} << 40 | kFull << 20 | kFull);
-  record_latency(*cells, Leg::kRead, 1ms, Instant{30 * kMillisecond});
-  record_latency(*cells, Leg::kRead, 50ms, Instant{30 * kMillisecond});
-  const Pace pace = unpack_pace(cells->pace[3].packed.get());
+  backend.cells->pace[3].packed.set(uint64_t{3} << 40 | kFull << 20 | kFull);
+  backend.record(Operation::kGet, 1ms, Instant{30 * kMillisecond});
+  backend.record(Operation::kGet, 50ms, Instant{30 * kMillisecond});
+  const Pace pace = unpack_pace(backend.cells->pace[3].packed.get());
   EXPECT_EQ(pace.slot, 3u);
   EXPECT_EQ(pace.fast, kFull);
   EXPECT_EQ(pace.slow, kFull);
 }
 
 TEST(RecordLatency, TakesANegativeLatencyForZero) {
-  auto cells = std::make_unique<BackendCells>();
-  record_latency(*cells, Leg::kRead, -3ms, Instant{0});
-  EXPECT_EQ(cells->latency[0][0].get(), 1u);
-  EXPECT_EQ(cells->latency_sum_ns[0].get(), 0u);
+  Backend backend;
+  backend.record(Operation::kGet, -3ms, Instant{0});
+  EXPECT_EQ(backend.latencies(Operation::kGet).at({kOutside, 0}), 1u);
+  EXPECT_EQ(backend.latencies(Operation::kGet).sum_ns(), 0u);
 }
 
 TEST(Segment, ReaderSeesWhatTheWriterWrote) {
@@ -238,7 +227,7 @@ TEST(Segment, ReaderRejectsWrongMagicVersionWorkersAndSizeAndSaysWhich) {
   EXPECT_TRUE(mentions(broken([&] { overwrite(path, 0, uint64_t{0}); }), "magic"));
   EXPECT_TRUE(mentions(
       broken([&] { overwrite(path, offsetof(SegmentHeader, version), kSegmentVersion + 1); }),
-      "version 2"));
+      "version " + std::to_string(kSegmentVersion + 1)));
   EXPECT_TRUE(
       mentions(broken([&] { overwrite(path, offsetof(SegmentHeader, version), uint32_t{0}); }),
                "version 0"));
@@ -252,6 +241,132 @@ TEST(Segment, ReaderRejectsWrongMagicVersionWorkersAndSizeAndSaysWhich) {
   EXPECT_TRUE(mentions(broken([&] { std::filesystem::resize_file(path, 20); }), "shorter"));
   EXPECT_TRUE(mentions(
       broken([&] { std::filesystem::resize_file(path, sizeof(SegmentHeader) + 4096); }), "size"));
+}
+
+TEST(Segment, ReaderRefusesTheVersionsBeforeItsHistograms) {
+  test::TempDir dir;
+  const std::string path = dir.file("p.seg");
+  const auto writer = make(path, 2);
+  overwrite(path, offsetof(SegmentHeader, version), kOldestSegmentVersion - 1);
+  const Error error = open_failure(path);
+  EXPECT_EQ(error.code, ErrorCode::kInvalid);
+  EXPECT_TRUE(mentions(error.context, "version 3: expected 4; run agent and proxy"))
+      << error.context;
+}
+
+TEST(Segment, EachFailureHasACellOfItsOwn) {
+  test::TempDir dir;
+  const auto writer = make(dir.file("p.seg"), 1);
+  for (size_t i = 0; i < kFailureCount; ++i) writer->worker(0).failure(Failure(i)).add(i + 1);
+  const auto reader = open(dir.file("p.seg"));
+  for (size_t i = 0; i < kFailureCount; ++i) {
+    EXPECT_EQ(reader->worker(0).failure(Failure(i)).get(), i + 1) << to_string(Failure(i));
+  }
+}
+
+TEST(Segment, DetailsOfAWorkerAreItsOwn) {
+  test::TempDir dir;
+  const auto writer = make(dir.file("p.seg"), 2);
+  writer->detail(1).slow_seen.add();
+  const auto reader = open(dir.file("p.seg"));
+  EXPECT_EQ(reader->detail(0).slow_seen.get(), 0u);
+  EXPECT_EQ(reader->detail(1).slow_seen.get(), 1u);
+}
+
+TEST(Segment, LatenciesAreReadByWorkerBackendAndKind) {
+  test::TempDir dir;
+  const auto writer = make(dir.file("p.seg"), 2);
+  const auto record = [&](uint32_t worker, uint32_t backend, LatencyKind kind, Duration took) {
+    record_latency(writer->latencies(worker), writer->worker(worker).backends[backend], kind, took,
+                   Instant{0});
+  };
+  record(0, 0, Operation::kGet, 3ms);
+  record(1, 0, Operation::kGet, 5ms);
+  record(1, kMaxBackends - 1, LatencyKind::fence(), 200us);
+  const auto reader = open(dir.file("p.seg"));
+  const auto read = [&](uint32_t worker, uint32_t backend, LatencyKind kind) {
+    Histogram from_reader, from_writer;
+    reader->add_latencies(worker, backend, kind, from_reader);
+    writer->add_latencies(worker, backend, kind, from_writer);
+    EXPECT_EQ(from_reader, from_writer);
+    return from_reader;
+  };
+  const auto only = [](Duration took) {
+    Histogram histogram;
+    histogram.record(took);
+    return histogram;
+  };
+  EXPECT_EQ(read(0, 0, Operation::kGet), only(3ms));
+  EXPECT_EQ(read(1, 0, Operation::kGet), only(5ms));
+  EXPECT_EQ(read(1, kMaxBackends - 1, LatencyKind::fence()), only(200us));
+  EXPECT_EQ(read(1, 0, Operation::kSet), Histogram());
+  EXPECT_EQ(writer->latencies_lost(), 0u);
+}
+
+TEST(Segment, TakesMemoryForLatenciesAsTheyCome) {
+  test::TempDir dir;
+  const std::string path = dir.file("p.seg");
+  const auto writer = make(path, 1);
+  const auto used = [&] {
+    struct stat info {};
+    EXPECT_EQ(::stat(path.c_str(), &info), 0);
+    return static_cast<size_t>(info.st_blocks) * 512;
+  };
+  const size_t before = used();
+  EXPECT_LT(before, std::filesystem::file_size(path) / 10);
+  // All that may be: every octave and what lies outside, of every kind and backend.
+  Histogram expected;
+  for (uint32_t backend = 0; backend < kMaxBackends; ++backend) {
+    for (size_t kind = 0; kind < LatencyKind::kCount; ++kind) {
+      for (size_t group = 0; group < kOctaves; ++group) {
+        const Duration took(histogram_upper_bound_ns(1 + group * kOctaveBuckets) - 1);
+        record_latency(writer->latencies(0), writer->worker(0).backends[backend],
+                       LatencyKind::nth(kind), took, Instant{0});
+        expected.record(took);
+      }
+      record_latency(writer->latencies(0), writer->worker(0).backends[backend],
+                     LatencyKind::nth(kind), 100s, Instant{0});
+      expected.record(100s);
+    }
+  }
+  const auto reader = open(path);
+  Histogram all;
+  for (uint32_t backend = 0; backend < kMaxBackends; ++backend) {
+    for (size_t kind = 0; kind < LatencyKind::kCount; ++kind) {
+      reader->add_latencies(0, backend, LatencyKind::nth(kind), all);
+    }
+  }
+  EXPECT_EQ(all, expected);
+  EXPECT_EQ(writer->latencies_lost(), 0u);
+  EXPECT_GT(used(), before);
+  EXPECT_LE(used(), std::filesystem::file_size(path) + 65536);
+}
+
+TEST(LatencyWriter, CountsWhatItHasNoRoomFor) {
+  Backend backend;
+  size_t recorded = 0;
+  const auto record = [&](size_t kind, size_t group) {
+    ++recorded;
+    backend.writer.record(backend.cells->latency[kind],
+                          histogram_upper_bound_ns(1 + group * kOctaveBuckets) - 1);
+  };
+  for (size_t kind = 0; kind < LatencyKind::kCount; ++kind) {
+    for (size_t group = 0; group < kOctaves; ++group) record(kind, group);
+  }
+  EXPECT_EQ(backend.writer.groups(), backend.store.size());
+  const uint64_t lost = backend.store[0].counts[0].get();
+  EXPECT_EQ(recorded, backend.store.size() - 1 + lost);
+  record(0, 0);  // where there is room it goes on
+  EXPECT_EQ(backend.latencies(LatencyKind::nth(0)).count(), kOctaves + 1);
+  EXPECT_EQ(backend.store[0].counts[0].get(), lost);
+}
+
+TEST(LatencyKind, KnowsItsLeg) {
+  EXPECT_EQ(LatencyKind(Operation::kGet).leg(), Leg::kRead);
+  EXPECT_EQ(LatencyKind(Operation::kGat).leg(), Leg::kRead);
+  EXPECT_EQ(LatencyKind(Operation::kTouch).leg(), Leg::kWrite);
+  EXPECT_EQ(LatencyKind::fence().leg(), Leg::kFence);
+  EXPECT_TRUE(LatencyKind::nth(LatencyKind::kCount - 1).is_fence());
 }
 
 TEST(Segment, ReaderRejectsADirectory) {
@@ -289,7 +404,8 @@ TEST(Segment, ConsistentCopiesNeverMixTwoTurns) {
     }
   });
   int whole = 0;
-  for (int i = 0; i < 200'000; ++i) {
+  // Longer where the worker was put aside within a turn and none was whole.
+  for (int i = 0; i < 200'000 || whole == 0; ++i) {
     uint64_t a = 0, b = 0, c = 0;
     const bool consistent = reader->consistent(0, [&](const WorkerBlock& block) {
       a = block.get_hits.get();
