@@ -37,6 +37,12 @@ Admission ConnectionCounts::enter(const ClientAddress& address) {
   return Admission::kAdmitted;
 }
 
+void ConnectionCounts::take_over(const ClientAddress& address) {
+  const std::lock_guard lock(mutex_);
+  ++per_client_[address];
+  ++total_;
+}
+
 void ConnectionCounts::leave(const ClientAddress& address) {
   const std::lock_guard lock(mutex_);
   const auto found = per_client_.find(address);

@@ -10,6 +10,8 @@
 #include <mutex>
 #include <string_view>
 
+#include "proxy/admission/connection_rates.h"
+
 namespace proxy::admission {
 
 // IPv6, or IPv4-mapped; host byte order halves.
@@ -24,10 +26,15 @@ class ConnectionCounts {
   // Zero: no limit.
   void set_limits(uint64_t total, uint64_t per_client);
   Admission enter(const ClientAddress& address);
+  // One that was let in already, by the process before this one.
+  void take_over(const ClientAddress& address);
   void leave(const ClientAddress& address);
   uint64_t total() const;
+  // How often, apart from how many.
+  ConnectionRates& rates() { return rates_; }
 
  private:
+  ConnectionRates rates_;
   mutable std::mutex mutex_;
   // Guarded by mutex_.
   uint64_t most_total_ = 0;

@@ -39,7 +39,10 @@ std::string_view to_string(Hold hold);
 // Invariant: asked_ is the sending time of the read that record_ came from.
 class FenceWatch {
  public:
+  // One that was asked for earlier than the last says nothing: a link may read a record ahead of
+  // what came before it (ConfirmationWait).
   void read(base::Instant asked, std::optional<FenceRecord> record) {
+    if (state_ != State::kNever && asked < asked_) return;
     state_ = record ? State::kPresent : State::kMissing;
     asked_ = asked;
     if (record) record_ = *record;
@@ -54,6 +57,10 @@ class FenceWatch {
     if (state_ == State::kMissing) return Hold::kMissing;
     if (!known.covers(record_)) return Hold::kNewer;
     return now - asked_ <= kFenceWindow ? Hold::kNone : Hold::kStale;
+  }
+  // The last record was fine, as far as this backend goes, but asked for too long ago.
+  bool is_stale(base::Instant now) const {
+    return state_ == State::kPresent && now - asked_ > kFenceWindow;
   }
   // Whether waiting for replies under way cannot help: a request may be refused before it is sent.
   static bool is_settled(Hold hold) { return hold == Hold::kMissing || hold == Hold::kNewer; }

@@ -4,11 +4,11 @@ namespace proxy::tenant {
 
 std::string_view to_string(Count count) {
   static constexpr std::array<std::string_view, kCountCount> kNames = {
-      "auth_cmds",   "bytes_read", "bytes_written", "cas_badval",  "cas_hits",
-      "cas_misses",  "cmd_delete", "cmd_flush",     "cmd_get",     "cmd_set",
-      "cmd_touch",   "decr_hits",  "decr_misses",   "delete_hits", "delete_misses",
-      "get_hits",    "get_misses", "incr_hits",     "incr_misses", "total_connections",
-      "total_items", "touch_hits", "touch_misses"};
+      "auth_cmds",         "auth_errors", "bytes_read", "bytes_written", "cas_badval",
+      "cas_hits",          "cas_misses",  "cmd_delete", "cmd_flush",     "cmd_get",
+      "cmd_set",           "cmd_touch",   "decr_hits",  "decr_misses",   "delete_hits",
+      "delete_misses",     "get_hits",    "get_misses", "incr_hits",     "incr_misses",
+      "total_connections", "total_items", "touch_hits", "touch_misses"};
   return kNames[static_cast<size_t>(count)];
 }
 
@@ -20,7 +20,7 @@ bool Account::take_connection(uint32_t limit) {
   return true;
 }
 
-Counts Account::sums() const {
+Counts Account::totals() const {
   Counts sums{};
   for (const CountRow& row : rows_) {
     for (size_t i = 0; i < kCountCount; ++i) sums[i] += row.get(i);
@@ -29,7 +29,7 @@ Counts Account::sums() const {
 }
 
 Counts Account::counts() const {
-  Counts counts = sums();
+  Counts counts = totals();
   const std::lock_guard lock(mutex_);
   for (size_t i = 0; i < kCountCount; ++i) counts[i] -= forgotten_[i];
   return counts;
@@ -37,7 +37,8 @@ Counts Account::counts() const {
 
 void Account::reset() {
   const std::lock_guard lock(mutex_);
-  forgotten_ = sums();
+  forgotten_ = totals();
+  ledger_.reset_counts();
 }
 
 Account& Accounts::open(base::CacheId cache) {
@@ -45,6 +46,16 @@ Account& Accounts::open(base::CacheId cache) {
   std::unique_ptr<Account>& account = accounts_[cache];
   if (!account) account = std::make_unique<Account>(workers_);
   return *account;
+}
+
+std::vector<std::pair<base::CacheId, Account*>> Accounts::between(base::CacheId first,
+                                                                  base::CacheId last) {
+  std::vector<std::pair<base::CacheId, Account*>> found;
+  const std::lock_guard lock(mutex_);
+  for (auto at = accounts_.lower_bound(first); at != accounts_.end() && at->first <= last; ++at) {
+    found.emplace_back(at->first, at->second.get());
+  }
+  return found;
 }
 
 }  // namespace proxy::tenant

@@ -12,15 +12,18 @@
 #include <memory>
 #include <mutex>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/core/slots.h"
+#include "proxy/tenant/ledger.h"
 
 namespace proxy::tenant {
 
 // The names that `stats` shows, in this order.
 enum class Count : uint8_t {
   kAuthCommands,
+  kAuthErrors,
   kBytesRead,
   kBytesWritten,
   kCasBadval,
@@ -73,15 +76,17 @@ class Account {
   void return_connection() { connections_.fetch_sub(1, std::memory_order_relaxed); }
   uint32_t connections() const { return connections_.load(std::memory_order_relaxed); }
 
-  // Since the last reset().
+  Ledger& ledger() { return ledger_; }
+
+  // Since the last reset(), and since the process started.
   Counts counts() const;
+  Counts totals() const;
   void reset();
 
  private:
-  Counts sums() const;
-
   std::vector<CountRow> rows_;
   std::atomic<uint32_t> connections_{0};
+  Ledger ledger_;
   mutable std::mutex mutex_;
   Counts forgotten_{};  // guarded by mutex_: the sums at the last reset
 };
@@ -92,6 +97,8 @@ class Accounts {
   explicit Accounts(uint32_t workers) : workers_(workers) {}
   // The account of a cache, made at first use; valid for the life of this object.
   Account& open(base::CacheId cache);
+  // Those of the caches from `first` to `last`, in that order.
+  std::vector<std::pair<base::CacheId, Account*>> between(base::CacheId first, base::CacheId last);
 
  private:
   const uint32_t workers_;

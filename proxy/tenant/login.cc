@@ -48,6 +48,7 @@ LoginResult check_login(const Directory& directory, const Login& login) {
   }
   if (!proves(credential->salt, credential->verifier, login.password)) {
     result.decision = LoginDecision::kWrongPassword;
+    result.cache = directory.caches.find(credential->cache);
     return result;
   }
   const Cache* cache = directory.caches.find(credential->cache);

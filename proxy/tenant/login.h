@@ -26,7 +26,7 @@ enum class LoginDecision : uint8_t { kAccepted, kUnknownUser, kWrongPassword, kD
 struct LoginResult {
   LoginDecision decision = LoginDecision::kUnknownUser;
   const Credential* credential = nullptr;  // set when accepted; lives as long as the directory
-  const Cache* cache = nullptr;
+  const Cache* cache = nullptr;            // of the user, also when the password was wrong
 };
 LoginResult check_login(const Directory& directory, const Login& login);
 

@@ -32,6 +32,19 @@ TEST(FenceWatch, AMissingRecordConfirmsNothing) {
   EXPECT_EQ(watch.check(kStart, record(1, 0), {}), Hold::kMissing);
 }
 
+TEST(FenceWatch, ARecordAskedForEarlierThanTheLastSaysNothing) {
+  FenceWatch watch;
+  watch.read(kStart, record(1, 0));
+  watch.read(kStart - 400ms, record(1, 0));
+  EXPECT_EQ(watch.check(kStart + 100ms, record(1, 0), {}), Hold::kNone);
+  watch.read(kStart - 400ms, std::nullopt);
+  EXPECT_EQ(watch.check(kStart + 100ms, record(1, 0), {}), Hold::kNone);
+  watch.reset();  // another connection, perhaps another process
+  EXPECT_EQ(watch.check(kStart + 100ms, record(1, 0), {}), Hold::kNeverRead);
+  watch.read(kStart - 200ms, record(1, 0));
+  EXPECT_EQ(watch.check(kStart, record(1, 0), {}), Hold::kNone);
+}
+
 TEST(FenceWatch, ANewerRecordHoldsUntilThisProxyKnowsIt) {
   FenceWatch watch;
   watch.read(kStart, record(5, 0));

@@ -25,6 +25,27 @@ TEST(Accounts, ResetStartsFromZeroWithoutDisturbingWriters) {
   EXPECT_EQ(account.counts()[size_t(Count::kCommandSet)], 2u);
 }
 
+TEST(Accounts, TotalsOutliveAReset) {
+  Accounts accounts(1);
+  Account& account = accounts.open(1);
+  account.row(0).add(Count::kCommandSet, 5);
+  account.reset();
+  EXPECT_EQ(account.totals()[size_t(Count::kCommandSet)], 5u);
+}
+
+TEST(Accounts, AreFoundByRangeInOrder) {
+  Accounts accounts(1);
+  for (const base::CacheId id : {9u, 2u, 5u, UINT32_MAX}) accounts.open(id);
+  const auto ids = [&](base::CacheId first, base::CacheId last) {
+    std::vector<base::CacheId> found;
+    for (const auto& [id, account] : accounts.between(first, last)) found.push_back(id);
+    return found;
+  };
+  EXPECT_EQ(ids(0, UINT32_MAX), (std::vector<base::CacheId>{2, 5, 9, UINT32_MAX}));
+  EXPECT_EQ(ids(3, 9), (std::vector<base::CacheId>{5, 9}));
+  EXPECT_EQ(ids(10, 11), std::vector<base::CacheId>());
+}
+
 TEST(Accounts, AConnectionLimitIsExact) {
   Account account(1);
   EXPECT_TRUE(account.take_connection(2));
