@@ -8,9 +8,10 @@
 // percentile, since what is saved is what they queued for.
 //
 // It sleeps, and does not spin: the core is free for whoever needs it. It does nothing unless the
-// thread is busy, running or waiting for a core (so that no request of a quiet proxy waits), nor when a turn's own work has taken
-// longer than the window, and it stops by itself where a turn gathers too little to be worth it (few
-// clients, each waiting for the answer), trying again later and ever more rarely.
+// thread is busy, working or waiting for a core (so that no request of a quiet proxy waits), nor when
+// a turn's own work has taken longer than the window, and it stops by itself where a turn gathers too
+// little to be worth it (few clients, each waiting for the answer), trying again later and ever more
+// rarely.
 #pragma once
 
 #include <algorithm>
@@ -28,7 +29,7 @@ class Coalescing {
 
   // What the worker has done since it started.
   struct Work {
-    base::Duration wanted{0};  // time the thread ran or waited for a core
+    base::Duration wanted{0};  // time the thread worked or waited for a core
     uint64_t turns = 0;
     uint64_t messages = 0;  // requests and replies
   };

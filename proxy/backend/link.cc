@@ -4,6 +4,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -12,6 +13,7 @@
 #include "base/net/socket_address.h"
 #include "base/net/unix_socket.h"
 #include "base/telemetry/log.h"
+#include "proxy/backend/keepalive.h"
 
 namespace proxy {
 
@@ -39,7 +41,7 @@ void Link::set_endpoint(const std::string& address, uint16_t port, Instant now) 
   port_ = port;
   if (fd_.valid()) lose(Failure::kBackendReset, "its address changed");
   state_ = address_.empty() ? State::kIdle : State::kDown;
-  backoff_.succeeded();
+  backoff_.reset();
   if (state_ == State::kDown) connect(now);
 }
 
@@ -53,9 +55,10 @@ bool Link::begin_connecting() {
   CHECK(address.has_value());  // configure accepts numeric addresses only
   fd_.reset(::socket(address->family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const int on = 1;
-  if (fd_.valid()) ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  return fd_.valid() &&
-         (::connect(fd_.get(), address->get(), address->size()) == 0 || errno == EINPROGRESS);
+  if (!fd_.valid()) return false;
+  ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  set_keepalive(fd_.get(), context_.keepalive);
+  return ::connect(fd_.get(), address->get(), address->size()) == 0 || errno == EINPROGRESS;
 }
 
 void Link::connect(Instant now) {
@@ -65,7 +68,7 @@ void Link::connect(Instant now) {
     fd_.reset();
     cells_.connect_failures.add();
     state_ = State::kDown;
-    at_ = now + std::max(backoff_.next(), health::kFirstDelay);
+    at_ = now + std::max(backoff_.lost(now), health::kFirstDelay);
     return;
   }
   events_ = EPOLLOUT;
@@ -97,8 +100,8 @@ void Link::ask_fence(Instant now) {
   next_fence_ = now + ring::kFenceInterval;
 }
 
-void Link::sent(const route::Pending& pending, std::string_view key) {
-  in_flight_.push(pending, key);
+void Link::sent(const route::Pending& pending, std::string_view key, std::string_view flags) {
+  in_flight_.push(pending, key, flags);
   cells_.requests.add();
   cells_.in_flight.set(in_flight_.size());
   if (is_dirty_) return;
@@ -120,12 +123,56 @@ void Link::tick(Instant now) {
     case State::kUp:
       break;
   }
-  if (!in_flight_.empty() && now - Instant{in_flight_.front().sent_ns} > context_.request_timeout) {
-    return lose(Failure::kBackendTimeout, "a request waited too long");
+  if (wait_.is_on() && (wait_.is_over(now) || is_front_late(now))) {
+    wait_.end();
+    // What has arrived is not late, but may have come after the turn began.
+    take_buffered(context_.clock.now());
+    if (state_ != State::kUp) return;
   }
+  if (is_front_late(now)) return lose(Failure::kBackendTimeout, "a request waited too long");
   cells_.oldest_in_flight_ns.set(
       in_flight_.empty() ? 0 : static_cast<uint64_t>(in_flight_.front().sent_ns));
+  watch_queue(now);
   if (now >= next_fence_) ask_fence(now);
+}
+
+bool Link::is_front_late(Instant now) {
+  return !in_flight_.empty() &&
+         now - Instant{in_flight_.front().sent_ns} > context_.request_timeout;
+}
+
+ConfirmationWait::Kind Link::kind_of(size_t n, const MetaReply& reply, Instant now) {
+  using Kind = ConfirmationWait::Kind;
+  if (n >= in_flight_.size() || has_lost_step(in_flight_.nth(n), reply)) return Kind::kLostStep;
+  const route::Pending& pending = in_flight_.nth(n);
+  const bool is_young = now - Instant{pending.sent_ns} <= ring::kFenceWindow;
+  return pending.leg == Leg::kFence && is_young ? Kind::kYoungRecord : Kind::kOther;
+}
+
+void Link::watch_queue(Instant now) {
+  const auto oldest =
+      in_flight_.empty() ? base::Duration(0) : now - Instant{in_flight_.front().sent_ns};
+  const bool was_on = overload_.is_on();
+  overload_.set_target(context_.queue_target);
+  overload_.on_tick(now, oldest, in_flight_.size());
+  take_limits();
+  if (overload_.is_on() == was_on) return;
+  if (was_on) {
+    base::log::warn("backend_keeps_up", {{"backend", id_}, {"in_flight", in_flight_.size()}});
+  } else {
+    base::log::warn("backend_overloaded", {{"backend", id_}, {"in_flight", in_flight_.size()}});
+  }
+}
+
+void Link::take_limits() {
+  most_bytes_ = context_.queue.bytes == 0 ? SIZE_MAX : context_.queue.bytes;
+  most_requests_ = context_.queue.requests == 0 ? SIZE_MAX : context_.queue.requests;
+  most_requests_ = std::min(most_requests_, overload_.most());
+}
+
+Failure Link::why_not() const {
+  if (!is_up()) return Failure::kBackendDown;
+  return in_flight_.size() >= overload_.most() ? Failure::kOverload : Failure::kQueueFull;
 }
 
 void Link::flush() {
@@ -140,6 +187,7 @@ void Link::flush() {
     cells_.bytes_sent.add(static_cast<uint64_t>(wrote));
     out_.consume(static_cast<size_t>(wrote));
   }
+  in_flight_.mark_flushed(context_.clock.now().ns);
   if (out_.capacity() > 4 * kReadSize) out_.release();
   want_events(EPOLLIN);
 }
@@ -149,6 +197,10 @@ void Link::on_ready(uint32_t events) {
   if (state_ == State::kConnecting) return on_connected(context_.clock.now());
   if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) receive();
   if (fd_.valid() && (events & EPOLLOUT) != 0) flush();
+}
+
+void Link::hear() {
+  if (state_ == State::kProbing || state_ == State::kUp) receive();
 }
 
 void Link::receive() {
@@ -163,18 +215,47 @@ void Link::receive() {
   }
   const Instant now = context_.clock.now();
   cells_.bytes_received.add(static_cast<uint64_t>(got));
-  if (!straight) in_.commit(static_cast<size_t>(got));
-  const std::string_view input =
-      straight ? std::string_view(into, static_cast<size_t>(got)) : in_.view();
-  size_t used = 0;
-  if (!take_replies(input, used, now)) return;
-  if (straight) {
-    in_.append(input.substr(used));
-  } else {
-    in_.consume(used);
-  }
-  if (in_.capacity() > 4 * kReadSize) in_.release();
   cells_.last_reply_ns.set(static_cast<uint64_t>(now.ns));
+  if (!straight) in_.commit(static_cast<size_t>(got));
+  const std::string_view received(into, static_cast<size_t>(got));
+  if (wait_.is_on() || (fence_.is_stale(now) && wait_.may_begin())) {
+    if (straight) in_.append(received);
+    if (!waits_for_record(now)) take_buffered(now);
+    return;
+  }
+  if (!straight) return take_buffered(now);
+  size_t used = 0;
+  if (!take_replies(received, used, now)) return;
+  in_.append(received.substr(used));
+  note_in_flight();
+}
+
+bool Link::waits_for_record(Instant now) {
+  if (!wait_.is_on()) {
+    ask_fence(now);
+    wait_.begin(kLargestReply, now);
+  }
+  MetaReply reply;
+  const ConfirmationWait::Sight sight = wait_.look(
+      in_.view(), reply, [&](size_t n, const MetaReply& one) { return kind_of(n, one, now); });
+  if (sight == ConfirmationWait::Sight::kNotYet) return true;
+  wait_.end();
+  // What is broken is for take_replies() to find, in its turn.
+  if (sight == ConfirmationWait::Sight::kFound) {
+    take_fence(reply, in_flight_.nth(wait_.seen()).sent_ns, now);
+  }
+  return false;
+}
+
+void Link::take_buffered(Instant now) {
+  size_t used = 0;
+  if (!take_replies(in_.view(), used, now)) return;
+  in_.consume(used);
+  if (in_.capacity() > 4 * kReadSize) in_.release();
+  note_in_flight();
+}
+
+void Link::note_in_flight() {
   cells_.in_flight.set(in_flight_.size());
   if (in_flight_.empty()) cells_.oldest_in_flight_ns.set(0);
 }
@@ -199,12 +280,18 @@ bool Link::take_replies(std::string_view input, size_t& used, Instant now) {
   return true;
 }
 
+base::telemetry::LatencyKind Link::latency_kind(const route::Pending& pending) {
+  if (pending.leg == Leg::kFence) return base::telemetry::LatencyKind::fence();
+  return base::memcache::operation_of(pending.command);
+}
+
 void Link::take_reply(const MetaReply& reply, Instant now) {
   const route::Pending& pending = in_flight_.front();
-  base::telemetry::record_latency(cells_, pending.leg, base::Duration(now.ns - pending.sent_ns),
-                                  now);
+  const base::Duration waited(now.ns - pending.sent_ns);
+  base::telemetry::record_latency(context_.latencies, cells_, latency_kind(pending), waited, now);
+  overload_.on_reply(waited);
   if (pending.leg == Leg::kFence) {
-    take_fence(reply, pending.sent_ns);
+    take_fence(reply, pending.sent_ns, now);
   } else {
     context_.owner.on_reply(*this, pending, in_flight_.front_key(), reply, now);
   }
@@ -218,15 +305,18 @@ bool Link::has_lost_step(const route::Pending& pending, const MetaReply& reply) 
          (reply.text == "options flags too long" || reply.text == "bad data chunk");
 }
 
-void Link::take_fence(const MetaReply& reply, int64_t asked_ns) {
+void Link::take_fence(const MetaReply& reply, int64_t asked_ns, Instant now) {
   const auto record = reply.code == MetaCode::kValue
                           ? base::memcache::parse_fence_record(reply.value)
                           : std::nullopt;
   fence_.read(Instant{asked_ns}, record);
+  if (!fence_.is_stale(now)) wait_.on_confirmed();
   if (record) context_.owner.on_record(*this, *record, Instant{asked_ns});
   if (state_ != State::kProbing) return;
   state_ = State::kUp;
-  backoff_.succeeded();
+  backoff_.answered(now);
+  overload_.reset();
+  take_limits();
   cells_.connected.set(1);
   base::log::info("backend_up", {{"backend", id_}});
 }
@@ -243,8 +333,9 @@ void Link::lose(Failure failure, const char* reason) {
   in_.clear();
   in_.release();
   fence_.reset();
+  wait_.reset();
   state_ = State::kDown;
-  at_ = now + backoff_.next();
+  at_ = now + backoff_.lost(now);
   cells_.connected.set(0);
   cells_.oldest_in_flight_ns.set(0);
   if (was_up) {

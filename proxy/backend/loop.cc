@@ -61,6 +61,7 @@ void Loop::forget(int fd) {
 void Loop::set_policy(const LoopPolicy& policy) {
   policy_ = policy;
   coalescing_.set_window(policy.coalesce);
+  polling_.set_policy(policy.busy_poll, policy.busy_poll_when);
 }
 
 void Loop::post(std::function<void()> work) {
@@ -100,19 +101,60 @@ void Loop::let_gather(base::Instant now) {
   ::ppoll(&mail, 1, &timeout, nullptr);
 }
 
-// The number of events, 0 when it is time for a tick or there is mail.
+// Until a moment to the microsecond, or a tick to the millisecond.
+int Loop::wait_until(std::span<epoll_event> events, base::Instant now, base::Instant next_tick) {
+  int64_t wait_ms = std::max<int64_t>(0, ((next_tick - now).count() + 999'999) / 1'000'000);
+  if (wake_by_ && *wake_by_ < next_tick) {
+    const int64_t left = std::max<int64_t>(0, (*wake_by_ - now).count());
+    pollfd all{epoll_.get(), POLLIN, 0};
+    const timespec timeout{left / 1'000'000'000, left % 1'000'000'000};
+    ::ppoll(&all, 1, &timeout, nullptr);
+    wait_ms = 0;
+  }
+  return ::epoll_wait(epoll_.get(), events.data(), int(events.size()), int(wait_ms));
+}
+
+// The number of events, 0 when it is time for a tick or to wake up, or there is mail.
 int Loop::wait(std::span<epoll_event> events, base::Instant next_tick) {
-  for (;;) {
-    base::Instant now = clock_.now();
+  base::Instant looked;
+  for (bool polled = false;;) {
+    const base::Instant now = clock_.now();
+    if (polled) polled_ += now - looked;
+    looked = now;
     // Mail that came after the last look, whose wake-up was among the events of that turn.
     const bool has_mail = has_mail_.load(std::memory_order_acquire);
     if (!has_mail && coalescing_.is_on()) let_gather(now);
-    const bool polls = now < last_event_ + policy_.busy_poll && now < next_tick;
-    const int64_t left_ms = std::max<int64_t>(0, ((next_tick - now).count() + 999'999) / 1'000'000);
-    const int64_t wait_ms = has_mail || polls ? 0 : left_ms;
-    const int count = ::epoll_wait(epoll_.get(), events.data(), int(events.size()), int(wait_ms));
+    const base::Instant until = wake_by_ ? std::min(*wake_by_, next_tick) : next_tick;
+    const bool polls = now < last_event_ + polling_.window() && now < until;
+    const bool sleeps = !has_mail && !polls && now < until;
+    const int count = sleeps ? wait_until(events, now, next_tick)
+                             : ::epoll_wait(epoll_.get(), events.data(), int(events.size()), 0);
     CHECK(count >= 0 || errno == EINTR);
+    fell_asleep_ = sleeps ? now : base::Instant();
     if (count > 0 || has_mail || !polls) return std::max(0, count);
+    polled = true;
+  }
+}
+
+// The first part of a turn: everything that came.
+void Loop::take(Turns& turns, std::span<const epoll_event> events) {
+  looked_ = clock_.now();
+  wake_by_.reset();
+  if (!events.empty()) {
+    last_event_ = looked_;
+    if (fell_asleep_ != base::Instant()) polling_.on_wait(looked_ - fell_asleep_);
+  }
+  ++turns_;
+  turns.begin_turn(looked_);
+  if (has_mail_.exchange(false, std::memory_order_acquire)) run_posted();
+  if (events.size() == kEventsPerTurn) turns.begin_crowded();
+  for (const epoll_event& event : events) {
+    auto* const source = static_cast<Source*>(event.data.ptr);
+    if (source == nullptr) {
+      forget_wake_ups();
+    } else {
+      source->on_ready(event.events);
+    }
   }
 }
 
@@ -124,27 +166,26 @@ void Loop::run(Turns& turns) {
   base::Instant next_tick = clock_.now();
   while (!stopping_) {
     const int count = wait(events, next_tick);
-    const base::Instant now = clock_.now();
-    looked_ = now;
-    if (count > 0) last_event_ = now;
-    ++turns_;
-    turns.begin_turn(now);
-    if (has_mail_.exchange(false, std::memory_order_acquire)) run_posted();
-    for (int i = 0; i < count; ++i) {
-      auto* const source = static_cast<Source*>(events[size_t(i)].data.ptr);
-      if (source == nullptr) {
-        forget_wake_ups();
-      } else {
-        source->on_ready(events[size_t(i)].events);
-      }
-    }
+    take(turns, {events.data(), size_t(count)});
+    const base::Instant now = looked_;
     if (now >= next_tick) {
-      coalescing_.on_tick(now, {thread_time.wanted(), turns_, turns.messages()});
+      const base::Duration wanted = thread_time.wanted() - polled_;
+      coalescing_.on_tick(now, {wanted, turns_, turns.messages()});
+      polling_.on_tick(now, {base::ThreadTime::ran(), wanted, turns.messages()},
+                       !coalescing_.is_on());
       turns.tick(now);
       next_tick = now + kTick;
     }
     turns.end_turn();
   }
+}
+
+void Loop::turn(Turns& turns) {
+  std::array<epoll_event, kEventsPerTurn> events;
+  const int count = ::epoll_wait(epoll_.get(), events.data(), int(events.size()), 0);
+  CHECK(count >= 0 || errno == EINTR);
+  take(turns, {events.data(), size_t(std::max(0, count))});
+  turns.end_turn();
 }
 
 }  // namespace proxy

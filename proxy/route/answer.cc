@@ -35,6 +35,13 @@ std::string_view text_of(Failure failure) {
       return "key is moving to another backend, try again";
     case Failure::kFenced:
       return "this proxy's view is not confirmed yet, try again";
+    case Failure::kQueueFull:
+    case Failure::kOverload:
+      return "backend overloaded, try again";
+    case Failure::kMemoryShort:
+      return "proxy overloaded, try again";
+    case Failure::kRequestLimit:
+      return "too many requests in flight";
     default:
       return "backend error";
   }
@@ -138,6 +145,8 @@ Outcome append_binary(Buffer& out, const Pending& pending, std::string_view key,
     return outcome;
   } else if (kind == Kind::kArithmetic) {
     binary::append_counter(out, echo, base::parse_u64(reply.value).value_or(0), cas);
+  } else if (kind == Kind::kTouch) {
+    binary::append_value_header(out, echo, key, reply.flags, 0, cas);
   } else {
     binary::append_success(out, echo, cas);
   }
@@ -191,12 +200,13 @@ Outcome append_answer(Buffer& out, const Pending& pending, std::string_view key,
                                                : append_ascii(out, pending, key, reply, cas_mask);
 }
 
-void append_miss(Buffer& out, const Pending& pending, std::string_view key) {
+void append_miss(Buffer& out, const Pending& pending, std::string_view key,
+                 std::string_view flags) {
   if (pending.quiet) return;
   if (pending.protocol == Protocol::kBinary) {
     binary::append_miss(out, echo_of(pending), key);
   } else if (is_meta(pending.command)) {
-    out.append("EN\r\n");
+    append_meta_status(out, pending, MetaCode::kMiss, key, flags);
   } else if (!pending.in_group) {
     out.append(ascii::kEnd);
   }
@@ -211,13 +221,15 @@ void append_failure(Buffer& out, const Pending& pending, Failure failure) {
   }
 }
 
-void append_not_permitted(Buffer& out, const Pending& pending) {
+void append_not_permitted(Buffer& out, const Pending& pending, std::string_view key,
+                          std::string_view flags) {
   const bool stores = kind_of(pending.command) == Kind::kStore;
   if (pending.protocol == Protocol::kBinary) {
     binary::append_error(out, echo_of(pending),
                          stores ? binary::Status::kNotStored : binary::Status::kNotFound);
   } else if (is_meta(pending.command)) {
-    out.append(stores ? "NS\r\n" : "NF\r\n");
+    append_meta_status(out, pending, stores ? MetaCode::kNotStored : MetaCode::kNotFound, key,
+                       flags);
   } else if (!pending.quiet) {
     out.append(stores ? ascii::kNotStored : ascii::kNotFound);
   }

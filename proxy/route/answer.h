@@ -30,8 +30,10 @@ void append_refusal(base::memcache::Buffer& out, const base::memcache::MetaReply
 Outcome append_answer(base::memcache::Buffer& out, const Pending& pending, std::string_view key,
                       const base::memcache::MetaReply& reply, uint64_t cas_mask);
 
-// A miss, as the backend would have reported it. Precondition: the request is a read.
-void append_miss(base::memcache::Buffer& out, const Pending& pending, std::string_view key);
+// A miss, as the backend would have reported it. `flags`: a meta command's, of which it shows some.
+// Precondition: the request is a read.
+void append_miss(base::memcache::Buffer& out, const Pending& pending, std::string_view key,
+                 std::string_view flags = {});
 
 // "SERVER_ERROR …" or a binary temporary failure. In a group of keys it is the group's last word.
 void append_failure(base::memcache::Buffer& out, const Pending& pending,
@@ -39,7 +41,9 @@ void append_failure(base::memcache::Buffer& out, const Pending& pending,
 
 // What a command that changes something hears without the write capability: what clients show as
 // "not done" (NOT_STORED, NOT_FOUND), never a broken connection.
-void append_not_permitted(base::memcache::Buffer& out, const Pending& pending);
+// `key` and `flags` as for append_miss.
+void append_not_permitted(base::memcache::Buffer& out, const Pending& pending, std::string_view key,
+                          std::string_view flags);
 
 // Key and value together are larger than a cache takes.
 void append_too_large(base::memcache::Buffer& out, const Pending& pending);

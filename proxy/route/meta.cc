@@ -1,5 +1,6 @@
 #include "proxy/route/meta.h"
 
+#include <algorithm>
 #include <bitset>
 #include <limits>
 
@@ -25,14 +26,16 @@ namespace {
 
 constexpr std::string_view kDuplicateFlag = "CLIENT_ERROR duplicate flag\r\n";
 constexpr std::string_view kInvalidFlag = "CLIENT_ERROR invalid flag\r\n";
+constexpr std::string_view kInvalidOrDuplicate =
+    "CLIENT_ERROR invalid or duplicate flag\r\n";  // md, ma
+constexpr std::string_view kBadBase64Key = "CLIENT_ERROR error decoding key\r\n";
 constexpr std::string_view kTooManyFlags = "CLIENT_ERROR options flags too long\r\n";
+constexpr std::string_view kTooManyGetFlags = "CLIENT_ERROR options flags are too long\r\n";
 constexpr std::string_view kBadFormat = "CLIENT_ERROR bad command line format\r\n";
 // memcached takes 20 words and their end; beyond, it refuses an ms and does not skip its value.
 constexpr size_t kMostFlags = 17, kMostStoreFlags = 16;
 // memcached closes on a line of more than 2,048 bytes; the stored key and tokens add to the client's.
 constexpr size_t kLongestArguments = 1024;
-// What a token that unmasks to zero is sent as, because to memcached zero means "no condition".
-constexpr uint64_t kNoItemsCas = std::numeric_limits<uint64_t>::max();
 
 std::string_view verb_of(Command command) {
   switch (command) {
@@ -65,9 +68,8 @@ void append_cas_flag(Buffer& out, std::string_view flag, uint64_t cas_mask) {
   const bool readable = base::memcache::read_client_u64(flag.substr(1), token);
   out.append(" ");
   if (!readable || token == 0) return out.append(flag);
-  const uint64_t cas = token ^ cas_mask;
   out.append(flag.substr(0, 1));
-  append_number(out, cas == 0 ? kNoItemsCas : cas);
+  append_number(out, unmask_cas(token, cas_mask));
 }
 
 // Whether a get with this flag changes the item: touch, vivify on a miss, win the right to recache.
@@ -79,11 +81,12 @@ bool changes_item(Command command, char flag) {
 bool is_hidden(Command command, MetaCode code) {
   switch (command) {
     case Command::kMetaGet:
-      return code == MetaCode::kMiss || code == MetaCode::kHeader;
+      return code == MetaCode::kMiss;
     case Command::kMetaSet:
     case Command::kMetaDelete:
-    case Command::kMetaArithmetic:
       return code == MetaCode::kHeader;
+    case Command::kMetaArithmetic:
+      return code == MetaCode::kHeader || code == MetaCode::kValue;
     default:
       return false;
   }
@@ -118,26 +121,36 @@ void append_flags(Buffer& out, const Pending& pending, std::string_view key, con
   }
 }
 
-// "ME <key> exp=… la=… cas=… fetch=… cls=… size=…"
+// "ME <key> exp=… la=… cas=… fetch=… cls=… size=…": the size is as if the client's key were the item's.
 void append_debug(Buffer& out, const Pending& pending, std::string_view key, const MetaReply& reply,
                   uint64_t cas_mask) {
   std::string_view rest = reply.text;
-  take_word(rest);  // the stored key
+  const std::string_view stored_key = take_word(rest);
   out.append("ME ");
   out.append(pending.binary_key ? base::base64_encode(key) : std::string(key));
   for (std::string_view word = take_word(rest); !word.empty(); word = take_word(rest)) {
     constexpr std::string_view kCas = "cas=";
     out.append(" ");
-    const auto cas =
-        word.starts_with(kCas) ? base::parse_u64(word.substr(kCas.size())) : std::nullopt;
-    if (cas) {
+    constexpr std::string_view kSize = "size=";
+    const auto number_behind = [word](std::string_view name) {
+      return word.starts_with(name) ? base::parse_u64(word.substr(name.size())) : std::nullopt;
+    };
+    if (const auto cas = number_behind(kCas)) {
       out.append(kCas);
       append_number(out, *cas ^ cas_mask);
+    } else if (const auto size = number_behind(kSize)) {
+      out.append(kSize);
+      append_number(out, *size - stored_key.size() + key.size());
     } else {
       out.append(word);
     }
   }
   out.append("\r\n");
+}
+
+// memcached's md and ma have one message for everything that is wrong with a flag.
+bool reports_flags_together(Command command) {
+  return command == Command::kMetaDelete || command == Command::kMetaArithmetic;
 }
 
 std::string_view word_of(MetaCode code) {
@@ -159,15 +172,30 @@ std::string_view word_of(MetaCode code) {
 
 }  // namespace
 
+uint64_t unmask_cas(uint64_t token, uint64_t cas_mask) {
+  const uint64_t cas = token ^ cas_mask;
+  return cas == 0 ? std::numeric_limits<uint64_t>::max() : cas;
+}
+
+std::string_view undecodable_key(Command command) {
+  if (command == Command::kMetaDebug) return kBadFormat;
+  return reports_flags_together(command) ? kInvalidOrDuplicate : kBadBase64Key;
+}
+
 MetaFlags read_meta_flags(Command command, std::string_view arguments) {
   MetaFlags flags;
+  if (command == Command::kMetaDebug) {  // looks at no other flag, nor at what it is
+    flags.base64_key = take_word(arguments) == "b";
+    return flags;
+  }
+  const bool together = reports_flags_together(command);
   std::bitset<256> seen;
   std::string_view rest = arguments;
   const size_t most = command == Command::kMetaSet ? kMostStoreFlags : kMostFlags;
   size_t count = 0;
   for (std::string_view flag = take_word(rest); !flag.empty(); flag = take_word(rest)) ++count;
   if (count > most) {
-    flags.error = kTooManyFlags;
+    flags.error = command == Command::kMetaGet ? kTooManyGetFlags : kTooManyFlags;
     return flags;
   }
   if (arguments.size() > kLongestArguments) {
@@ -179,11 +207,11 @@ MetaFlags read_meta_flags(Command command, std::string_view arguments) {
     const auto letter = static_cast<unsigned char>(flag[0]);
     const bool is_letter = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z');
     if (!is_letter) {
-      flags.error = kInvalidFlag;
+      flags.error = together ? kInvalidOrDuplicate : kInvalidFlag;
       return flags;
     }
     if (seen[letter]) {
-      flags.error = kDuplicateFlag;
+      flags.error = together ? kInvalidOrDuplicate : kDuplicateFlag;
       return flags;
     }
     seen[letter] = true;
@@ -204,7 +232,9 @@ void append_meta_upstream(Buffer& out, const Request& request, const StoredKey& 
     out.append(" ");
     append_number(out, request.value.size());
   }
-  std::string_view rest = request.arguments;
+  // me takes none, and of any number and length.
+  const bool has_flags = request.command != Command::kMetaDebug;
+  std::string_view rest = has_flags ? request.arguments : std::string_view();
   for (std::string_view flag = take_word(rest); !flag.empty(); flag = take_word(rest)) {
     const char letter = flag[0];
     if (letter == 'q' || letter == 'b' || letter == 'P' || letter == 'L') continue;
@@ -220,6 +250,52 @@ void append_meta_upstream(Buffer& out, const Request& request, const StoredKey& 
   if (!stores) return;
   out.append(request.value);
   out.append(base::memcache::kValueEnd);
+}
+
+void note_meta_effect(Pending& pending, const Request& request, bool may_write) {
+  if (request.command == Command::kMetaDebug) return;
+  bool gives_expiry = false, invalidates = false;
+  std::string_view rest = request.arguments;
+  for (std::string_view flag = take_word(rest); !flag.empty(); flag = take_word(rest)) {
+    if (!may_write && changes_item(request.command, flag[0])) continue;
+    int64_t exptime = 0;
+    if (flag[0] == 'T' && base::memcache::read_client_i32(flag.substr(1), exptime)) {
+      pending.exptime = static_cast<int32_t>(std::max<int64_t>(exptime, -1));
+      gives_expiry = true;
+    } else if (flag[0] == 'I') {
+      invalidates = true;
+    } else if (flag[0] == 'M' && request.command == Command::kMetaSet && flag.size() > 1 &&
+               std::string_view("AaPp").find(flag[1]) != std::string_view::npos) {
+      pending.effect = Effect::kAppends;
+    }
+  }
+  switch (request.command) {
+    case Command::kMetaGet:
+    case Command::kMetaArithmetic:
+      if (gives_expiry) pending.effect = Effect::kTouches;
+      return;
+    case Command::kMetaDelete:
+      if (invalidates) pending.effect = gives_expiry ? Effect::kTouches : Effect::kKeeps;
+      return;
+    default:
+      return;
+  }
+}
+
+void append_meta_status(Buffer& out, const Pending& pending, MetaCode code, std::string_view key,
+                        std::string_view flags) {
+  out.append(word_of(code));
+  const bool shows_flags = pending.command != Command::kMetaDebug;
+  for (std::string_view flag = take_word(flags); shows_flags && !flag.empty();
+       flag = take_word(flags)) {
+    if (flag[0] == 'k') {
+      append_key_flag(out, pending, key);
+    } else if (flag[0] == 'O') {
+      out.append(" ");
+      out.append(flag);
+    }
+  }
+  out.append("\r\n");
 }
 
 Outcome append_meta_answer(Buffer& out, const Pending& pending, std::string_view key,

@@ -33,10 +33,31 @@ struct MetaFlags {
 // without having read the value of an ms: what comes next on a connection that clients share must
 // never be a client's bytes.
 MetaFlags read_meta_flags(base::memcache::Command command, std::string_view arguments);
+// The whole reply to a key that is not base64 though its flags say so.
+std::string_view undecodable_key(base::memcache::Command command);
+
+// The token that a backend knows, of one that a client sent. Zero, which to memcached means "no
+// condition", becomes one that no item has.
+uint64_t unmask_cas(uint64_t token, uint64_t cas_mask);
 
 // Appends `request` for `key`, with its value if it has one.
 void append_meta_upstream(base::memcache::Buffer& out, const base::memcache::Request& request,
                           const base::memcache::StoredKey& key, uint64_t cas_mask, bool may_write);
+
+// Takes into `pending` what the flags of `request` say about the item: exptime and effect.
+void note_meta_effect(Pending& pending, const base::memcache::Request& request, bool may_write);
+
+// The flags of the client's that must be kept until `request` is answered, because a miss shows them.
+inline std::string_view echoed_flags(const base::memcache::Request& request) {
+  const bool shows = request.command == base::memcache::Command::kMetaGet && !request.quiet;
+  return shows ? request.arguments : std::string_view();
+}
+
+// A reply of the proxy's own without a value: `code` and, as memcached shows them on every outcome, the
+// opaque and the key if the client's `flags` ask for them.
+void append_meta_status(base::memcache::Buffer& out, const Pending& pending,
+                        base::memcache::MetaCode code, std::string_view key,
+                        std::string_view flags);
 
 // As append_answer.
 Outcome append_meta_answer(base::memcache::Buffer& out, const Pending& pending,

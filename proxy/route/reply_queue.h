@@ -52,6 +52,8 @@ class ReplyQueue {
 
   size_t outstanding() const { return waiting_.size() - first_; }
   bool empty() const { return outstanding() == 0; }
+  // Whether the reply of `ticket` has gone into the output.
+  bool has_left(Ticket ticket) const { return ticket < head_; }
   // Bytes of finished replies that wait for an older one.
   size_t held_bytes() const { return held_bytes_; }
 

@@ -1,7 +1,6 @@
 #include "proxy/route/translate.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "base/core/check.h"
 #include "base/memcache/ascii_parser.h"
@@ -17,24 +16,20 @@ using base::memcache::Request;
 
 namespace {
 
-// No token a backend gives: what a client's token that unmasks to zero is sent as, because to
-// memcached zero means "no condition".
-constexpr uint64_t kNoItemsCas = std::numeric_limits<uint64_t>::max();
-
 std::optional<uint64_t> condition(const Request& request, uint64_t cas_mask) {
   const bool conditional = request.command == Command::kCas ||
                            (request.protocol == Protocol::kBinary && request.cas != 0);
   if (!conditional) return std::nullopt;
-  const uint64_t cas = request.cas ^ cas_mask;
-  return cas == 0 ? kNoItemsCas : cas;
+  return unmask_cas(request.cas, cas_mask);
 }
 
-meta::StoreMode mode_of(Command command) {
-  switch (command) {
+// To memcached a binary ADD or REPLACE with a cas is a plain check-and-set.
+meta::StoreMode mode_of(const Request& request) {
+  switch (request.command) {
     case Command::kAdd:
-      return meta::StoreMode::kAdd;
+      return request.cas != 0 ? meta::StoreMode::kSet : meta::StoreMode::kAdd;
     case Command::kReplace:
-      return meta::StoreMode::kReplace;
+      return request.cas != 0 ? meta::StoreMode::kSet : meta::StoreMode::kReplace;
     case Command::kAppend:
       return meta::StoreMode::kAppend;
     case Command::kPrepend:
@@ -42,6 +37,16 @@ meta::StoreMode mode_of(Command command) {
     default:
       return meta::StoreMode::kSet;
   }
+}
+
+// A binary TOUCH is answered with the item's flags and cas.
+void append_touch(base::memcache::Buffer& out, const Request& request,
+                  const base::memcache::StoredKey& key) {
+  if (request.protocol != Protocol::kBinary) return meta::append_touch(out, key, request.exptime);
+  meta::Get get;
+  get.want.flags = get.want.cas = true;
+  get.touch = request.exptime;
+  meta::append_get(out, key, get);
 }
 
 }  // namespace
@@ -96,7 +101,7 @@ void append_upstream(base::memcache::Buffer& out, const Request& request,
     }
     case Kind::kStore: {
       meta::Store store;
-      store.mode = mode_of(request.command);
+      store.mode = mode_of(request);
       store.flags = request.flags;
       store.exptime = request.exptime;
       store.cas = condition(request, cas_mask);
@@ -113,7 +118,7 @@ void append_upstream(base::memcache::Buffer& out, const Request& request,
       return;
     }
     case Kind::kTouch:
-      meta::append_touch(out, key, request.exptime);
+      append_touch(out, request, key);
       return;
     case Kind::kArithmetic: {
       meta::Arithmetic arithmetic;

@@ -85,7 +85,7 @@ TEST(Answers, NoreplyHearsNothing) {
   }
   Buffer out;
   append_failure(out, set, Failure::kBackendDown);
-  append_not_permitted(out, set);
+  append_not_permitted(out, set, "key", {});
   append_too_large(out, set);
   EXPECT_TRUE(out.empty());
 }
@@ -119,6 +119,13 @@ TEST(Answers, BinaryConditionsHaveTheirStatus) {
             "CLIENT_ERROR " + std::string(error.text) + "\r\n");
 }
 
+TEST(Answers, ABinaryTouchShowsTheFlags) {
+  MetaReply hit = reply(MetaCode::kHeader);
+  hit.flags = 9;
+  EXPECT_EQ(decode(answer(binary(Command::kTouch, 0x1c), hit)),
+            std::make_pair(0, std::string("\0\0\0\x09", 4)));
+}
+
 TEST(Answers, AMissOfGetkShowsTheKey) {
   Pending getk = binary(Command::kGet, 0x0c);
   getk.with_key = true;
@@ -134,11 +141,11 @@ TEST(Answers, NonsenseFromABackendIsItsError) {
 
 TEST(Answers, WithoutTheWriteCapabilityNothingIsDone) {
   Buffer out;
-  append_not_permitted(out, ascii(Command::kCas));
-  append_not_permitted(out, ascii(Command::kIncr));
+  append_not_permitted(out, ascii(Command::kCas), "key", {});
+  append_not_permitted(out, ascii(Command::kIncr), "key", {});
   EXPECT_EQ(out.view(), "NOT_STORED\r\nNOT_FOUND\r\n");
   Buffer frames;
-  append_not_permitted(frames, binary(Command::kSet, 1));
+  append_not_permitted(frames, binary(Command::kSet, 1), "key", {});
   EXPECT_EQ(decode(std::string(frames.view())).first, 5);
 }
 

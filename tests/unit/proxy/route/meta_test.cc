@@ -63,6 +63,25 @@ TEST(MetaFlags, KnowWhatIsTheProxysBusiness) {
   EXPECT_EQ(read_meta_flags(Command::kMetaGet, "P1 P2").error, "CLIENT_ERROR duplicate flag\r\n");
 }
 
+TEST(MetaFlags, OfDeleteAndArithmeticHaveOneMessage) {
+  for (const Command command : {Command::kMetaDelete, Command::kMetaArithmetic}) {
+    for (const char* wrong : {"q v q", "!"}) {
+      EXPECT_EQ(read_meta_flags(command, wrong).error,
+                "CLIENT_ERROR invalid or duplicate flag\r\n");
+    }
+    EXPECT_EQ(undecodable_key(command), "CLIENT_ERROR invalid or duplicate flag\r\n");
+  }
+  EXPECT_EQ(undecodable_key(Command::kMetaSet), "CLIENT_ERROR error decoding key\r\n");
+}
+
+TEST(MetaFlags, OfDebugAreNotLookedAt) {
+  EXPECT_TRUE(read_meta_flags(Command::kMetaDebug, "b").base64_key);
+  EXPECT_FALSE(read_meta_flags(Command::kMetaDebug, "k b").base64_key);
+  EXPECT_FALSE(read_meta_flags(Command::kMetaDebug, "b1").base64_key);
+  EXPECT_TRUE(read_meta_flags(Command::kMetaDebug, "k k ! 1").error.empty());
+  EXPECT_EQ(upstream("me foo k k ! 1\r\n"), "me <key>\r\n");
+}
+
 // memcached refuses more without reading an ms's value, which it then takes for commands.
 TEST(MetaFlags, RefuseWhatWouldMakeAValueIntoCommands) {
   std::string many;
@@ -72,6 +91,8 @@ TEST(MetaFlags, RefuseWhatWouldMakeAValueIntoCommands) {
   EXPECT_EQ(read_meta_flags(Command::kMetaSet, many + " R").error,
             "CLIENT_ERROR options flags too long\r\n");
   EXPECT_EQ(read_meta_flags(Command::kMetaGet, many + " R S").error,
+            "CLIENT_ERROR options flags are too long\r\n");
+  EXPECT_EQ(read_meta_flags(Command::kMetaDelete, many + " R S").error,
             "CLIENT_ERROR options flags too long\r\n");
   EXPECT_FALSE(read_meta_flags(Command::kMetaGet, "O" + std::string(1100, 'x')).error.empty());
   for (const char* odd : {"!", "1", "\x01", "\x80"}) {
@@ -115,12 +136,14 @@ TEST(MetaAnswer, ShowsTheClientsKeyAndToken) {
 TEST(MetaAnswer, HidesInQuietModeWhatMemcachedHides) {
   EXPECT_EQ(answer(Command::kMetaGet, "EN\r\n", true).text, "");
   EXPECT_EQ(answer(Command::kMetaGet, "VA 1 v\r\na\r\n", true).text, "VA 1 v\r\na\r\n");
+  EXPECT_EQ(answer(Command::kMetaGet, "HD t-1\r\n", true).text, "HD t-1\r\n");
   EXPECT_EQ(answer(Command::kMetaSet, "HD\r\n", true).text, "");
   EXPECT_EQ(answer(Command::kMetaSet, "NS\r\n", true).text, "NS\r\n");
   EXPECT_EQ(answer(Command::kMetaDelete, "HD\r\n", true).text, "");
   EXPECT_EQ(answer(Command::kMetaDelete, "NF\r\n", true).text, "NF\r\n");
   EXPECT_EQ(answer(Command::kMetaDelete, "EX\r\n", true).text, "EX\r\n");
   EXPECT_EQ(answer(Command::kMetaArithmetic, "HD\r\n", true).text, "");
+  EXPECT_EQ(answer(Command::kMetaArithmetic, "VA 1\r\n6\r\n", true).text, "");
   EXPECT_EQ(answer(Command::kMetaGet, "CLIENT_ERROR invalid flag\r\n", true).text,
             "CLIENT_ERROR invalid flag\r\n");
 }
@@ -129,7 +152,8 @@ TEST(MetaAnswer, MasksTheTokenOfADebugLine) {
   EXPECT_EQ(
       answer(Command::kMetaDebug, "ME k000stored exp=-1 la=3 cas=2 fetch=no cls=1 size=70\r\n")
           .text,
-      "ME foo exp=-1 la=3 cas=4098 fetch=no cls=1 size=70\r\n");
+      "ME foo exp=-1 la=3 cas=4098 fetch=no cls=1 size=63\r\n")
+      << "without what the stored key has more than the client's";
 }
 
 TEST(MetaAnswer, FailuresAndRefusalsSpeakMeta) {
@@ -144,11 +168,45 @@ TEST(MetaAnswer, FailuresAndRefusalsSpeakMeta) {
   EXPECT_EQ(nothing.view(), "");
   pending.command = Command::kMetaSet;
   Buffer refused;
-  append_not_permitted(refused, pending);
+  append_not_permitted(refused, pending, "foo", "T30 q");
   EXPECT_EQ(refused.view(), "NS\r\n");
   Buffer failed;
   append_failure(failed, pending, base::telemetry::Failure::kBackendDown);
   EXPECT_EQ(failed.view(), "SERVER_ERROR backend unavailable\r\n") << "quiet hides no error";
+}
+
+TEST(MetaAnswer, WhatTheProxyAnswersItselfShowsOpaqueAndKey) {
+  const auto status_of = [](Command command, std::string_view flags, bool binary_key = false) {
+    Pending pending;
+    pending.command = command;
+    pending.binary_key = binary_key;
+    Buffer out;
+    if (kind_of(command) == Kind::kRead) {
+      append_miss(out, pending, "foo", flags);
+    } else {
+      append_not_permitted(out, pending, "foo", flags);
+    }
+    return std::string(out.view());
+  };
+  EXPECT_EQ(status_of(Command::kMetaGet, "v t k O12 s"), "EN kfoo O12\r\n");
+  EXPECT_EQ(status_of(Command::kMetaGet, "Ok v k"), "EN Ok kfoo\r\n");
+  EXPECT_EQ(status_of(Command::kMetaGet, "b k O", true), "EN kZm9v b O\r\n");
+  EXPECT_EQ(status_of(Command::kMetaDebug, "k O12"), "EN\r\n");
+  EXPECT_EQ(status_of(Command::kMetaSet, "T9 O1 k"), "NS O1 kfoo\r\n");
+  EXPECT_EQ(status_of(Command::kMetaDelete, "k"), "NF kfoo\r\n");
+  EXPECT_EQ(status_of(Command::kMetaArithmetic, "D5 O1"), "NF O1\r\n");
+}
+
+TEST(MetaFlags, AreKeptOnlyForWhatMayBeAMiss) {
+  Request request;
+  request.arguments = "v k O1";
+  request.command = Command::kMetaGet;
+  EXPECT_EQ(echoed_flags(request), "v k O1");
+  request.quiet = true;
+  EXPECT_EQ(echoed_flags(request), "") << "a quiet miss is silent";
+  request.quiet = false;
+  request.command = Command::kMetaSet;
+  EXPECT_EQ(echoed_flags(request), "");
 }
 
 }  // namespace

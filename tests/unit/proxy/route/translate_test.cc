@@ -48,6 +48,23 @@ TEST(Translation, AGatTouchesOnlyWithTheCapability) {
   EXPECT_EQ(sent(gat, 0, false), line("mg", " f v"));
 }
 
+// memcached makes a check-and-set of them.
+TEST(Translation, ABinaryAddOrReplaceWithATokenIsASet) {
+  for (const Command command : {Command::kAdd, Command::kReplace}) {
+    Request store = request(command, Protocol::kBinary);
+    store.value = "a";
+    EXPECT_EQ(sent(store), line("ms", command == Command::kAdd ? " 1 ME c" : " 1 MR c") + "a\r\n");
+    store.cas = 5;
+    EXPECT_EQ(sent(store), line("ms", " 1 C5 c") + "a\r\n");
+  }
+}
+
+TEST(Translation, ABinaryTouchAsksForFlagsAndToken) {
+  Request touch = request(Command::kTouch, Protocol::kBinary);
+  touch.exptime = 60;
+  EXPECT_EQ(sent(touch), line("mg", " f c T60"));
+}
+
 TEST(Translation, StoresCarryModeFlagsExptimeAndValue) {
   Request set = request(Command::kSet);
   set.value = "ab\r\n";
