@@ -27,10 +27,22 @@ constexpr base::Duration kPublishPoll = std::chrono::microseconds(200);
 constexpr size_t kMostWaiting = 64;
 constexpr base::Duration kDrainPoll = std::chrono::milliseconds(20);
 
-bool is_acting(const std::string& verb) {
+bool acts(const std::string& verb) {
   return verb == "configure" || verb == "change" || verb.starts_with("flush") ||
-         verb.starts_with("epoch.");
+         verb.starts_with("epoch.") || verb == "handover";
 }
+
+// Counts a call while it is under way, also when it is cancelled.
+class Acting {
+ public:
+  explicit Acting(int& count) : count_(count) { ++count_; }
+  ~Acting() { --count_; }
+  Acting(const Acting&) = delete;
+  Acting& operator=(const Acting&) = delete;
+
+ private:
+  int& count_;
+};
 
 Error refused(std::string_view what, std::string_view why) {
   return Error(ErrorCode::kRefused, std::string(what) + ": " + std::string(why));
@@ -44,6 +56,7 @@ Control::Control(const ControlParts& parts, SavedState saved)
       segment_(parts.segment),
       state_(parts.state),
       connections_(parts.connections),
+      accounts_(parts.accounts),
       lifecycle_(parts.lifecycle),
       instance_(base::random_hex(8)),
       settings_(Settings::of(parts.config)),
@@ -150,7 +163,7 @@ void Control::change_settings(const Settings& settings) {
 
 // Refuses a caller whose fence is lower than one seen, and remembers a higher one durably.
 Result<> Control::admit(const RpcRequest& request) {
-  if (request.fence == 0 && !is_acting(request.verb)) return base::Done{};
+  if (request.fence == 0 && !acts(request.verb)) return base::Done{};
   if (request.fence < fence_) {
     return Error(ErrorCode::kRefused, "fence " + std::to_string(request.fence) + " is lower than " +
                                           std::to_string(fence_) +
@@ -165,19 +178,22 @@ Result<> Control::admit(const RpcRequest& request) {
 
 asio::awaitable<Result<json::value>> Control::call(RpcRequest request) {
   if (request.verb == "status") co_return status();
+  if (sealed_) {
+    co_return Error(ErrorCode::kUnavailable,
+                    "a new process is taking this proxy over; ask again in a moment",
+                    base::Origin::kSelf, base::Retry::kSafe);
+  }
   const auto admitted = admit(request);
   if (!admitted) co_return admitted.error();
   const std::string& verb = request.verb;
-  json::object args = std::move(request.args);
-  if (verb == "configure") co_return co_await configure(std::move(args));
-  if (verb == "change") co_return co_await change(std::move(args));
-  if (verb == "epoch.prepare") co_return co_await prepare(std::move(args));
-  if (verb == "epoch.commit") co_return co_await commit(std::move(args));
-  if (verb == "epoch.abort") co_return co_await abort(std::move(args));
-  if (verb == "flush") co_return co_await flush(std::move(args));
-  if (verb == "flush.complete") co_return co_await complete_flushes(std::move(args));
+  if (verb == "usage") co_return usage(request.args);
+  if (verb == "handover") co_return hand_over(request.args);
   if (verb == "drain") {
-    const json::value* deadline = args.if_contains("deadline_ms");
+    if (lifecycle_.is_handing_over()) {
+      co_return Error(ErrorCode::kConflict,
+                      "a new process is taking this proxy over; drain that one");
+    }
+    const json::value* deadline = request.args.if_contains("deadline_ms");
     const bool given = deadline != nullptr && deadline->is_int64() && deadline->get_int64() >= 0;
     const base::Duration wait = std::chrono::milliseconds(given ? deadline->get_int64() : 5000);
     const uint64_t remaining = co_await drain(wait);
@@ -189,10 +205,48 @@ asio::awaitable<Result<json::value>> Control::call(RpcRequest request) {
     json::value answer = json::object{};
     co_return answer;
   }
+  const Acting inside(acting_);
+  co_return co_await act(verb, std::move(request.args));
+}
+
+asio::awaitable<Control::Answer> Control::act(std::string verb, json::object args) {
+  if (verb == "configure") co_return co_await configure(std::move(args));
+  if (verb == "change") co_return co_await change(std::move(args));
+  if (verb == "epoch.prepare") co_return co_await prepare(std::move(args));
+  if (verb == "epoch.commit") co_return co_await commit(std::move(args));
+  if (verb == "epoch.abort") co_return co_await abort(std::move(args));
+  if (verb == "flush") co_return co_await flush(std::move(args));
+  if (verb == "flush.complete") co_return co_await complete_flushes(std::move(args));
   co_return Error(ErrorCode::kNotFound,
                   "no verb " + verb +
-                      "; known: status, configure, change, epoch.prepare, epoch.commit, "
-                      "epoch.abort, flush, flush.complete, drain, quit");
+                      "; known: status, usage, configure, change, epoch.prepare, epoch.commit, "
+                      "epoch.abort, flush, flush.complete, drain, handover, quit");
+}
+
+Control::Answer Control::hand_over(const json::object& args) {
+  const json::value* socket = args.if_contains("socket");
+  if (socket == nullptr || !socket->is_string()) {
+    return Error(ErrorCode::kInvalid, "socket: expected where the new process listens");
+  }
+  if (draining_) return refused("handover", "draining");
+  const auto pid = lifecycle_.hand_over(std::string(socket->get_string()));
+  if (!pid) return pid.error();
+  return json::value(json::object{{"pid", *pid}});
+}
+
+Result<> Control::restore(SavedState saved) {
+  ring_ = ring::Ring(std::move(saved.committed), std::move(saved.prepared), saved.known_epoch);
+  directory_ = std::move(saved.directory);
+  backends_ = std::move(saved.backends);
+  fence_ = saved.fence;
+  view_.reset();
+  const Result<World> next = world();
+  if (!next) return next.error();
+  confirmed_ = present();
+  show_state();
+  const uint64_t number = ++posted_;
+  for (Worker* worker : workers_) worker->install(*next, number);
+  return base::Done{};
 }
 
 Control::Answer Control::status() {
@@ -210,8 +264,35 @@ Control::Answer Control::status() {
                                   {"completed_flush", told.completed_flush},
                                   {"fence", fence_},
                                   {"draining", draining_},
+                                  {"handing_over", sealed_},
                                   {"connections", connections_.total()},
                                   {"fenced_backends", std::move(fenced)}});
+}
+
+// What this proxy knows of a cache's items. The hashes let the agent count an item once that several
+// proxies know of.
+Control::Answer Control::usage(const json::object& args) {
+  const json::value* id = args.if_contains("cache");
+  const tenant::Cache* cache = id != nullptr && id->is_int64() && id->get_int64() > 0
+                                   ? directory_->caches.find(base::CacheId(id->get_int64()))
+                                   : nullptr;
+  if (cache == nullptr) return Error(ErrorCode::kNotFound, "usage: no such cache");
+  tenant::Account& account = accounts_.open(cache->id);
+  const auto now = static_cast<uint32_t>(timers_.clock().wall().ns / 1'000'000'000);
+  const tenant::FollowedItems followed = account.ledger().followed(cache->generation, now);
+  const tenant::Estimate estimate = account.ledger().estimate(cache->generation, now);
+  json::array items;
+  items.reserve(2 * followed.items.size());
+  for (const tenant::FollowedItems::Item& item : followed.items) {
+    items.emplace_back(item.hash);
+    items.emplace_back(item.bytes);
+  }
+  return json::value(json::object{{"generation", cache->generation},
+                                  {"connections", account.connections()},
+                                  {"evictions", estimate.evictions},
+                                  {"expired", estimate.expired},
+                                  {"every", followed.every},
+                                  {"items", std::move(items)}});
 }
 
 asio::awaitable<Control::Answer> Control::configure(json::object args) {
@@ -373,7 +454,14 @@ asio::awaitable<uint64_t> Control::drain(base::Duration wait) {
   show_state();
   for (Worker* worker : workers_) worker->drain();
   const base::Instant deadline = timers_.clock().now() + wait;
+  // Those who never pause between two requests are read no further near the end.
+  const base::Instant impatient = deadline - wait / 4;
+  bool finishing = false;
   while (connections_.total() > 0 && timers_.clock().now() < deadline) {
+    if (!finishing && timers_.clock().now() >= impatient) {
+      for (Worker* worker : workers_) worker->finish_all();
+      finishing = true;
+    }
     co_await timers_.wait_for(kDrainPoll);
   }
   co_return connections_.total();

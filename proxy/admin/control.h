@@ -27,14 +27,18 @@
 #include "proxy/admission/connection_counts.h"
 #include "proxy/config/config.h"
 #include "proxy/frontend/worker.h"
+#include "proxy/tenant/accounts.h"
 
 namespace proxy::admin {
 
-// What ends the process; implemented by app. Thread: admin.
+// What ends the process, or lets another one take its place; implemented by app. Thread: admin.
 class Lifecycle {
  public:
   virtual ~Lifecycle() = default;
   virtual void quit() = 0;
+  // Begins to hand everything over to the process that listens on `socket`; its pid.
+  virtual base::Result<int64_t> hand_over(const std::string& socket) = 0;
+  virtual bool is_handing_over() const = 0;
 };
 
 struct ControlParts {
@@ -43,6 +47,7 @@ struct ControlParts {
   base::telemetry::SegmentWriter& segment;
   StateDir& state;
   const admission::ConnectionCounts& connections;
+  tenant::Accounts& accounts;
   Lifecycle& lifecycle;
 };
 
@@ -62,6 +67,17 @@ class Control {
   // Stops accepting and finishes what has begun; the number of connections left at the deadline.
   boost::asio::awaitable<uint64_t> drain(base::Duration deadline);
 
+  // While another process takes over: acting calls are refused (kUnavailable: ask again), so that
+  // what is on disk and what the workers serve by stay as they are.
+  void seal() { sealed_ = true; }
+  void unseal() { sealed_ = false; }
+  bool is_acting() const { return acting_ > 0; }
+  // The state as another process has left it. Workers serve by it once is_settled().
+  base::Result<> restore(SavedState saved);
+  bool is_settled() const { return is_installed(posted_); }
+
+  // What is known of caches and credentials; never null.
+  const tenant::DirectoryPtr& directory() const { return directory_; }
   bool is_ready() const;
   std::string why_not_ready() const;
   std::vector<std::string> fenced_backends() const;
@@ -70,7 +86,10 @@ class Control {
   using Answer = base::Result<boost::json::value>;
 
   base::Result<> admit(const base::net::RpcRequest& request);
+  boost::asio::awaitable<Answer> act(std::string verb, boost::json::object args);
+  Answer hand_over(const boost::json::object& args);
   Answer status();
+  Answer usage(const boost::json::object& args);
   boost::asio::awaitable<Answer> configure(boost::json::object args);
   boost::asio::awaitable<Answer> change(boost::json::object args);
   boost::asio::awaitable<Answer> prepare(boost::json::object args);
@@ -99,6 +118,7 @@ class Control {
   base::telemetry::SegmentWriter& segment_;
   StateDir& state_;
   const admission::ConnectionCounts& connections_;
+  tenant::Accounts& accounts_;
   Lifecycle& lifecycle_;
   const std::string instance_;
 
@@ -110,6 +130,8 @@ class Control {
   std::shared_ptr<const ring::View> view_;  // compiled from ring_ and backends_; null: to be made
   uint64_t fence_ = 0;
   bool draining_ = false;
+  bool sealed_ = false;
+  int acting_ = 0;                                 // calls that may change the state, under way
   uint64_t posted_ = 0;                            // the number of the newest World
   std::deque<std::pair<uint64_t, Told>> waiting_;  // posted, not seen installed everywhere
   Told confirmed_;

@@ -91,6 +91,18 @@ asio::awaitable<void> Flushes::ask(FlushRequest request) {
   if (is_uncertain(result)) co_await repeat(std::move(call));
 }
 
+void Flushes::keep_promises(const std::vector<std::string>& promises) {
+  for (const std::string& promise : promises) {
+    boost::json::error_code failed;
+    const boost::json::value args = boost::json::parse(promise, failed);
+    if (failed || !args.is_object()) continue;
+    base::net::RpcRequest call;
+    call.verb = "flush.request";
+    call.args = args.get_object();
+    base::spawn(executor_, gate_, "flush_promise", repeat(std::move(call)));
+  }
+}
+
 // Until the agent has answered for itself.
 asio::awaitable<void> Flushes::repeat(base::net::RpcRequest call) {
   const std::string what = boost::json::serialize(call.args);

@@ -9,6 +9,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/life/life.h"
 #include "base/net/rpc.h"
@@ -24,6 +25,10 @@ class Flushes final : public FlushPort {
           std::string agent_socket);
 
   void request_flush(FlushRequest request) override;
+  // Requests that were promised to clients and are repeated until the agent has them; for another
+  // process, and of one.
+  std::vector<std::string> promises() const { return {repeating_.begin(), repeating_.end()}; }
+  void keep_promises(const std::vector<std::string>& promises);
   // Waits for calls under way, at most until `deadline`.
   boost::asio::awaitable<void> stop(base::Instant deadline);
 

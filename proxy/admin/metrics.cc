@@ -1,18 +1,24 @@
 #include "proxy/admin/metrics.h"
 
+#include <algorithm>
 #include <array>
+#include <cmath>
 #include <functional>
 
 #include "base/telemetry/exposition.h"
 #include "base/telemetry/log.h"
+#include "base/telemetry/top_keys.h"
 #include "version.h"
 
 namespace proxy::admin {
 
 using base::telemetry::BackendCells;
 using base::telemetry::Cell;
+using base::telemetry::DetailBlock;
 using base::telemetry::FamilyBuilder;
+using base::telemetry::Histogram;
 using base::telemetry::Labels;
+using base::telemetry::LatencyKind;
 using base::telemetry::Leg;
 using base::telemetry::SegmentWriter;
 using base::telemetry::WorkerBlock;
@@ -25,6 +31,16 @@ using Families = std::vector<MetricFamily>;
 
 constexpr std::array<double, 14> kBounds = {0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005,
                                             0.01,    0.025,  0.05,    0.1,    0.25,  0.5,    1.0};
+
+void add_histogram(FamilyBuilder& builder, Labels labels, const Histogram& histogram) {
+  std::vector<std::pair<double, uint64_t>> buckets;
+  for (const double bound : kBounds) {
+    const base::Duration edge(std::llround(bound * 1e9));
+    buckets.emplace_back(bound, histogram.count_below(edge));
+  }
+  builder.add_histogram(std::move(labels), buckets, histogram.count(),
+                        double(histogram.sum_ns()) / 1e9);
+}
 
 class Reader {
  public:
@@ -41,6 +57,26 @@ class Reader {
   uint64_t backend_sum(size_t backend, Cell BackendCells::*cell) const {
     return sum([=](const WorkerBlock& b) { return (b.backends[backend].*cell).get(); });
   }
+  uint64_t detail_sum(const std::function<uint64_t(const DetailBlock&)>& of) const {
+    uint64_t total = 0;
+    for (uint32_t w = 0; w < segment_.header().workers; ++w) total += of(segment_.detail(w));
+    return total;
+  }
+  Histogram latencies(size_t backend, LatencyKind kind) const {
+    Histogram sum;
+    for (uint32_t w = 0; w < segment_.header().workers; ++w) {
+      segment_.add_latencies(w, static_cast<uint32_t>(backend), kind, sum);
+    }
+    return sum;
+  }
+  base::telemetry::TopKeys top_keys() const {
+    base::telemetry::TopKeys top;
+    for (uint32_t w = 0; w < segment_.header().workers; ++w) {
+      top.add(segment_.detail(w), segment_.worker(w).heartbeat_ns.get());
+    }
+    return top;
+  }
+  uint64_t latencies_lost() const { return segment_.latencies_lost(); }
   size_t backends() const { return segment_.header().backend_count.get(); }
   Labels backend_label(size_t i) const {
     return {{"backend", std::string(segment_.header().backend_names[i].data())}};
@@ -71,6 +107,12 @@ void add_clients(Families& families, const Reader& reader) {
           &WorkerBlock::connections_opened);
   counter("mcguard_proxy_connections_closed_total", "Client connections closed.",
           &WorkerBlock::connections_closed);
+  counter("mcguard_proxy_connections_taken_over_total",
+          "Client connections taken over from the process before this one.",
+          &WorkerBlock::connections_taken_over);
+  counter("mcguard_proxy_connections_handed_over_total",
+          "Client connections that the next process has taken over from this one.",
+          &WorkerBlock::connections_handed_over);
   counter("mcguard_proxy_connections_refused_total",
           "Client connections refused by a limit or for want of descriptors.",
           &WorkerBlock::connections_refused);
@@ -105,31 +147,64 @@ void add_requests(Families& families, const Reader& reader) {
                          MetricType::Counter);
   for (size_t i = 0; i < base::telemetry::kFailureCount; ++i) {
     const auto failure = static_cast<base::telemetry::Failure>(i);
-    failures.add({{"reason", std::string(base::telemetry::to_string(failure))}},
-                 double(reader.sum([i](const WorkerBlock& b) { return b.failures[i].get(); })));
+    failures.add(
+        {{"reason", std::string(base::telemetry::to_string(failure))}},
+        double(reader.sum([&](const WorkerBlock& b) { return b.failure(failure).get(); })));
   }
   families.push_back(failures.build());
 }
 
-void add_latency(FamilyBuilder& builder, const Reader& reader, size_t backend, Leg leg) {
-  std::vector<std::pair<double, uint64_t>> buckets;
-  for (const double bound : kBounds) buckets.emplace_back(bound, 0);
-  uint64_t count = 0;
-  for (size_t i = 0; i < base::telemetry::kHistogramBuckets; ++i) {
-    const uint64_t n = reader.sum(
-        [=](const WorkerBlock& b) { return b.backends[backend].latency[size_t(leg)][i].get(); });
-    if (n == 0) continue;
-    count += n;
-    const double upper = double(base::telemetry::histogram_upper_bound_ns(i)) * 1e-9;
-    for (auto& [bound, below] : buckets) {
-      if (upper <= bound) below += n;
+void add_samples(Families& families, const Reader& reader) {
+  const auto total = [&](Cell DetailBlock::*cell) {
+    return double(reader.detail_sum([=](const DetailBlock& d) { return (d.*cell).get(); }));
+  };
+  add_one(families, "mcguard_proxy_key_samples_total", "Keys that were sampled.",
+          MetricType::Counter, total(&DetailBlock::key_samples));
+  add_one(families, "mcguard_proxy_busiest_key_share",
+          "The busiest key's share of the keys asked for in the last 30 to 60 s, by samples.",
+          MetricType::Gauge, reader.top_keys().largest_share());
+  add_one(families, "mcguard_proxy_slow_requests_total",
+          "Requests that took at least as long as samples.slow.", MetricType::Counter,
+          total(&DetailBlock::slow_seen));
+  add_one(families, "mcguard_proxy_slow_samples_total", "Slow requests that were kept.",
+          MetricType::Counter, total(&DetailBlock::slow_written));
+}
+
+// The same replies twice: by what clients asked for, and by backend.
+void add_latencies(Families& families, const Reader& reader) {
+  FamilyBuilder requests("mcguard_proxy_request_duration_seconds",
+                         "Time from reading a request to its backend's reply.",
+                         MetricType::Histogram);
+  FamilyBuilder backends("mcguard_proxy_backend_request_duration_seconds",
+                         "Time from sending a request to a backend to its reply.",
+                         MetricType::Histogram);
+  std::array<Histogram, base::telemetry::kOperationCount> operations;
+  for (size_t b = 0; b < reader.backends(); ++b) {
+    std::array<Histogram, base::telemetry::kLegCount> legs;
+    for (size_t i = 0; i < LatencyKind::kCount; ++i) {
+      const auto kind = LatencyKind::nth(i);
+      const Histogram latencies = reader.latencies(b, kind);
+      if (latencies.count() == 0) continue;
+      legs[size_t(kind.leg())].merge(latencies);
+      if (!kind.is_fence()) operations[i].merge(latencies);
+    }
+    for (const Leg leg : {Leg::kRead, Leg::kWrite, Leg::kFence}) {
+      Labels labels = reader.backend_label(b);
+      labels.emplace_back("leg", std::string(base::telemetry::to_string(leg)));
+      add_histogram(backends, std::move(labels), legs[size_t(leg)]);
     }
   }
-  const uint64_t sum_ns = reader.sum(
-      [=](const WorkerBlock& b) { return b.backends[backend].latency_sum_ns[size_t(leg)].get(); });
-  Labels labels = reader.backend_label(backend);
-  labels.emplace_back("leg", std::string(base::telemetry::to_string(leg)));
-  builder.add_histogram(std::move(labels), buckets, count, double(sum_ns) * 1e-9);
+  for (size_t i = 0; i < operations.size(); ++i) {
+    if (operations[i].count() == 0) continue;
+    const auto operation = static_cast<base::telemetry::Operation>(i);
+    add_histogram(requests, {{"operation", std::string(base::telemetry::to_string(operation))}},
+                  operations[i]);
+  }
+  families.push_back(requests.build());
+  families.push_back(backends.build());
+  add_one(families, "mcguard_proxy_latencies_lost_total",
+          "Replies that no histogram counts, for want of room where the telemetry file lies.",
+          MetricType::Counter, double(reader.latencies_lost()));
 }
 
 void add_backends(Families& families, const Reader& reader, base::Instant now) {
@@ -162,9 +237,6 @@ void add_backends(Families& families, const Reader& reader, base::Instant now) {
                     "Age of the last confirming read of a backend's fence record, of the worker "
                     "that is furthest behind.",
                     MetricType::Gauge);
-  FamilyBuilder latency("mcguard_proxy_backend_request_duration_seconds",
-                        "Time from sending a request to a backend to its reply.",
-                        MetricType::Histogram);
   for (size_t i = 0; i < reader.backends(); ++i) {
     uint64_t oldest = UINT64_MAX;
     reader.sum([&](const WorkerBlock& b) {
@@ -174,15 +246,22 @@ void add_backends(Families& families, const Reader& reader, base::Instant now) {
     if (oldest != 0) {
       age.add(reader.backend_label(i), double(now.ns - static_cast<int64_t>(oldest)) * 1e-9);
     }
-    for (const Leg leg : {Leg::kRead, Leg::kWrite, Leg::kFence}) {
-      add_latency(latency, reader, i, leg);
-    }
   }
   families.push_back(age.build());
-  families.push_back(latency.build());
 }
 
-void add_state(Families& families, SegmentWriter& segment, bool ready) {
+// Of the worker that is furthest behind.
+double heartbeat_age(SegmentWriter& segment, base::Instant now) {
+  uint64_t oldest = UINT64_MAX;
+  for (uint32_t w = 0; w < segment.header().workers; ++w) {
+    oldest = std::min(oldest, segment.worker(w).heartbeat_ns.get());
+  }
+  // A worker that has not begun to turn, or turned after `now` was read, is not behind.
+  if (oldest == 0 || static_cast<int64_t>(oldest) > now.ns) return 0;
+  return static_cast<double>(now.ns - static_cast<int64_t>(oldest)) * 1e-9;
+}
+
+void add_state(Families& families, SegmentWriter& segment, bool ready, base::Instant now) {
   const auto& header = segment.header();
   FamilyBuilder info("mcguard_proxy_info", "Version and identity; always 1.", MetricType::Gauge);
   info.add({{"version", MCGUARD_VERSION},
@@ -205,6 +284,9 @@ void add_state(Families& families, SegmentWriter& segment, bool ready) {
         double(header.config_generation.get()));
   gauge("mcguard_proxy_draining", "1 while draining.", double(header.draining.get()));
   gauge("mcguard_proxy_workers", "Worker threads.", double(header.workers));
+  gauge("mcguard_proxy_heartbeat_age_seconds",
+        "Time since the last turn of the worker that is furthest behind.",
+        heartbeat_age(segment, now));
   const auto totals = base::log::totals();
   FamilyBuilder lines("mcguard_proxy_log_lines_total", "Log lines by what became of them.",
                       MetricType::Counter);
@@ -219,14 +301,32 @@ void add_state(Families& families, SegmentWriter& segment, bool ready) {
 Families collect_metrics(SegmentWriter& segment, bool ready, base::Instant now) {
   Families families;
   const Reader reader(segment);
-  add_state(families, segment, ready);
+  add_state(families, segment, ready, now);
+  // A turn changes the number twice.
+  add_one(families, "mcguard_proxy_loop_turns_total", "Turns of the workers' event loops.",
+          MetricType::Counter, double(reader.sum(&WorkerBlock::sequence) / 2));
   add_clients(families, reader);
   add_requests(families, reader);
+  add_latencies(families, reader);
+  add_samples(families, reader);
   add_backends(families, reader, now);
   return families;
 }
 
-void add_tls_metrics(Families& families, const TlsCounts& counts, const TlsContext* context) {
+void add_reload_metrics(Families& families, bool done) {
+  add_one(families, "mcguard_proxy_config_last_reload_successful",
+          "1 unless the last SIGHUP changed nothing because something was wrong.",
+          MetricType::Gauge, done ? 1 : 0);
+}
+
+void add_handover_metrics(Families& families, uint64_t failed) {
+  add_one(families, "mcguard_proxy_handovers_failed_total",
+          "Attempts of a new process to take over from this one that failed.", MetricType::Counter,
+          static_cast<double>(failed));
+}
+
+void add_tls_metrics(Families& families, const TlsCounts& counts, const TlsListener* wanted,
+                     const TlsContext* context, int64_t now) {
   add_one(families, "mcguard_proxy_tls_connections", "Open client connections by TLS.",
           MetricType::Gauge, double(counts.connections.load()));
   add_one(families, "mcguard_proxy_tls_handshakes_total", "TLS handshakes completed.",
@@ -242,11 +342,20 @@ void add_tls_metrics(Families& families, const TlsCounts& counts, const TlsConte
                  double(counts.failures[i].load()));
   }
   families.push_back(failures.build());
+  if (wanted == nullptr) return;
+  FamilyBuilder fine("mcguard_proxy_tls_certificate_ok",
+                     "1 for a certificate in use that is valid now, 0 for one that is not.",
+                     MetricType::Gauge);
+  for (size_t i = 0; i < wanted->certificates.size(); ++i) {
+    const bool ok = context != nullptr && context->certificates()[i].is_valid_at(now);
+    fine.add({{"file", wanted->certificates[i].certificate.path}}, ok ? 1 : 0);
+  }
+  families.push_back(fine.build());
   if (context == nullptr) return;
   FamilyBuilder expiry("mcguard_proxy_tls_certificate_not_after_timestamp_seconds",
                        "When a certificate in use expires.", MetricType::Gauge);
   for (const TlsContext::Certificate& certificate : context->certificates()) {
-    expiry.add({{"file", certificate.file}}, double(certificate.not_after));
+    expiry.add({{"file", certificate.file.path}}, double(certificate.not_after));
   }
   families.push_back(expiry.build());
 }

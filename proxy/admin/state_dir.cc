@@ -58,13 +58,21 @@ Result<std::unique_ptr<StateDir>> StateDir::open(const std::string& path) {
   return dir;
 }
 
-Result<SavedState> StateDir::load() {
+uint64_t StateDir::saved_fence() const {
+  SavedState ignored;
+  const auto fence = load_object(ignored, path_ + "/fence.json");
+  const json::value* number = fence ? fence->if_contains("fence") : nullptr;
+  json::error_code wrong;
+  return number != nullptr && number->is_number() ? number->to_number<uint64_t>(wrong) : 0;
+}
+
+Result<SavedState> StateDir::load(bool owned) {
   SavedState state;
   state.directory = std::make_shared<tenant::Directory>();
   load_config(state);
   const Result<std::string> log = base::read_file(path_ + "/changes.log", kLargestFile);
   if (!log) return log.error();
-  replay_log(state, *log);
+  replay_log(state, *log, owned);
   state.committed = load_table(state, "committed.json");
   state.prepared = load_table(state, "prepared.json");
   if (const auto fence = load_object(state, path_ + "/fence.json")) {
@@ -91,7 +99,7 @@ void StateDir::load_config(SavedState& state) {
   state.backends = configuration->backends;
 }
 
-void StateDir::replay_log(SavedState& state, const std::string& log) {
+void StateDir::replay_log(SavedState& state, const std::string& log, bool owned) {
   size_t at = 0;
   for (size_t end = 0; (end = log.find('\n', at)) != std::string::npos; at = end + 1) {
     json::error_code failed;
@@ -120,7 +128,7 @@ void StateDir::replay_log(SavedState& state, const std::string& log) {
     }
   }
   log_size_ = at;
-  if (at < log.size() && ::ftruncate(log_.get(), static_cast<off_t>(at)) != 0) {
+  if (owned && at < log.size() && ::ftruncate(log_.get(), static_cast<off_t>(at)) != 0) {
     state.damaged.push_back(log_error(path_).context);
   }
 }
@@ -142,6 +150,7 @@ ring::TablePtr StateDir::load_table(SavedState& state, const char* name) {
 
 Result<> StateDir::save_config(const tenant::Directory& directory,
                                const std::vector<BackendAddress>& backends) {
+  ++writes_;
   const std::string text = json::serialize(to_json(directory, backends));
   const auto written =
       base::write_file_atomic(path_ + "/config.json", text, Durability::kFsync, kPrivate);
@@ -167,6 +176,7 @@ Result<> StateDir::append_completion(uint64_t sequence) {
 }
 
 Result<> StateDir::append_line(std::string line) {
+  ++writes_;
   line.push_back('\n');
   std::string_view left = line;
   while (!left.empty()) {
@@ -186,22 +196,26 @@ Result<> StateDir::append_line(std::string line) {
 }
 
 Result<> StateDir::save_prepared(const base::EpochTable& table) {
+  ++writes_;
   return base::write_file_atomic(path_ + "/prepared.json", base::to_json(table),
                                  Durability::kFsync);
 }
 
 Result<> StateDir::save_committed(const base::EpochTable& table) {
+  ++writes_;
   return base::write_file_atomic(path_ + "/committed.json", base::to_json(table),
                                  Durability::kFsync);
 }
 
 Result<> StateDir::remove_prepared() {
+  ++writes_;
   const std::string path = path_ + "/prepared.json";
   if (::unlink(path.c_str()) == 0 || errno == ENOENT) return base::Done{};
   return Error(ErrorCode::kIo, "cannot remove " + path + ": " + std::strerror(errno));
 }
 
 Result<> StateDir::save_fence(uint64_t fence, base::Epoch known_epoch) {
+  ++writes_;
   const json::object object{{"fence", fence}, {"known_epoch", known_epoch}};
   return base::write_file_atomic(path_ + "/fence.json", json::serialize(object),
                                  Durability::kFsync);

@@ -38,7 +38,11 @@ class StateDir {
  public:
   // Makes the directory if need be; kPermission and kIo with the path.
   static base::Result<std::unique_ptr<StateDir>> open(const std::string& path);
-  base::Result<SavedState> load();
+  // `owned`: nobody else writes here, and what a crash has left of a line is removed. A process that
+  // will take over reads what the old one goes on writing.
+  base::Result<SavedState> load(bool owned = true);
+  // The highest fence on disk; 0: none.
+  uint64_t saved_fence() const;
 
   // Each is durable when it returns success, and changed nothing when it fails.
   base::Result<> save_config(const tenant::Directory& directory,
@@ -51,6 +55,9 @@ class StateDir {
   base::Result<> remove_prepared();
   base::Result<> save_fence(uint64_t fence, base::Epoch known_epoch);
 
+  // How often something was written here by this object.
+  uint64_t writes() const { return writes_; }
+
   // The log has grown enough to be worth a new config.json.
   bool wants_compaction() const { return log_size_ > kLongLog; }
 
@@ -60,12 +67,13 @@ class StateDir {
   explicit StateDir(std::string path) : path_(std::move(path)) {}
   base::Result<> append_line(std::string line);
   void load_config(SavedState& state);
-  void replay_log(SavedState& state, const std::string& log);
+  void replay_log(SavedState& state, const std::string& log, bool owned);
   ring::TablePtr load_table(SavedState& state, const char* name);
 
   const std::string path_;
   base::net::UniqueFd log_;
   uint64_t log_size_ = 0;  // of complete lines
+  uint64_t writes_ = 0;
 };
 
 }  // namespace proxy::admin

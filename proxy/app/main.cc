@@ -1,11 +1,15 @@
 // mcguard-proxy: serves memcache clients in front of stock memcached.
+#include <fcntl.h>
 #include <sys/resource.h>
 
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <optional>
 #include <string>
 
+#include "base/core/text.h"
 #include "base/telemetry/log.h"
 #include "proxy/app/app.h"
 #include "version.h"
@@ -14,6 +18,7 @@ namespace {
 
 constexpr int kFailed = 1;
 constexpr int kBadConfig = 2;
+constexpr int kNotTakenOver = 3;  // the old process goes on
 
 int complain(const base::Error& error, int status) {
   std::fprintf(stderr, "mcguard-proxy: %s\n", error.context.c_str());
@@ -28,6 +33,14 @@ void raise_descriptor_limit() {
   ::setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// The descriptor that whoever started us has locked for us.
+int inherited_lock() {
+  const char* const text = std::getenv("MCGUARD_LOCK_FD");
+  const auto number = text == nullptr ? std::nullopt : base::parse_u64(text);
+  if (!number || *number > 1024 || ::fcntl(static_cast<int>(*number), F_GETFD) < 0) return -1;
+  return static_cast<int>(*number);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -37,6 +50,11 @@ int main(int argc, char** argv) {
   bool only_check = false;
   flags.add_option("--config", path, "Configuration file")->capture_default_str();
   flags.add_flag("--check", only_check, "Check the configuration file and exit");
+  proxy::AppOptions options;
+  flags
+      .add_option("--take-over", options.take_over,
+                  "Take over sockets and clients from the process with this control socket")
+      ->type_name("SOCKET");
   try {
     flags.parse(argc, argv);
   } catch (const CLI::ParseError& wrong) {
@@ -45,21 +63,28 @@ int main(int argc, char** argv) {
 
   auto config = proxy::load_config(path);
   if (!config) return complain(config.error(), kBadConfig);
-  if (only_check) return 0;
+  if (only_check) {
+    const auto checked = proxy::App::check(*config);
+    return checked ? 0 : complain(checked.error(), kBadConfig);
+  }
 
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);  // a file that may not grow fails the write, as a full disk does
   raise_descriptor_limit();
   if (const auto logging = base::log::start(config->log); !logging) {
     return complain(logging.error(), kFailed);
   }
   int status = 0;
   {
-    proxy::App app(std::move(*config), path);
+    options.config_path = path;
+    options.lock = inherited_lock();
+    const bool takes_over = !options.take_over.empty();
+    proxy::App app(std::move(*config), std::move(options));
     if (const auto started = app.start(); started.ok()) {
       app.run();
     } else {
       base::log::error("not_started", {{"error", started.error().context}});
-      status = complain(started.error(), kFailed);
+      status = complain(started.error(), takes_over ? kNotTakenOver : kFailed);
     }
   }
   base::log::stop();

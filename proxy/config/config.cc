@@ -16,6 +16,8 @@ using base::config::Node;
 using base::config::Problems;
 
 constexpr Duration kMostTimeout = std::chrono::hours(24);
+constexpr Duration kLeastKeepalive = std::chrono::seconds(2);
+constexpr Duration kMostKeepalive = std::chrono::hours(8);  // the kernel's: 9 h
 
 bool is_numeric_address(const std::string& text) {
   unsigned char scratch[16];
@@ -103,10 +105,18 @@ OpenListener read_open(const Node& node, const std::string& listen_address) {
   return open;
 }
 
+PemFile read_pem_file(Map& map, std::string_view key) {
+  PemFile file{path_of(map, key), {}};
+  if (const auto node = map.optional(key)) {
+    file.origin = node->place().to_string() + ": " + node->path();
+  }
+  return file;
+}
+
 TlsCertificate read_certificate(Map& map) {
   TlsCertificate files;
-  files.certificate = path_of(map, "certificate");
-  files.key = path_of(map, "key");
+  files.certificate = read_pem_file(map, "certificate");
+  files.key = read_pem_file(map, "key");
   return files;
 }
 
@@ -123,10 +133,10 @@ TlsListener read_tls(const Node& node) {
       entry.finish();
     }
   }
-  if (map.has("client_ca")) tls.client_ca = path_of(map, "client_ca");
+  if (map.has("client_ca")) tls.client_ca = read_pem_file(map, "client_ca");
   const bool has_policy = map.has("client_certificates");
   tls.client_required = map.choice("client_certificates", 0, {"required", "optional"}) == 0;
-  if (has_policy && tls.client_ca.empty()) {
+  if (has_policy && !tls.client_ca) {
     node.problem("client_ca, the file of those who sign, beside client_certificates");
   }
   tls.min_version = static_cast<TlsVersion>(map.choice("min_version", 0, {"1.2", "1.3"}));
@@ -155,24 +165,78 @@ Timeouts read_timeouts(const Node& node) {
   Timeouts t;
   t.authenticate = map.duration("authenticate", t.authenticate, 100ms, kMostTimeout);
   t.request = map.duration("request", t.request, 10ms, kMostTimeout);
+  t.queue = map.duration("queue", t.queue, Duration(0), kMostTimeout);
   t.connect = map.duration("connect", t.connect, 10ms, kMostTimeout);
   t.idle = map.duration("idle", t.idle, Duration(0), kMostTimeout);
+  t.keepalive = map.duration("keepalive", t.keepalive, Duration(0), kMostKeepalive);
   map.finish();
+  if (t.keepalive > Duration(0) && t.keepalive < kLeastKeepalive) {
+    node.problem("keepalive of 0s (never) or at least 2s: the kernel counts in seconds");
+  }
   return t;
+}
+
+uint64_t read_count(Map& map, std::string_view key, uint64_t fallback) {
+  return static_cast<uint64_t>(map.integer(key, static_cast<int64_t>(fallback), 0, 10'000'000));
+}
+
+constexpr uint64_t kMostBytes = 1ull << 40;
+
+// What is to hold values, unless there is no limit, has to hold one. `name`: of the key.
+void check_room(const Node& node, std::string_view name, uint64_t bytes) {
+  if (bytes == 0 || bytes >= 2 * 1048576) return;
+  node.problem(std::string(name) + " of 0 (no limit) or at least 2MiB: one value may be 1MiB");
+}
+
+// A limit in bytes and requests at once.
+template <class Limit>
+Limit read_double_limit(const Node& node) {
+  Map map(node);
+  Limit limit;
+  limit.bytes = map.bytes("bytes", limit.bytes, 0, kMostBytes);
+  limit.requests = read_count(map, "requests", limit.requests);
+  map.finish();
+  check_room(node, "bytes", limit.bytes);
+  return limit;
+}
+
+ConnectionRate read_connection_rate(const Node& node) {
+  Map map(node);
+  ConnectionRate rate;
+  rate.proxy = read_count(map, "proxy", rate.proxy);
+  rate.client = read_count(map, "client", rate.client);
+  rate.credential = read_count(map, "credential", rate.credential);
+  map.finish();
+  return rate;
+}
+
+InFlightLimits read_in_flight(const Node& node) {
+  Map map(node);
+  InFlightLimits limits;
+  if (const auto proxy = map.optional("proxy"))
+    limits.proxy = read_double_limit<InFlightLimit>(*proxy);
+  if (const auto credential = map.optional("credential")) {
+    limits.credential = read_double_limit<InFlightLimit>(*credential);
+  }
+  map.finish();
+  return limits;
 }
 
 Limits read_limits(const Node& node) {
   Map map(node);
   Limits l;
-  l.connections =
-      static_cast<uint64_t>(map.integer("connections", int64_t(l.connections), 0, 10'000'000));
-  l.connections_per_client = static_cast<uint64_t>(
-      map.integer("connections_per_client", int64_t(l.connections_per_client), 0, 10'000'000));
-  l.in_flight_bytes = map.bytes("in_flight_bytes", l.in_flight_bytes, 0, 1ull << 40);
-  if (l.in_flight_bytes != 0 && l.in_flight_bytes < 2 * 1048576) {
-    node.problem("in_flight_bytes of 0 (no limit) or at least 2MiB: one value may be 1MiB");
+  l.connections = read_count(map, "connections", l.connections);
+  l.connections_per_client = read_count(map, "connections_per_client", l.connections_per_client);
+  l.in_flight_bytes = map.bytes("in_flight_bytes", l.in_flight_bytes, 0, kMostBytes);
+  if (const auto in_flight = map.optional("in_flight")) l.in_flight = read_in_flight(*in_flight);
+  if (const auto queue = map.optional("backend_queue")) {
+    l.backend_queue = read_double_limit<BackendQueue>(*queue);
+  }
+  if (const auto rate = map.optional("connection_rate")) {
+    l.connection_rate = read_connection_rate(*rate);
   }
   map.finish();
+  check_room(node, "in_flight_bytes", l.in_flight_bytes);
   return l;
 }
 
@@ -181,8 +245,22 @@ LoopPolicy read_loop(const Node& node) {
   LoopPolicy l;
   l.coalesce = map.duration("coalesce", l.coalesce, Duration(0), 10ms);
   l.busy_poll = map.duration("busy_poll", l.busy_poll, Duration(0), 10ms);
+  l.busy_poll_when = static_cast<PollWhen>(
+      map.choice("busy_poll_when", size_t(l.busy_poll_when), {"cheaper", "always"}));
   map.finish();
   return l;
+}
+
+Samples read_samples(const Node& node) {
+  Map map(node);
+  Samples s;
+  s.keys_one_in = static_cast<uint32_t>(map.integer("keys_one_in", s.keys_one_in, 0, 1'000'000));
+  s.keys = static_cast<KeyText>(map.choice("keys", size_t(s.keys), {"text", "hash"}));
+  s.slow = map.duration("slow", s.slow, Duration(0), kMostTimeout);
+  s.slow_per_second =
+      static_cast<uint32_t>(map.integer("slow_per_second", s.slow_per_second, 1, 1'000));
+  map.finish();
+  return s;
 }
 
 base::log::Options read_log(const Node& node) {
@@ -191,6 +269,10 @@ base::log::Options read_log(const Node& node) {
   log.level = static_cast<base::log::Level>(
       map.choice("level", size_t(log.level), {"debug", "info", "warn", "error"}));
   log.file = map.text("file", "");
+  log.to = static_cast<base::log::Target>(
+      map.choice("to", size_t(log.to), {"auto", "stderr", "file", "journal"}));
+  log.max_bytes = map.bytes("max_bytes", log.max_bytes, 4096, kMostBytes);
+  log.files = static_cast<uint32_t>(map.integer("files", log.files, 0, 100));
   log.json = map.boolean("json", false);
   map.finish();
   return log;
@@ -225,6 +307,7 @@ base::Result<ProxyConfig> read(const Node& root, Problems& problems) {
   if (const auto node = map.optional("timeouts")) config.timeouts = read_timeouts(*node);
   if (const auto node = map.optional("limits")) config.limits = read_limits(*node);
   if (const auto node = map.optional("loop")) config.loop = read_loop(*node);
+  if (const auto node = map.optional("samples")) config.samples = read_samples(*node);
   config.on_backend_failure =
       static_cast<FailurePolicy>(map.choice("on_backend_failure", 0, {"miss", "error"}));
   if (const auto node = map.optional("log")) config.log = read_log(*node);
@@ -272,6 +355,9 @@ std::string_view fixed_difference(const ProxyConfig& running, const ProxyConfig&
   if (running.agent_socket != wanted.agent_socket) return "agent_socket";
   if (running.telemetry_file != wanted.telemetry_file) return "telemetry_file";
   if (running.log.file != wanted.log.file) return "log.file";
+  if (running.log.to != wanted.log.to) return "log.to";
+  if (running.log.max_bytes != wanted.log.max_bytes) return "log.max_bytes";
+  if (running.log.files != wanted.log.files) return "log.files";
   if (running.log.json != wanted.log.json) return "log.json";
   return {};
 }

@@ -31,9 +31,9 @@ constexpr size_t kStrangersLine = 2048;
 Client::Client(Worker& worker, base::net::UniqueFd fd, const Identity& identity, Instant now)
     : worker_(worker),
       identity_(identity),
-      opened_(now),
       fd_(std::move(fd)),
       events_(EPOLLIN),
+      opened_(now),
       active_(now),
       replies_(worker.buffers()) {
   telemetry_index_ = worker_.telemetry().enter(identity_.address);
@@ -57,13 +57,23 @@ void Client::widen_limits() {
 
 void Client::on_ready(uint32_t events) {
   if (closed()) return;
+  if (session_.authenticated) return serve(events);
+  using Time = Worker::StrangersTime;
+  const Time time(worker_, tls_ == nullptr ? Time::kShortStep : Time::kHandshakeStep);
+  serve(events);
+}
+
+void Client::serve(uint32_t events) {
   if (tls_ != nullptr) {
     events = tls_->resumed_by(events);
     // What a client objects to in the handshake is worth reading even when it has gone.
     if (tls_->is_shaking_hands() && may_read()) return receive();
   }
   if ((events & EPOLLERR) != 0 || ((events & EPOLLHUP) != 0 && !may_read())) {
-    return close("reset by client");
+    int error = 0;
+    socklen_t size = sizeof error;
+    ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+    return close_broken(error);
   }
   if ((events & (EPOLLIN | EPOLLHUP)) != 0 && may_read()) receive();
   if (!closed() && (events & EPOLLOUT) != 0) mark_dirty();
@@ -76,7 +86,7 @@ void Client::receive() {
   const ssize_t got =
       tls_ == nullptr ? ::recv(fd_.get(), into, room, 0) : tls_->receive(into, room);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return update_events();
-  if (got < 0) return close("reset by client");
+  if (got < 0) return close_broken(errno);
   if (got == 0) return finish();
   active_ = worker_.now();
   worker_.cells().bytes_read.add(static_cast<uint64_t>(got));
@@ -95,6 +105,7 @@ void Client::receive() {
     in_.commit(static_cast<size_t>(got));
     consume_held();
   }
+  if (worker_.loads().is_on() && !closed()) settle_load();
   update_events();
   if (tls_ != nullptr) read_again_if_buffered();
 }
@@ -113,6 +124,7 @@ void Client::read_on() {
 
 // Obeys what is complete in `input`; the number of bytes that were used up.
 size_t Client::consume(std::string_view input) {
+  find_room();
   size_t used = 0;
   while (used < input.size() && !closed() && may_read()) {
     if (swallow_ > 0) {
@@ -158,7 +170,7 @@ bool Client::take_one(std::string_view input, size_t& used) {
 }
 
 bool Client::on_parse_error(const Parsed& parsed, const Request& request) {
-  worker_.cells().failures[size_t(Failure::kProtocol)].add();
+  worker_.cells().failure(Failure::kProtocol).add();
   swallow_ = parsed.swallow;
   const bool knows_status = protocol_ == Protocol::kBinary && parsed.status != 0;
   if (!refresh_session()) return false;
@@ -168,22 +180,12 @@ bool Client::on_parse_error(const Parsed& parsed, const Request& request) {
     const auto status = static_cast<base::memcache::binary::Status>(parsed.status);
     if (status == base::memcache::binary::Status::kTooLarge) drop_old_value(request);
     answer_status(request, status, base::memcache::binary::status_text(status));
-  } else if (protocol_ == Protocol::kAscii && !parsed.reply.empty()) {
+  } else if (protocol_ == Protocol::kAscii) {
     if (parsed.fate == Fate::kSwallow) drop_old_value(request);
-    const Ticket ticket = replies_.open();
-    reply_target(ticket).append(parsed.reply);
-    finish_reply(ticket, 0);
+    if (!parsed.reply.empty()) answer_ascii(parsed.reply);
   }
   if (parsed.fate == Fate::kClose) finish();
   return parsed.fate != Fate::kClose;
-}
-
-bool Client::is_congested() const {
-  const size_t waiting = out_.size() + replies_.held_bytes();
-  const size_t outstanding = replies_.outstanding();
-  if (waiting > kSoftOutput || outstanding > kMostOutstanding) return true;
-  // What is on its way may be as large as what came lately.
-  return outstanding > 4 && outstanding * typical_reply_ > 4 * kSoftOutput;
 }
 
 base::memcache::Buffer& Client::reply_target(Ticket ticket) {
@@ -194,6 +196,7 @@ base::memcache::Buffer& Client::reply_target(Ticket ticket) {
 void Client::finish_reply(Ticket ticket, size_t value_size) {
   typical_reply_ = std::max<uint32_t>(static_cast<uint32_t>(value_size) + 64,
                                       typical_reply_ - typical_reply_ / 64);
+  if (window_ < kMostOutstanding) ++window_;
   replies_.finish(ticket, out_);
   mark_dirty();
 }
@@ -219,7 +222,7 @@ bool Client::send_output() {
     if (wrote < 0 && errno == EINTR) continue;
     if (wrote < 0 && errno == EAGAIN) break;
     if (wrote < 0) {
-      close("reset by client");
+      close_broken(errno);
       return false;
     }
     active_ = worker_.now();
@@ -232,7 +235,7 @@ bool Client::send_output() {
   }
   const uint64_t most = worker_.world().settings.limits.in_flight_bytes;
   if (most != 0 && out_.size() + replies_.held_bytes() > most) {
-    worker_.cells().failures[size_t(Failure::kMemoryLimit)].add();
+    worker_.cells().failure(Failure::kMemoryLimit).add();
     close("does not read its replies");
     return false;
   }
@@ -243,9 +246,12 @@ bool Client::send_output() {
 void Client::end_turn() {
   is_dirty = false;
   if (closed() || !send_output()) return;
+  if (unsent_ > 0) send_held_keys();
   if (may_read() && !in_.empty()) consume_held();
   if (closed()) return;
+  if (worker_.loads().is_on()) settle_load();
   if (finishing_ && replies_.empty() && out_.empty()) return close("finished");
+  if (leaving_ != Leaving::kNo && try_to_leave()) return;
   update_events();
   if (tls_ != nullptr) read_again_if_buffered();
 }
@@ -261,7 +267,16 @@ void Client::close(const char* reason) {
   worker_.retire(*this, reason);
   if (tls_ != nullptr)
     tls_->shut_down(worker_.now() - opened_ >= worker_.world().settings.timeouts.authenticate);
+  if (shares_socket_) worker_.loop().forget(fd_.get());
   fd_.reset();
+}
+
+void Client::close_broken(int error) {
+  // What the kernel says after timeouts.keepalive: its own reason, or what a router had to say.
+  const bool has_vanished = error == ETIMEDOUT || error == EHOSTUNREACH || error == ENETUNREACH;
+  if (!has_vanished) return close("reset by client");
+  worker_.cells().failure(Failure::kClientVanished).add();
+  close("its host does not answer");
 }
 
 void Client::update_events() {

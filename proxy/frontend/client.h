@@ -7,9 +7,12 @@
 //
 // The connection stops being read while its replies pile up (kSoftOutput, or too many outstanding),
 // and is closed when they exceed limits.in_flight_bytes: a client that does not read must not fill our
-// memory. It waits, without disturbing others, while its flush_all is with the agent.
+// memory. For the same reason the keys of one get are not all sent at once (Group). It waits, without
+// disturbing others, while its flush_all is with the agent.
 //
-// Files: client.cc moves bytes, commands.cc obeys commands, session.cc knows who it is.
+// Files: client.cc moves bytes, client_load.cc counts what is in flight, commands.cc obeys commands,
+// session.cc knows who it is, leaving.cc lets it go at a request's boundary, to another process or for
+// good.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +29,10 @@
 #include "base/net/fd.h"
 #include "base/telemetry/segment.h"
 #include "proxy/admission/connection_counts.h"
+#include "proxy/admission/loads.h"
 #include "proxy/backend/loop.h"
 #include "proxy/frontend/tls_channel.h"
+#include "proxy/handover/record.h"
 #include "proxy/route/answer.h"
 #include "proxy/route/in_flight.h"
 #include "proxy/route/reply_queue.h"
@@ -78,6 +83,8 @@ class Client final : public Loop::Source {
   void finish_reply(route::Ticket ticket, size_t value_size);
   void fail_group(route::Ticket ticket);
   void count(base::memcache::Command command, route::Outcome outcome);
+  // Whether the kernel has the reply of `ticket`, and all before it.
+  bool has_sent(route::Ticket ticket) const { return replies_.has_left(ticket) && out_.empty(); }
   // The agent's answer to this client's flush_all.
   void finish_flush(route::Ticket ticket, std::string_view answer);
 
@@ -86,6 +93,22 @@ class Client final : public Loop::Source {
   // No further request is read; closes once what has begun is answered.
   void finish();
   void close(const char* reason);
+
+  // What becomes of it at the next boundary between two requests.
+  enum class Leaving : uint8_t {
+    kNo,
+    kMoves,  // to another process: nothing more is read, it goes once its replies are there
+    kCloses  // it goes on until nothing that has begun is left, then it is closed
+  };
+  void leave(Leaving how);
+  bool is_tls() const { return tls_ != nullptr; }
+  // Its socket and all that is to know of it; it is closed to us from here on.
+  base::net::UniqueFd pack(handover::ClientRecord& record);
+  // The other way round, for a client that was just made. `returns`: of a pack() of this process.
+  void unpack(handover::ClientRecord record, bool returns);
+
+  // Another process may still hold it: closing it here does not end the events that it is watched for.
+  void note_shared_socket() { shares_socket_ = true; }
 
   bool closed() const { return !fd_.valid(); }
   const Identity& identity() const { return identity_; }
@@ -97,28 +120,49 @@ class Client final : public Loop::Source {
 
  private:
   // client.cc
+  void serve(uint32_t events);
   void receive();
   void read_again_if_buffered();
   size_t consume(std::string_view input);
   void consume_held();
   bool take_one(std::string_view input, size_t& used);
   bool on_parse_error(const base::memcache::Parsed& parsed, const base::memcache::Request& request);
-  bool may_read() const { return !finishing_ && !waits_for_flush_ && !is_congested(); }
+  bool may_read() const {
+    return !finishing_ && !waits_for_flush_ && leaving_ != Leaving::kMoves && !is_congested();
+  }
   bool is_congested() const;
   bool send_output();
+  void close_broken(int error);
   void update_events();
   void mark_dirty();
+
+  // client_load.cc
+  void find_room();
+  void settle_load();
+  // Requests whose replies are on their way, or wait for older ones.
+  size_t sent_requests() const { return replies_.outstanding() - unsent_; }
+  base::telemetry::Failure why_no_room() const;
+
+  // leaving.cc
+  bool try_to_leave();
+  bool may_move() const;
+  bool is_between_requests() const;
 
   // commands.cc
   void obey(const base::memcache::Request& request);
   void obey_meta(const base::memcache::Request& request);
   void obey_keyed(const base::memcache::Request& request);
-  void send_key(const base::memcache::Request& request, std::string_view key,
-                route::ReplyQueue::Place place);
+  void obey_group(const base::memcache::Request& request);
+  std::string_view send_some_keys(const base::memcache::Request& request, std::string_view keys);
+  void send_held_keys();
+  bool may_send_key() const;
+  void send_key(const base::memcache::Request& request, std::string_view key, route::Ticket ticket,
+                bool in_group);
   route::Pending pending_of(const base::memcache::Request& request, bool in_group) const;
   void drop_old_value(const base::memcache::Request& request);
   void refuse_too_large(const base::memcache::Request& request);
   void obey_flush(const base::memcache::Request& request);
+  void ask_for_flush();
   void obey_stats(const base::memcache::Request& request);
   void obey_plain(const base::memcache::Request& request);
   void answer_status(const base::memcache::Request& request, base::memcache::binary::Status status,
@@ -131,33 +175,54 @@ class Client final : public Loop::Source {
   void obey_stranger(const base::memcache::Request& request);
   void obey_sasl(const base::memcache::Request& request);
   void obey_first_set(const base::memcache::Request& request);
-  bool accept_login(const tenant::LoginResult& login);
-  void refuse_login(const base::memcache::Request& request);
+  std::optional<base::telemetry::Failure> accept_login(const tenant::LoginResult& login);
+  void refuse_login(const base::memcache::Request& request,
+                    base::telemetry::Failure why = base::telemetry::Failure::kAuthFailed);
   void answer_stranger(const base::memcache::Request& request);
   bool refresh_session();
   bool enter_cache(const tenant::Cache& cache);
   void widen_limits();
 
   static constexpr size_t kSoftOutput = 1u << 20;
-  static constexpr size_t kMostOutstanding = 4096;
+  static constexpr uint16_t kFirstOutstanding = 4;
+  static constexpr uint16_t kMostOutstanding = 4096;
+  // A get of so many keys is sent whole at once, even by a client that begins: 32 MiB at most come back.
+  static constexpr size_t kFirstKeys = 32;
   static constexpr int kMostTries = 5;
 
   Worker& worker_;
   // Constant after construction.
   const Identity identity_;
-  const base::Instant opened_;
 
   base::net::UniqueFd fd_;
   std::unique_ptr<TlsChannel> tls_;  // over fd_; null: plain
   uint32_t events_ = 0;
-  base::Instant active_;
+  base::Instant opened_, active_;
   bool finishing_ = false;
+  bool shares_socket_ = false;
   bool waits_for_flush_ = false;
+  Leaving leaving_ = Leaving::kNo;
   uint8_t failed_tries_ = 0;
-  uint32_t typical_reply_ = 4096;          // bytes; how large replies have been lately, at most
+  // How many requests may be outstanding. Nobody knows how large a reply will be, so a client begins with
+  // few and has one more for each reply: twice as many after each round trip.
+  uint16_t window_ = kFirstOutstanding;
+  uint32_t typical_reply_ = 4096;           // bytes; how large replies have been lately, at most
+  bool is_short_of_bytes_ = false;          // why most_outstanding_ is what it is
+  uint64_t most_outstanding_ = UINT64_MAX;  // requests beyond are refused
+  admission::Loads::Part load_;
   int32_t telemetry_index_ = -1;           // in the block's client table
   base::memcache::Request flush_request_;  // while waits_for_flush_; its views are dead
-  uint64_t swallow_ = 0;                   // bytes of a refused value still to come
+  // The rest of a get of several keys, held back. Each key has its ticket from the beginning, so that
+  // everybody else sees replies that are outstanding.
+  struct Group {
+    base::memcache::Request request;  // its views are dead
+    std::string keys;                 // separated by spaces
+    size_t sent = 0;                  // bytes of keys
+  };
+  std::unique_ptr<Group> group_;   // while unsent_ is not 0
+  uint32_t unsent_ = 0;            // tickets of the present get of several: of its keys, and of END
+  route::Ticket next_unsent_ = 0;  // the first of them
+  uint64_t swallow_ = 0;           // bytes of a refused value still to come
   base::memcache::Protocol protocol_ = base::memcache::Protocol::kUnknown;
   base::memcache::AsciiParser ascii_;
   base::memcache::BinaryLimits binary_limits_;
@@ -167,7 +232,8 @@ class Client final : public Loop::Source {
   base::memcache::Buffer out_;
 
  public:
-  // For the worker's bookkeeping of client addresses.
+  // For the worker's bookkeeping of what is in flight, and of client addresses.
+  admission::Loads::Part& load() { return load_; }
   int32_t telemetry_index() const { return telemetry_index_; }
 };
 

@@ -46,7 +46,6 @@ int32_t ClientTelemetry::enter(const admission::ClientAddress& address) {
     found->address[1].set(address[1]);
   }
   found->connections.add();
-  found->opened.add();
   return static_cast<int32_t>(found - cells_.clients.data());
 }
 

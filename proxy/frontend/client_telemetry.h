@@ -20,8 +20,12 @@ class ClientTelemetry {
  public:
   explicit ClientTelemetry(base::telemetry::WorkerBlock& cells) : cells_(cells) {}
 
-  // A connection opened; the index of its address's entry, -1 if there is no room.
+  // A connection is here; the index of its address's entry, -1 if there is no room.
   int32_t enter(const admission::ClientAddress& address);
+  // It was opened here, not taken over.
+  void opened(int32_t index) {
+    if (index >= 0) cells_.clients[size_t(index)].opened.add();
+  }
   void leave(int32_t index);
   void add_request(int32_t index) {
     if (index >= 0) cells_.clients[size_t(index)].requests.add();

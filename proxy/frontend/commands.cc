@@ -33,7 +33,6 @@ namespace {
 constexpr std::string_view kVersion = "1.6.18-mcguard";
 // Key and value together.
 constexpr size_t kMostItemBytes = 1'048'576;
-constexpr std::string_view kBadBase64Key = "CLIENT_ERROR error decoding key\r\n";
 constexpr int64_t kMostRelativeDelay = 60 * 60 * 24 * 30;
 
 // A key that came as base64; nothing when it is not that, or empty.
@@ -149,7 +148,7 @@ void Client::obey_meta(const Request& request) {
   std::string key;
   if (flags.base64_key) {
     auto decoded = decoded_key(request.key);
-    if (!decoded) return answer_ascii(kBadBase64Key);
+    if (!decoded) return answer_ascii(route::undecodable_key(request.command));
     key = std::move(*decoded);
     copy.key = key;
     copy.binary_key = true;
@@ -163,41 +162,75 @@ void Client::obey_keyed(const Request& request) {
     session_.row->add(*what, request.key_count);
   }
   if (route::is_write(kind) && !session_.may_write) {
-    worker_.cells().failures[size_t(Failure::kNoCapability)].add();
+    worker_.cells().failure(Failure::kNoCapability).add();
     const Ticket ticket = replies_.open();
-    route::append_not_permitted(reply_target(ticket), pending_of(request, false));
+    route::append_not_permitted(reply_target(ticket), pending_of(request, false), request.key,
+                                request.arguments);
     return finish_reply(ticket, 0);
   }
   if (kind == Kind::kStore && request.key.size() + request.value.size() > kMostItemBytes) {
     return refuse_too_large(request);
   }
-  if (request.key_count <= 1) return send_key(request, request.key, ReplyQueue::Place::kAlone);
-  for (const std::string_view key : request.keys()) {
-    send_key(request, key, ReplyQueue::Place::kInGroup);
-  }
-  const Ticket end = replies_.open(ReplyQueue::Place::kEndsGroup);
-  reply_target(end).append(ascii::kEnd);
-  finish_reply(end, 0);
+  if (request.key_count > 1) return obey_group(request);
+  send_key(request, request.key, replies_.open(), false);
 }
 
-void Client::send_key(const Request& request, std::string_view key, ReplyQueue::Place place) {
-  Pending pending = pending_of(request, place == ReplyQueue::Place::kInGroup);
-  pending.ticket = replies_.open(place);
+void Client::obey_group(const Request& request) {
+  next_unsent_ = replies_.open(ReplyQueue::Place::kInGroup);
+  for (uint32_t i = 1; i < request.key_count; ++i) replies_.open(ReplyQueue::Place::kInGroup);
+  replies_.open(ReplyQueue::Place::kEndsGroup);
+  unsent_ = request.key_count + 1;
+  const char* const end = request.more_keys.data() + request.more_keys.size();
+  const std::string_view keys(request.key.data(), static_cast<size_t>(end - request.key.data()));
+  const std::string_view rest = send_some_keys(request, keys);
+  if (unsent_ == 0) return;
+  group_ = std::make_unique<Group>(Group{request, std::string(rest)});
+  group_->request.key = group_->request.more_keys = group_->request.arguments = {};
+}
+
+// As many as may be sent now, and END after the last; what is left of `keys`.
+std::string_view Client::send_some_keys(const Request& request, std::string_view keys) {
+  while (unsent_ > 1 && may_send_key()) {
+    const std::string_view key = base::memcache::take_word(keys);
+    --unsent_;
+    send_key(request, key, next_unsent_++, true);
+  }
+  if (unsent_ == 1) {
+    unsent_ = 0;
+    reply_target(next_unsent_).append(ascii::kEnd);
+    finish_reply(next_unsent_, 0);
+  }
+  return keys;
+}
+
+void Client::send_held_keys() {
+  if (!refresh_session()) return;
+  find_room();
+  const std::string_view held = std::string_view(group_->keys).substr(group_->sent);
+  group_->sent += held.size() - send_some_keys(group_->request, held).size();
+  if (unsent_ == 0) group_.reset();
+}
+
+void Client::send_key(const Request& request, std::string_view key, Ticket ticket, bool in_group) {
+  Pending pending = pending_of(request, in_group);
+  pending.ticket = ticket;
   Router& router = worker_.router();
   std::optional<Failure> failure;
   if (session_.is_flushing && pending.leg == base::telemetry::Leg::kWrite) {
     failure = Failure::kFenced;
+  } else if (sent_requests() > most_outstanding_) {
+    failure = why_no_room();
   } else {
     // While a flush is not complete a read changes nothing either (gat, and a meta get that vivifies).
     const bool may_change = session_.may_write && !session_.is_flushing;
     failure = router.send(request, key, pending, may_change, worker_.now());
   }
-  if (failure) router.answer_failure(*this, pending, key, *failure);
+  if (failure) router.answer_failure(*this, pending, key, request.arguments, *failure);
 }
 
 void Client::refuse_too_large(const Request& request) {
   drop_old_value(request);
-  worker_.cells().failures[size_t(Failure::kTooLarge)].add();
+  worker_.cells().failure(Failure::kTooLarge).add();
   const Ticket ticket = replies_.open();
   route::append_too_large(reply_target(ticket), pending_of(request, false));
   finish_reply(ticket, 0);
@@ -271,21 +304,26 @@ void Client::obey_flush(const Request& request) {
   session_.row->add(Count::kCommandFlush);
   const bool is_binary = request.protocol == Protocol::kBinary;
   if (!session_.may_flush) {
-    worker_.cells().failures[size_t(Failure::kNoCapability)].add();
+    worker_.cells().failure(Failure::kNoCapability).add();
     // What memcached -F answers; memjs, Dalli and pylibmc report it as a refusal.
     if (is_binary) {
       return answer_status(request, binary::Status::kAuthError, "flush_all not allowed");
     }
     return request.quiet ? void() : answer_ascii(ascii::kFlushNotAllowed);
   }
+  flush_request_ = request;
+  ask_for_flush();
+}
+
+void Client::ask_for_flush() {
   FlushRequest flush;
   flush.cache = session_.cache;
   flush.credential = session_.user;
-  flush.delay_s = request.exptime <= kMostRelativeDelay
-                      ? std::max<int64_t>(0, request.exptime)
-                      : std::max<int64_t>(0, request.exptime - worker_.wall_seconds());
+  const int64_t exptime = flush_request_.exptime;
+  flush.delay_s = exptime <= kMostRelativeDelay
+                      ? std::max<int64_t>(0, exptime)
+                      : std::max<int64_t>(0, exptime - worker_.wall_seconds());
   waits_for_flush_ = true;
-  flush_request_ = request;
   const Ticket ticket = replies_.open();
   worker_.request_flush(std::move(flush), identity_.index, identity_.serial, ticket);
 }
@@ -309,7 +347,8 @@ void Client::finish_flush(Ticket ticket, std::string_view answer) {
 
 void Client::obey_stats(const Request& request) {
   const bool is_binary = request.protocol == Protocol::kBinary;
-  const std::string_view what = is_binary ? request.key : request.arguments;
+  std::string_view arguments = request.arguments;
+  const std::string_view what = is_binary ? request.key : base::memcache::take_word(arguments);
   const Ticket ticket = replies_.open();
   Buffer& out = reply_target(ticket);
   if (what == "reset") {
@@ -321,6 +360,8 @@ void Client::obey_stats(const Request& request) {
     }
   } else if (what.empty()) {
     worker_.show_stats(out, request, session_);
+  } else if (what == "proxy") {
+    worker_.show_proxy_stats(out, request);
   } else if (what == "settings" || what == "items" || what == "slabs" || what == "sizes" ||
              what == "conns") {
     // They describe a server and all its tenants; a cache has none of its own.

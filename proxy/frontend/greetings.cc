@@ -13,15 +13,14 @@ namespace proxy {
 using base::telemetry::Failure;
 
 void Greetings::add(base::net::UniqueFd fd, const admission::ClientAddress& peer,
-                    const Entrance& entrance) {
+                    const Entrance& entrance, std::string head) {
   if (waiting_.size() >= kMost) {
-    worker_.cells().connections_refused.add();
-    worker_.cells().failures[size_t(Failure::kConnectionLimit)].add();
-    return;
+    return worker_.refuse(fd.get(), entrance, Failure::kStrangerLimit);
   }
   const int raw = fd.get();
   const base::Instant deadline = worker_.now() + worker_.world().settings.timeouts.authenticate;
   auto greeting = std::make_unique<Greeting>(*this, std::move(fd), peer, entrance, deadline);
+  greeting->head_ = std::move(head);
   if (!worker_.loop().watch(raw, *greeting, EPOLLIN).ok()) return;
   waiting_.emplace(raw, std::move(greeting));
 }
@@ -67,7 +66,7 @@ void Greetings::end(Greeting& greeting) {
 void Greetings::fail(Greeting& greeting, const char* why) {
   base::log::warn("proxy_header_refused", {{"reason", why}});
   worker_.cells().connections_refused.add();
-  worker_.cells().failures[size_t(Failure::kProtocol)].add();
+  worker_.cells().failure(Failure::kProxyHeader).add();
   end(greeting);
 }
 
@@ -77,6 +76,22 @@ void Greetings::tick(base::Instant now) {
     if (greeting->deadline_ <= now) late.push_back(greeting.get());
   }
   for (Greeting* const greeting : late) fail(*greeting, "it did not come in time");
+}
+
+void Greetings::move_to(Outbox& outbox) {
+  for (auto& [raw, greeting] : waiting_) {
+    worker_.loop().forget(raw);
+    Departed departed;
+    departed.record.is_greeting = true;
+    departed.record.is_tls = greeting->entrance_.tls;
+    departed.record.open_cache = greeting->entrance_.open_cache;
+    departed.record.address = greeting->peer_;
+    departed.record.in = greeting->head_;
+    departed.fd = std::move(greeting->fd_);
+    outbox.put(std::move(departed));
+    ended_.push_back(std::move(greeting));
+  }
+  waiting_.clear();
 }
 
 void Greetings::close_all() {

@@ -16,6 +16,7 @@
 #include "base/time/clock.h"
 #include "proxy/admission/connection_counts.h"
 #include "proxy/backend/loop.h"
+#include "proxy/frontend/departures.h"
 #include "proxy/frontend/listener.h"
 
 namespace proxy {
@@ -28,11 +29,15 @@ class Greetings {
   explicit Greetings(Worker& worker) : worker_(worker) {}
 
   // `peer`: the balancer's address; stands for a client that it does not name.
-  void add(base::net::UniqueFd fd, const admission::ClientAddress& peer, const Entrance& entrance);
+  // `head`: what of the header has been read already.
+  void add(base::net::UniqueFd fd, const admission::ClientAddress& peer, const Entrance& entrance,
+           std::string head = {});
   void tick(base::Instant now);
   // Nothing that ended in this turn is needed any more.
   void end_turn() { ended_.clear(); }
   void close_all();
+  // All of them go to another process.
+  void move_to(Outbox& outbox);
 
  private:
   static constexpr size_t kMost = 4096;

@@ -1,8 +1,8 @@
 #include "proxy/frontend/listener.h"
 
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -11,12 +11,14 @@
 #include "base/net/socket_address.h"
 #include "base/telemetry/log.h"
 #include "proxy/backend/address.h"
+#include "proxy/backend/keepalive.h"
+#include "proxy/frontend/spare_descriptors.h"
 #include "proxy/frontend/worker.h"
 
 namespace proxy {
 namespace {
 
-constexpr int kAcceptsPerTurn = 64;
+constexpr int kAcceptsPerTurn = 32;
 constexpr int kBacklog = 1024;
 
 base::Error bind_error(const std::string& address, uint16_t port, int number) {
@@ -68,13 +70,25 @@ base::Result<base::net::UniqueFd> open_listening_socket(const std::string& addre
 }
 
 Listener::Listener(Worker& worker, base::net::UniqueFd fd, const Entrance& entrance)
-    : worker_(worker),
-      fd_(std::move(fd)),
-      spare_(::open("/dev/null", O_RDONLY | O_CLOEXEC)),
-      entrance_(entrance) {}
+    : worker_(worker), fd_(std::move(fd)), entrance_(entrance) {
+  SpareDescriptors::of_process().grow();
+}
+
+Listener::~Listener() {
+  SpareDescriptors::of_process().shrink();
+}
+
+void Listener::set_keepalive(base::Duration patience) {
+  proxy::set_keepalive(fd_.get(), patience);
+}
 
 void Listener::on_ready(uint32_t) {
-  for (int i = 0; i < kAcceptsPerTurn; ++i) {
+  if (!worker_.may_accept()) {
+    rest(Rest::kForTime);
+    return worker_.note_listener_waits();
+  }
+  for (int i = 0; i < kAcceptsPerTurn && worker_.may_accept(); ++i) {
+    const Worker::StrangersTime time(worker_);
     if (!accept_one()) return;
   }
 }
@@ -86,28 +100,56 @@ bool Listener::accept_one() {
   base::net::UniqueFd fd(::accept4(fd_.get(), reinterpret_cast<sockaddr*>(&address), &size,
                                    SOCK_NONBLOCK | SOCK_CLOEXEC));
   if (fd.valid()) {
+    SpareDescriptors& spares = SpareDescriptors::of_process();
+    if (spares.is_short() && !spares.refill()) {
+      refuse(std::move(fd));
+      return true;
+    }
     const int on = 1;
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    worker_.arrive(std::move(fd), address_key(address), entrance_);
+    worker_.lobby().enter(std::move(fd), address_key(address), entrance_);
     return true;
   }
-  if (errno == EMFILE || errno == ENFILE) {
-    refuse_for_want_of_descriptors();
-    return spare_.valid();
-  }
+  if (errno == EMFILE || errno == ENFILE) return refuse_for_want_of_descriptors();
   return errno == EINTR || errno == ECONNABORTED;
 }
 
-void Listener::refuse_for_want_of_descriptors() {
-  base::log::error("descriptors_exhausted", {{"hint", "raise the limit of open files"}});
-  spare_.reset();
-  base::net::UniqueFd refused(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
-  if (refused.valid()) {
-    worker_.cells().connections_refused.add();
-    worker_.cells().failures[size_t(base::telemetry::Failure::kConnectionLimit)].add();
+// False when nobody could be.
+bool Listener::refuse_for_want_of_descriptors() {
+  SpareDescriptors& spares = SpareDescriptors::of_process();
+  spares.take().reset();
+  base::net::UniqueFd client(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+  if (!client.valid()) {
+    const bool nobody_waits = errno == EAGAIN || errno == EWOULDBLOCK;
+    spares.refill();
+    if (!nobody_waits) rest(Rest::kForDescriptors);
+    return false;
   }
-  refused.reset();
-  spare_.reset(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  refuse(std::move(client));
+  return true;
+}
+
+// What was its descriptor becomes a spare one.
+void Listener::refuse(base::net::UniqueFd client) {
+  base::log::error("descriptors_exhausted", {{"hint", "raise the limit of open files"}});
+  worker_.refuse(client.get(), entrance_, base::telemetry::Failure::kDescriptors);
+  SpareDescriptors::of_process().put_back(std::move(client));
+}
+
+// Whoever waits goes on waiting, and the loop does not turn round and round for them.
+void Listener::rest(Rest rest) {
+  worker_.loop().change(fd_.get(), *this, 0);
+  rest_ = rest;
+}
+
+void Listener::on_time() {
+  if (rest_ == Rest::kForTime) on_tick();
+}
+
+void Listener::on_tick() {
+  if (rest_ == Rest::kNo) return;
+  rest_ = Rest::kNo;
+  worker_.loop().change(fd_.get(), *this, EPOLLIN);
 }
 
 }  // namespace proxy

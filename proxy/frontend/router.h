@@ -17,7 +17,10 @@
 #include "base/memcache/request.h"
 #include "base/telemetry/segment.h"
 #include "proxy/backend/link.h"
+#include "proxy/frontend/key_telemetry.h"
+#include "proxy/frontend/slow_telemetry.h"
 #include "proxy/frontend/world.h"
+#include "proxy/route/answer.h"
 
 namespace proxy {
 
@@ -31,11 +34,17 @@ class ClientTable {
   virtual Client* find(uint32_t index, uint32_t serial) = 0;
 };
 
+// A worker's part of the telemetry segment.
+struct RouterCells {
+  base::telemetry::WorkerBlock& worker;
+  base::telemetry::DetailBlock& details;
+  base::telemetry::LatencyWriter& latencies;
+};
+
 // Thread: the worker's. Owner: the worker.
 class Router final : public LinkOwner {
  public:
-  Router(Loop& loop, base::Clock& clock, ClientTable& clients, base::telemetry::WorkerBlock& cells,
-         World world);
+  Router(Loop& loop, base::Clock& clock, ClientTable& clients, RouterCells cells, World world);
 
   const World& world() const { return world_; }
   uint32_t world_number() const { return number_; }
@@ -43,6 +52,7 @@ class Router final : public LinkOwner {
   void start(base::Instant now);
   // Whether every backend of the World has answered.
   bool is_connected() const;
+  size_t connected_backends() const;
   // Takes effect for every request and reply from here on; requests in flight for slots that move
   // are answered before this returns.
   void install(World world, base::Instant now);
@@ -52,15 +62,20 @@ class Router final : public LinkOwner {
   std::optional<base::telemetry::Failure> send(const base::memcache::Request& request,
                                                std::string_view key, route::Pending& pending,
                                                bool may_touch, base::Instant now);
-  // A miss or an error, by what failed and by policy.
+  // A miss or an error, by what failed and by policy. `flags`: a meta get's.
   void answer_failure(Client& client, const route::Pending& pending, std::string_view key,
-                      base::telemetry::Failure failure);
+                      std::string_view flags, base::telemetry::Failure failure);
 
   void tick(base::Instant now);
+  // Takes what the backends have sent. Among thousands of clients that are ready too it would be
+  // their turn so seldom that no fence record is young when it is read.
+  void hear();
   // Requests sent and replies received so far.
   uint64_t messages() const { return messages_; }
   // Sends what the turn gathered. True if there was something.
   bool flush();
+  // When replies have been sent as far as they could.
+  void end_turn();
 
   void on_reply(Link& link, const route::Pending& pending, std::string_view key,
                 const base::memcache::MetaReply& reply, base::Instant now) override;
@@ -75,9 +90,17 @@ class Router final : public LinkOwner {
   bool still_stands(const route::Pending& pending, uint16_t backend) const;
   void answer_moved();
   void configure_links(base::Instant now);
+  void configure_samples();
+  void sample_key(const route::Pending& pending, std::string_view key, route::Outcome outcome,
+                  size_t bytes);
+  void sample_slow(Link& link, Client& client, const route::Pending& pending, std::string_view key,
+                   std::optional<base::telemetry::Failure> failure, base::Instant now);
 
   ClientTable& clients_;
   base::telemetry::WorkerBlock& cells_;
+  base::telemetry::DetailBlock& details_;
+  KeyTelemetry keys_;
+  SlowTelemetry slow_;
   std::unique_ptr<char[]> scratch_;
   LinkContext context_;
   World world_;

@@ -71,21 +71,30 @@ void Client::obey_sasl(const Request& request) {
   }
   const auto login = request.key == "PLAIN" ? tenant::parse_sasl_plain(request.value)
                                             : std::optional<tenant::Login>();
-  if (!login || !accept_login(tenant::check_login(*worker_.world().directory, *login))) {
-    return refuse_login(request);
-  }
-  if (!closed()) answer_status(request, binary::Status::kSuccess, "Authenticated");
+  if (!login) return refuse_login(request);
+  const auto refused = accept_login(tenant::check_login(*worker_.world().directory, *login));
+  if (refused) return refuse_login(request, *refused);
+  answer_status(request, binary::Status::kSuccess, "Authenticated");
 }
 
 void Client::obey_first_set(const Request& request) {
   const LoginResult result =
       tenant::check_first_set(*worker_.world().directory, request.key, request.value);
-  if (!accept_login(result)) return refuse_login(request);
-  if (!closed()) answer_ascii(ascii::kStored);
+  if (const auto refused = accept_login(result)) return refuse_login(request, *refused);
+  answer_ascii(ascii::kStored);
 }
 
-void Client::refuse_login(const Request& request) {
-  worker_.cells().failures[size_t(Failure::kAuthFailed)].add();
+void Client::refuse_login(const Request& request, Failure why) {
+  worker_.cells().failure(why).add();
+  if (why != Failure::kAuthFailed) {
+    // Who it is is known; there is no room, and there may be some later.
+    if (request.protocol == Protocol::kBinary) {
+      answer_status(request, binary::Status::kTemporaryFailure, refusal_of(why));
+    } else {
+      answer_ascii("SERVER_ERROR " + std::string(refusal_of(why)) + "\r\n");
+    }
+    return finish();
+  }
   if (request.protocol == Protocol::kBinary) {
     answer_status(request, binary::Status::kAuthError,
                   binary::status_text(binary::Status::kAuthError));
@@ -95,29 +104,30 @@ void Client::refuse_login(const Request& request) {
   if (!session_.authenticated && ++failed_tries_ >= kMostTries) finish();
 }
 
-// True when the login is good; then the connection is the credential's, or closed by its limit.
-bool Client::accept_login(const LoginResult& login) {
-  if (login.decision != LoginDecision::kAccepted) return false;
+// Why not, or nothing: then the connection is the credential's.
+std::optional<Failure> Client::accept_login(const LoginResult& login) {
+  if (login.decision == LoginDecision::kWrongPassword && login.cache != nullptr) {
+    worker_.accounts().open(login.cache->id).row(worker_.index()).add(Count::kAuthErrors);
+  }
+  if (login.decision != LoginDecision::kAccepted) return Failure::kAuthFailed;
+  if (!worker_.may_log_in(login.credential->user)) return Failure::kConnectionRate;
+  if (!enter_cache(*login.cache)) return Failure::kConnectionLimit;
   session_.user = login.credential->user;
   session_.proof = proof_of(*login.credential);
   session_.cache = login.cache->id;
   session_.may_write = login.credential->write;
   session_.may_flush = login.credential->flush;
-  if (!enter_cache(*login.cache)) return true;
   session_.authenticated = true;
   worker_.on_authenticated(*this);
   widen_limits();
-  return true;
+  find_room();  // for what follows in the same input
+  return std::nullopt;
 }
 
-// Takes a place among the cache's connections; without one the connection is closed.
+// Takes a place among the cache's connections; false: there is none.
 bool Client::enter_cache(const tenant::Cache& cache) {
   tenant::Account& account = worker_.accounts().open(cache.id);
-  if (!account.take_connection(cache.connection_limit)) {
-    worker_.cells().failures[size_t(Failure::kConnectionLimit)].add();
-    close("its cache has too many connections");
-    return false;
-  }
+  if (!account.take_connection(cache.connection_limit)) return false;
   session_.account = &account;
   session_.row = &account.row(worker_.index());
   session_.generation = cache.generation;
@@ -135,7 +145,10 @@ bool Client::refresh_session() {
   const tenant::Directory& directory = *worker_.world().directory;
   const tenant::Cache* cache = directory.caches.find(session_.cache);
   if (session_.is_open && session_.account == nullptr && cache != nullptr && cache->enabled) {
-    return enter_cache(*cache);
+    if (enter_cache(*cache)) return true;
+    worker_.cells().failure(Failure::kConnectionLimit).add();
+    close("its cache has too many connections");
+    return false;
   }
   const tenant::Credential* credential =
       session_.is_open ? nullptr : directory.credentials.find(session_.user);

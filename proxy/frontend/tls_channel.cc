@@ -5,6 +5,7 @@
 #include <sys/epoll.h>
 
 #include <cerrno>
+#include <memory>
 
 #include "base/telemetry/log.h"
 
@@ -36,6 +37,17 @@ TlsFailure failure_of(int reason) {
   }
 }
 
+struct BioFree {
+  void operator()(BIO* bio) const { BIO_free(bio); }
+};
+
+// What the open connections of this thread read and write through, pointed at a socket for the length
+// of a call. A BIO and the lock in it would cost each of them 200 bytes. Null for want of memory.
+BIO* shared_socket_bio() {
+  thread_local const std::unique_ptr<BIO, BioFree> shared(BIO_new(BIO_s_socket()));
+  return shared.get();
+}
+
 }  // namespace
 
 std::string_view to_string(TlsFailure failure) {
@@ -45,8 +57,8 @@ std::string_view to_string(TlsFailure failure) {
   return kNames[static_cast<size_t>(failure)];
 }
 
-TlsChannel::TlsChannel(TlsContextPtr context, SslPtr ssl)
-    : context_(std::move(context)), ssl_(std::move(ssl)) {
+TlsChannel::TlsChannel(TlsContextPtr context, SslPtr ssl, int fd)
+    : context_(std::move(context)), ssl_(std::move(ssl)), fd_(fd) {
   context_->counts().connections.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -94,11 +106,25 @@ ssize_t TlsChannel::on_error(int result) {
   }
 }
 
+// Gives back the BIO that the handshake needed: it puts a buffer before it, which cannot be shared.
+void TlsChannel::share_socket_bio() {
+  BIO* const shared = shared_socket_bio();
+  if (shared == nullptr || BIO_up_ref(shared) != 1) return;  // it keeps its own
+  SSL_set_bio(ssl_.get(), shared, shared);
+}
+
+void TlsChannel::point_at_socket() {
+  BIO* const bio = SSL_get_rbio(ssl_.get());
+  BIO_clear_flags(bio, BIO_FLAGS_IN_EOF);  // of the connection before this one
+  BIO_set_fd(bio, fd_, BIO_NOCLOSE);
+}
+
 // True when done; otherwise errno says what receive() is to say.
 bool TlsChannel::shake_hands() {
   const int done = SSL_do_handshake(ssl_.get());
   if (done == 1) {
     state_ = State::kOpen;
+    share_socket_bio();
     context_->counts().handshakes.fetch_add(1, std::memory_order_relaxed);
     if (SSL_session_reused(ssl_.get()) == 1) {
       context_->counts().resumed.fetch_add(1, std::memory_order_relaxed);
@@ -121,6 +147,7 @@ ssize_t TlsChannel::receive(char* into, size_t room) {
   ERR_clear_error();
   read_wants_write_ = false;
   if (state_ == State::kHandshake && !shake_hands()) return -1;
+  point_at_socket();
   size_t total = 0;
   do {
     size_t got = 0;
@@ -146,6 +173,7 @@ ssize_t TlsChannel::receive(char* into, size_t room) {
 ssize_t TlsChannel::send(const char* bytes, size_t size) {
   if (state_ != State::kOpen) return errno = state_ == State::kFailed ? ECONNRESET : EAGAIN, -1;
   ERR_clear_error();
+  point_at_socket();
   size_t wrote = 0;
   const int done = SSL_write_ex(ssl_.get(), bytes, size, &wrote);
   write_wants_read_ = false;
@@ -162,6 +190,7 @@ void TlsChannel::shut_down(bool late) {
     context_->counts().fail(late ? TlsFailure::kTimeout : TlsFailure::kClosed);
   if (state_ != State::kOpen) return;
   ERR_clear_error();
+  point_at_socket();
   SSL_shutdown(ssl_.get());
   ERR_clear_error();
 }

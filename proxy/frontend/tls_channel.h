@@ -20,8 +20,9 @@ namespace proxy {
 // Thread: the worker's. Owner: the client.
 class TlsChannel {
  public:
-  // `ssl` was made by `context`, which is kept: a handshake may still ask it for certificates.
-  TlsChannel(TlsContextPtr context, SslPtr ssl);
+  // `ssl` was made by `context` over `fd`. The context is kept: a handshake may still ask it for
+  // certificates.
+  TlsChannel(TlsContextPtr context, SslPtr ssl, int fd);
   ~TlsChannel();
   TlsChannel(const TlsChannel&) = delete;
   TlsChannel& operator=(const TlsChannel&) = delete;
@@ -44,11 +45,14 @@ class TlsChannel {
  private:
   enum class State : uint8_t { kHandshake, kOpen, kFailed };
   bool shake_hands();
+  void share_socket_bio();
+  void point_at_socket();
   ssize_t on_error(int result);
   ssize_t fail(TlsFailure failure);
 
   const TlsContextPtr context_;
   const SslPtr ssl_;
+  const int fd_;
   State state_ = State::kHandshake;
   bool has_buffered_ = false;
   bool read_wants_write_ = false;

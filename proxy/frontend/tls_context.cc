@@ -32,8 +32,28 @@ std::string reason() {
   return text == nullptr ? "error " + std::to_string(code) : text;
 }
 
-Error wrong_file(const char* what, const std::string& file, const std::string& why) {
-  return Error(ErrorCode::kInvalid, std::string("tls: ") + what + " " + file + ": " + why);
+constexpr const char* kCertificate = "a certificate in PEM form, then its chain";
+constexpr const char* kKey = "a private key in PEM form without a password";
+constexpr const char* kSigners = "certificates in PEM form";
+
+Error wrong_file(const PemFile& file, const std::string& expected, const std::string& why) {
+  return Error(ErrorCode::kInvalid,
+               file.origin + ": got \"" + file.path + "\", expected " + expected + ": " + why);
+}
+
+// One line more.
+void add_line(std::string& lines, const std::string& line) {
+  if (!lines.empty()) lines += '\n';
+  lines += line;
+}
+
+std::string date_of(int64_t seconds) {
+  const std::time_t time = seconds;
+  std::tm broken{};
+  std::array<char, 32> text{};
+  ::gmtime_r(&time, &broken);
+  const size_t size = std::strftime(text.data(), text.size(), "%Y-%m-%dT%H:%M:%SZ", &broken);
+  return {text.data(), size};
 }
 
 int64_t seconds_of(const ASN1_TIME* time) {
@@ -54,14 +74,15 @@ int no_password(char*, int, int, void*) {
 // Sessions made while another CA guarded the door, or none, must not come in by resumption.
 Result<> set_gate(SSL_CTX* context, const TlsListener& wanted) {
   std::string gate(reinterpret_cast<const char*>(kContextName), sizeof kContextName);
-  if (!wanted.client_ca.empty()) {
-    const auto content = base::read_file(wanted.client_ca);
-    if (!content) return wrong_file("client_ca", wanted.client_ca, content.error().context);
-    if (SSL_CTX_load_verify_file(context, wanted.client_ca.c_str()) != 1) {
-      return wrong_file("client_ca", wanted.client_ca, reason());
+  if (wanted.client_ca) {
+    const std::string& path = wanted.client_ca->path;
+    const auto content = base::read_file(path);
+    if (!content) return wrong_file(*wanted.client_ca, kSigners, content.error().context);
+    if (SSL_CTX_load_verify_file(context, path.c_str()) != 1) {
+      return wrong_file(*wanted.client_ca, kSigners, reason());
     }
-    STACK_OF(X509_NAME)* const names = SSL_load_client_CA_file(wanted.client_ca.c_str());
-    if (names == nullptr) return wrong_file("client_ca", wanted.client_ca, reason());
+    STACK_OF(X509_NAME)* const names = SSL_load_client_CA_file(path.c_str());
+    if (names == nullptr) return wrong_file(*wanted.client_ca, kSigners, reason());
     SSL_CTX_set_client_CA_list(context, names);
     const int must = wanted.client_required ? SSL_VERIFY_FAIL_IF_NO_PEER_CERT : 0;
     SSL_CTX_set_verify(context, SSL_VERIFY_PEER | must, nullptr);
@@ -79,10 +100,16 @@ Result<> set_gate(SSL_CTX* context, const TlsListener& wanted) {
 Result<std::shared_ptr<const TlsContext>> TlsContext::load(const TlsListener& wanted,
                                                            TlsShared& shared) {
   std::shared_ptr<TlsContext> loaded(new TlsContext(shared));
+  std::string wrong;
   for (const TlsCertificate& files : wanted.certificates) {
     ERR_clear_error();
-    if (const auto added = loaded->add(wanted, files); !added) return added.error();
+    const auto added = loaded->add(wanted, files);
+    // The gate's file is the same for all certificates, and so would be what is said of it.
+    if (!added && wrong.find(added.error().context) == std::string::npos) {
+      add_line(wrong, added.error().context);
+    }
   }
+  if (!wrong.empty()) return Error(ErrorCode::kInvalid, wrong);
   SSL_CTX* const first = loaded->contexts_.front().get();
   if (loaded->contexts_.size() > 1) {
     SSL_CTX_set_tlsext_servername_callback(first, &TlsContext::choose_certificate);
@@ -110,19 +137,34 @@ Result<> TlsContext::add(const TlsListener& wanted, const TlsCertificate& files)
   SSL_CTX_set_timeout(raw, long(TlsTickets::kLifetime / std::chrono::seconds(1)));
   SSL_CTX_set_ex_data(raw, index_of_shared(), &shared_);
   SSL_CTX_set_tlsext_ticket_key_evp_cb(raw, &TlsContext::set_up_ticket);
-  if (SSL_CTX_use_certificate_chain_file(raw, files.certificate.c_str()) != 1) {
-    return wrong_file("certificate", files.certificate, reason());
+  if (SSL_CTX_use_certificate_chain_file(raw, files.certificate.path.c_str()) != 1) {
+    return wrong_file(files.certificate, kCertificate, reason());
   }
-  if (SSL_CTX_use_PrivateKey_file(raw, files.key.c_str(), SSL_FILETYPE_PEM) != 1) {
-    return wrong_file("key", files.key, reason());
+  const std::string key_of_it = "the private key of " + files.certificate.path;
+  if (SSL_CTX_use_PrivateKey_file(raw, files.key.path.c_str(), SSL_FILETYPE_PEM) != 1) {
+    // One of the certificate's kind has been compared with it already.
+    const bool is_another = ERR_GET_LIB(ERR_peek_last_error()) == ERR_LIB_X509;
+    return wrong_file(files.key, is_another ? key_of_it : kKey, reason());
   }
-  if (SSL_CTX_check_private_key(raw) != 1) {
-    return wrong_file("key", files.key, "does not belong to certificate " + files.certificate);
-  }
+  if (SSL_CTX_check_private_key(raw) != 1) return wrong_file(files.key, key_of_it, "it is another");
   if (const auto set = set_gate(raw, wanted); !set) return set;
   const X509* const leaf = SSL_CTX_get0_certificate(raw);
-  certificates_.push_back({files.certificate, seconds_of(X509_get0_notAfter(leaf))});
+  certificates_.push_back({files.certificate, seconds_of(X509_get0_notBefore(leaf)),
+                           seconds_of(X509_get0_notAfter(leaf))});
   contexts_.push_back(std::move(context));
+  return base::Done{};
+}
+
+Result<> TlsContext::check_validity(int64_t seconds) const {
+  std::string wrong;
+  for (const Certificate& certificate : certificates_) {
+    if (certificate.is_valid_at(seconds)) continue;
+    const std::string when = seconds < certificate.not_before
+                                 ? "it begins " + date_of(certificate.not_before)
+                                 : "it expired " + date_of(certificate.not_after);
+    add_line(wrong, wrong_file(certificate.file, "a certificate that is valid now", when).context);
+  }
+  if (!wrong.empty()) return Error(ErrorCode::kInvalid, wrong);
   return base::Done{};
 }
 

@@ -1,7 +1,8 @@
 // TlsContext: the certificates and rules of the TLS port, loaded from files as one immutable set.
 //
-// A reload loads a whole new one, or says which file is wrong and leaves everything as it is;
-// connections go on under the set they began with. The first certificate answers clients that name no
+// A reload loads a whole new one, or says which files are wrong and leaves everything as it is;
+// connections go on under the set they began with. A certificate out of its time is loaded all the
+// same: clients that do not look at it can go on, and the others hear what is wrong. The first certificate answers clients that name no
 // server, or none that we know; the others are chosen by the name a client asks for (SNI).
 //
 // With client_ca a client must (or may) show a certificate signed by it. That is a gate and no login:
@@ -38,7 +39,7 @@ struct TlsShared {
 // Thread: any, once loaded. Shared by the workers' worlds and by each connection made from it.
 class TlsContext {
  public:
-  // kInvalid with the file and the reason. `shared` outlives every context.
+  // kInvalid with a line for each file that cannot be used. `shared` outlives every context.
   static base::Result<std::shared_ptr<const TlsContext>> load(const TlsListener& wanted,
                                                               TlsShared& shared);
 
@@ -47,10 +48,15 @@ class TlsContext {
   TlsCounts& counts() const { return shared_.counts; }
 
   struct Certificate {
-    std::string file;
-    int64_t not_after = 0;  // seconds since 1970
+    PemFile file;
+    int64_t not_before = 0, not_after = 0;  // seconds since 1970
+    bool is_valid_at(int64_t seconds) const {
+      return not_before <= seconds && seconds <= not_after;
+    }
   };
   const std::vector<Certificate>& certificates() const { return certificates_; }
+  // kInvalid with a line for each certificate that is not valid at that time.
+  base::Result<> check_validity(int64_t seconds) const;
 
  private:
   explicit TlsContext(TlsShared& shared) : shared_(shared) {}

@@ -21,12 +21,14 @@ TlsTickets::~TlsTickets() {
 void TlsTickets::rotate(base::Instant now) {
   if (current_.valid && now < next_) return;
   // After a long silence the one before is too old to be of use.
-  previous_ = now < next_ + kRotation ? current_ : Key{};
+  const bool is_fresh = current_.valid && now < next_ + kRotation;
+  previous_ = is_fresh ? current_ : Key{};
   CHECK(RAND_bytes(current_.name.data(), int(current_.name.size())) == 1);
   CHECK(RAND_priv_bytes(current_.cipher.data(), int(current_.cipher.size())) == 1);
   CHECK(RAND_priv_bytes(current_.mac.data(), int(current_.mac.size())) == 1);
   current_.valid = true;
-  next_ = now + kRotation;
+  // At fixed times, however late somebody comes: else the one before would be good for longer.
+  next_ = (is_fresh ? next_ : now) + kRotation;
 }
 
 int TlsTickets::set_up(unsigned char name[16], unsigned char* iv, EVP_CIPHER_CTX* cipher,

@@ -3,7 +3,8 @@
 // Stateless resumption: the client keeps its session, sealed by us, so that it resumes on any worker
 // and nothing is stored per client. The keys live as long as the process, across reloads of
 // certificates. They are replaced every kRotation; the one before still opens tickets, which are then
-// renewed. A session outlives neither kLifetime nor two rotations.
+// renewed: a ticket can be opened for kRotation at least, and for less than two. A session lives for
+// kLifetime at most, whatever became of its ticket.
 #pragma once
 
 #include <openssl/evp.h>

@@ -16,9 +16,14 @@ namespace {
 
 constexpr size_t kIdleChecksPerTick = 64;
 constexpr base::Duration kWarmUp = std::chrono::milliseconds(200);
-constexpr std::string_view kTooManyConnections = "SERVER_ERROR too many open connections\r\n";
 
 }  // namespace
+
+std::string_view refusal_of(Failure failure) {
+  const bool is_about_new =
+      failure == Failure::kConnectionRate || failure == Failure::kStrangerLimit;
+  return is_about_new ? "too many new connections, try again" : "too many open connections";
+}
 
 base::Result<std::unique_ptr<Worker>> Worker::create(const WorkerParts& parts, World world) {
   auto loop = Loop::create(parts.clock);
@@ -32,9 +37,12 @@ Worker::Worker(const WorkerParts& parts, std::unique_ptr<Loop> loop, World world
       loop_(std::move(loop)),
       scratch_(new char[kScratchSize]),
       telemetry_(parts.cells),
-      router_(*loop_, parts.clock, *this, parts.cells, std::move(world)),
+      router_(*loop_, parts.clock, *this, {parts.cells, parts.details, parts.latencies},
+              std::move(world)),
       started_(parts.clock.now()),
-      now_(started_) {}
+      now_(started_) {
+  configure_loads();
+}
 
 Worker::~Worker() {
   CHECK(!thread_.joinable());
@@ -46,10 +54,26 @@ Worker::~Worker() {
 base::Result<> Worker::listen(base::net::UniqueFd fd, const Entrance& entrance) {
   const int raw = fd.get();
   auto listener = std::make_unique<Listener>(*this, std::move(fd), entrance);
+  listener->set_keepalive(world().settings.timeouts.keepalive);
   const auto watched = loop_->watch(raw, *listener, 0);  // see accept_when_warm
   if (!watched) return watched.error();
   listeners_.push_back(std::move(listener));
   return base::Done{};
+}
+
+void Worker::listen_too(base::net::UniqueFd fd, const Entrance& entrance) {
+  auto shared = std::make_shared<base::net::UniqueFd>(std::move(fd));
+  loop_->post([this, shared, entrance] {
+    if (draining_) return;
+    const int raw = shared->get();
+    auto listener = std::make_unique<Listener>(*this, std::move(*shared), entrance);
+    listener->set_keepalive(world().settings.timeouts.keepalive);
+    if (const auto watched = loop_->watch(raw, *listener, accepting_ ? uint32_t{EPOLLIN} : 0u);
+        !watched) {
+      return base::log::error("socket_not_watched", {{"error", watched.error().context}});
+    }
+    listeners_.push_back(std::move(listener));
+  });
 }
 
 void Worker::start() {
@@ -85,15 +109,36 @@ void Worker::take_world() {
   if (!world) return;
   loop_->set_policy(world->settings.loop);
   router_.install(std::move(*world), now_);
+  configure_loads();
+  const base::Duration keepalive = this->world().settings.timeouts.keepalive;
+  for (const auto& listener : listeners_) listener->set_keepalive(keepalive);
   installed_.store(number, std::memory_order_release);
+}
+
+void Worker::configure_loads() {
+  const InFlightLimits& most = world().settings.limits.in_flight;
+  loads_.set_limits({most.proxy.requests, most.proxy.bytes},
+                    {most.credential.requests, most.credential.bytes}, workers());
 }
 
 void Worker::drain() {
   loop_->post([this] {
-    // One of them may be among the events of this turn.
-    for (auto& listener : listeners_) closed_listeners_.push_back(std::move(listener));
-    listeners_.clear();
+    draining_ = true;
+    stop_listening();
+    lobby_.close_all();
     greetings_.close_all();
+    departures_.close_all();
+  });
+}
+
+// One of them may be among the events of this turn.
+void Worker::stop_listening() {
+  for (auto& listener : listeners_) closed_listeners_.push_back(std::move(listener));
+  listeners_.clear();
+}
+
+void Worker::finish_all() {
+  loop_->post([this] {
     for (auto& client : clients_) {
       if (client) client->finish();
     }
@@ -118,19 +163,30 @@ void Worker::arrive(base::net::UniqueFd fd, const admission::ClientAddress& peer
 
 void Worker::admit(base::net::UniqueFd fd, const admission::ClientAddress& address,
                    const Entrance& entrance) {
+  if (!parts_.connections.rates().take_client(address, now_)) {
+    return refuse(fd.get(), entrance, Failure::kConnectionRate);
+  }
   if (parts_.connections.enter(address) != admission::Admission::kAdmitted) {
-    cells().connections_refused.add();
-    cells().failures[size_t(Failure::kConnectionLimit)].add();
-    if (entrance.tls) return;
-    [[maybe_unused]] const ssize_t sent =
-        ::send(fd.get(), kTooManyConnections.data(), kTooManyConnections.size(), MSG_NOSIGNAL);
-    return;
+    return refuse(fd.get(), entrance, Failure::kConnectionLimit);
   }
   std::unique_ptr<TlsChannel> channel;
   if (entrance.tls) {
     channel = open_channel(fd.get());
     if (!channel) return parts_.connections.leave(address);
   }
+  const int raw = fd.get();
+  Client& admitted = seat(std::move(fd), address, entrance.open_cache);
+  admitted.set_channel(std::move(channel));
+  telemetry_.opened(admitted.telemetry_index());
+  cells().connections_opened.add();
+  cells().connections.add();
+  expect_login(admitted);
+  if (!loop_->watch(raw, admitted, EPOLLIN).ok()) return admitted.close("cannot be watched");
+  if (departures_.active()) departures_.see(admitted);
+}
+
+Client& Worker::seat(base::net::UniqueFd fd, const admission::ClientAddress& address,
+                     base::CacheId open_cache) {
   Client::Identity identity;
   if (free_.empty()) {
     identity.index = static_cast<uint32_t>(clients_.size());
@@ -141,21 +197,27 @@ void Worker::admit(base::net::UniqueFd fd, const admission::ClientAddress& addre
   }
   identity.serial = next_serial_++;
   identity.address = address;
-  identity.open_cache = entrance.open_cache;
-  const int raw = fd.get();
-  auto client = std::make_unique<Client>(*this, std::move(fd), identity, now_);
-  client->set_channel(std::move(channel));
-  Client& admitted = *client;
-  clients_[identity.index] = std::move(client);
-  cells().connections.add();
-  cells().connections_opened.add();
-  if (admitted.is_authenticated()) {
-    cells().authenticated.add();
-  } else {
-    strangers_.push_back(
-        {identity.index, identity.serial, now_ + world().settings.timeouts.authenticate});
-  }
-  if (!loop_->watch(raw, admitted, EPOLLIN).ok()) admitted.close("cannot be watched");
+  identity.open_cache = open_cache;
+  clients_[identity.index] = std::make_unique<Client>(*this, std::move(fd), identity, now_);
+  return *clients_[identity.index];
+}
+
+// Mostly the last to come is the last that must have said who it is; not so those taken over.
+void Worker::expect_login(const Client& client) {
+  if (client.is_authenticated()) return cells().authenticated.add();
+  const Stranger stranger{client.identity().index, client.identity().serial,
+                          client.opened() + world().settings.timeouts.authenticate};
+  auto place = strangers_.end();
+  while (place != strangers_.begin() && stranger.deadline < std::prev(place)->deadline) --place;
+  strangers_.insert(place, stranger);
+}
+
+void Worker::refuse(int fd, const Entrance& entrance, Failure failure) {
+  cells().connections_refused.add();
+  cells().failure(failure).add();
+  if (entrance.tls) return;
+  const std::string text = "SERVER_ERROR " + std::string(refusal_of(failure)) + "\r\n";
+  [[maybe_unused]] const ssize_t sent = ::send(fd, text.data(), text.size(), MSG_NOSIGNAL);
 }
 
 std::unique_ptr<TlsChannel> Worker::open_channel(int fd) {
@@ -165,7 +227,7 @@ std::unique_ptr<TlsChannel> Worker::open_channel(int fd) {
     base::log::error("tls_connection_refused", {{"hint", "out of memory"}});
     return nullptr;
   }
-  return std::make_unique<TlsChannel>(context, std::move(ssl));
+  return std::make_unique<TlsChannel>(context, std::move(ssl), fd);
 }
 
 void Worker::read_again(Client& client) {
@@ -176,13 +238,18 @@ void Worker::read_again(Client& client) {
 }
 
 void Worker::retire(Client& client, const char* reason) {
-  const Client::Identity& identity = client.identity();
   base::log::debug("client_closed", {{"reason", reason}});
-  parts_.connections.leave(identity.address);
-  telemetry_.leave(client.telemetry_index());
-  if (client.session().account != nullptr) client.session().account->return_connection();
   cells().connections.sub();
   cells().connections_closed.add();
+  vacate(client);
+}
+
+void Worker::vacate(Client& client) {
+  const Client::Identity& identity = client.identity();
+  parts_.connections.leave(identity.address);
+  loads_.leave(client.load());
+  telemetry_.leave(client.telemetry_index());
+  if (client.session().account != nullptr) client.session().account->return_connection();
   if (client.is_authenticated()) cells().authenticated.sub();
   dead_.push_back(std::move(clients_[identity.index]));
   free_.push_back(identity.index);
@@ -211,19 +278,26 @@ void Worker::request_flush(FlushRequest request, uint32_t index, uint32_t serial
 
 void Worker::begin_turn(Instant now) {
   now_ = now;
+  if (rests_until_ && now >= *rests_until_) pace_.end_rest(now);
+  rests_until_.reset();
   turn_.emplace(cells());
   cells().heartbeat_ns.set(static_cast<uint64_t>(now.ns));
 }
 
 void Worker::tick(Instant now) {
   router_.tick(now);
+  lobby_.tick();
+  if (accepting_ && !doors_shut_) {
+    for (const auto& listener : listeners_) listener->on_tick();
+  }
   greetings_.tick(now);
+  departures_.tick();
   close_late_strangers(now);
   if (world().settings.timeouts.idle > base::Duration(0)) close_some_idle(now);
 }
 
 void Worker::accept_when_warm() {
-  if (accepting_ || (!router_.is_connected() && now_ - started_ < kWarmUp)) return;
+  if (accepting_ || doors_shut_ || (!router_.is_connected() && now_ - started_ < kWarmUp)) return;
   accepting_ = true;
   for (const auto& listener : listeners_) loop_->change(listener->fd(), *listener, EPOLLIN);
 }
@@ -232,7 +306,7 @@ void Worker::close_late_strangers(Instant now) {
   for (; !strangers_.empty() && strangers_.front().deadline <= now; strangers_.pop_front()) {
     Client* const client = find(strangers_.front().index, strangers_.front().serial);
     if (client == nullptr || client->is_authenticated()) continue;
-    cells().failures[size_t(Failure::kAuthTimeout)].add();
+    cells().failure(Failure::kAuthTimeout).add();
     client->close("did not authenticate in time");
   }
 }
@@ -248,6 +322,7 @@ void Worker::close_some_idle(Instant now) {
 }
 
 void Worker::end_turn() {
+  const bool has_guests = lobby_.serve();
   for (bool busy = true; busy;) {
     busy = router_.flush();
     ending_.swap(dirty_);
@@ -255,11 +330,27 @@ void Worker::end_turn() {
     busy = busy || !ending_.empty();
     ending_.clear();
   }
+  router_.end_turn();
   accept_when_warm();
   closed_listeners_.clear();
   dead_.clear();
   greetings_.end_turn();
+  if (pace_.is_touched()) pace_.end_turn(now_, parts_.clock.now());
   turn_.reset();
+  if (has_guests || is_listener_waiting_) await_time(has_guests);
+}
+
+// Strangers wait for it, as guests or in the kernel.
+void Worker::await_time(bool has_guests) {
+  if (!pace_.may_accept()) {
+    rests_until_ = pace_.rests_until();
+    return loop_->wake_by(*rests_until_);
+  }
+  is_listener_waiting_ = false;
+  if (accepting_) {
+    for (const auto& listener : listeners_) listener->on_time();
+  }
+  if (has_guests) loop_->post([] {});  // the next turn begins at once
 }
 
 }  // namespace proxy

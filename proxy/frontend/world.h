@@ -22,17 +22,21 @@ struct Settings {
   Timeouts timeouts;
   Limits limits;
   LoopPolicy loop;
+  Samples samples;
   FailurePolicy on_backend_failure = FailurePolicy::kMiss;
   std::vector<Network> balancers;  // speak the PROXY protocol
   TlsContextPtr tls = nullptr;     // null without a TLS port
+  uint32_t workers = 1;            // stays as it is
 
   static Settings of(const ProxyConfig& config, TlsContextPtr tls = nullptr) {
     return Settings{config.timeouts,
                     config.limits,
                     config.loop,
+                    config.samples,
                     config.on_backend_failure,
                     config.proxy_protocol_from,
-                    std::move(tls)};
+                    std::move(tls),
+                    config.workers};
   }
 };
 

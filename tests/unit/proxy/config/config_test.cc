@@ -32,38 +32,77 @@ TEST(ProxyConfig, ReadsWhatIsThereAndDefaultsTheRest) {
   EXPECT_EQ(config->workers, 2u);
   EXPECT_EQ(config->timeouts.authenticate, 5s);
   EXPECT_EQ(config->timeouts.idle, Duration(0));
+  EXPECT_EQ(config->timeouts.keepalive, 60s);
   EXPECT_EQ(config->limits.connections, 10'000u);
   EXPECT_EQ(config->loop.coalesce, 100us);
-  EXPECT_EQ(config->loop.busy_poll, 0us);
+  EXPECT_EQ(config->loop.busy_poll, 50us);
+  EXPECT_EQ(config->loop.busy_poll_when, PollWhen::kCheaper);
+  EXPECT_EQ(config->samples.keys_one_in, 128u);
+  EXPECT_EQ(config->samples.keys, KeyText::kText);
+  EXPECT_EQ(config->samples.slow, 20ms);
   EXPECT_EQ(config->on_backend_failure, FailurePolicy::kMiss);
   EXPECT_FALSE(config->open.has_value());
 }
 
 TEST(ProxyConfig, ReadsEveryKey) {
   const auto config = parse_config(kGood + R"(open: {port: 11213, cache: 7}
-timeouts: {authenticate: 2s, request: 300ms, connect: 100ms, idle: 5m}
-limits: {connections: 5, connections_per_client: 2, in_flight_bytes: 4MiB}
-loop: {coalesce: 50us, busy_poll: 20us}
+timeouts: {authenticate: 2s, request: 300ms, connect: 100ms, idle: 5m, keepalive: 20s}
+limits:
+  connections: 5
+  connections_per_client: 2
+  in_flight_bytes: 4MiB
+  in_flight: {proxy: {requests: 900, bytes: 1GiB}, credential: {requests: 90, bytes: 100MiB}}
+  backend_queue: {bytes: 8MiB, requests: 1000}
+  connection_rate: {proxy: 1000, client: 10, credential: 20}
+loop: {coalesce: 50us, busy_poll: 20us, busy_poll_when: always}
+samples: {keys_one_in: 10, keys: hash, slow: 5ms, slow_per_second: 3}
 on_backend_failure: error
-log: {level: debug, file: /l.log, json: true}
+log: {level: debug, file: /l.log, json: true, to: file, max_bytes: 1MiB, files: 2}
 )",
                                    "proxy.yaml");
   ASSERT_TRUE(config.ok()) << config.error().context;
   EXPECT_EQ(config->open->cache, 7u);
   EXPECT_EQ(config->timeouts.request, 300ms);
   EXPECT_EQ(config->timeouts.idle, std::chrono::minutes(5));
+  EXPECT_EQ(config->timeouts.keepalive, 20s);
   EXPECT_EQ(config->limits.in_flight_bytes, 4u << 20);
+  EXPECT_EQ(config->limits.in_flight.proxy.requests, 900u);
+  EXPECT_EQ(config->limits.in_flight.proxy.bytes, 1u << 30);
+  EXPECT_EQ(config->limits.in_flight.credential.requests, 90u);
+  EXPECT_EQ(config->limits.in_flight.credential.bytes, 100u << 20);
+  EXPECT_EQ(config->limits.backend_queue.bytes, 8u << 20);
+  EXPECT_EQ(config->limits.backend_queue.requests, 1000u);
+  EXPECT_EQ(config->limits.connection_rate.proxy, 1000u);
+  EXPECT_EQ(config->limits.connection_rate.client, 10u);
+  EXPECT_EQ(config->limits.connection_rate.credential, 20u);
   EXPECT_EQ(config->loop.coalesce, 50us);
   EXPECT_EQ(config->loop.busy_poll, 20us);
+  EXPECT_EQ(config->loop.busy_poll_when, PollWhen::kAlways);
+  EXPECT_EQ(config->samples.keys_one_in, 10u);
+  EXPECT_EQ(config->samples.keys, KeyText::kHash);
+  EXPECT_EQ(config->samples.slow, 5ms);
+  EXPECT_EQ(config->samples.slow_per_second, 3u);
   EXPECT_EQ(config->on_backend_failure, FailurePolicy::kError);
   EXPECT_TRUE(config->log.json);
+  EXPECT_EQ(config->log.to, base::log::Target::kFile);
+  EXPECT_EQ(config->log.max_bytes, 1u << 20);
+  EXPECT_EQ(config->log.files, 2u);
 }
 
 TEST(ProxyConfig, SaysWhereEachMistakeIs) {
   EXPECT_THAT(problem(kGood + "lsiten: 1\n"), HasSubstr("proxy.yaml:10:1: lsiten"));
   EXPECT_THAT(problem(kGood + "limits: {in_flight_bytes: 1KiB}\n"), HasSubstr("at least 2MiB"));
+  EXPECT_THAT(problem(kGood + "limits: {in_flight: {proxy: {bytes: 1MiB}}}\n"),
+              HasSubstr("at least 2MiB"));
+  EXPECT_THAT(problem(kGood + "limits: {backend_queue: {bytes: 1KiB}}\n"),
+              HasSubstr("at least 2MiB"));
   EXPECT_THAT(problem(kGood + "timeouts: {request: 1}\n"), HasSubstr("timeouts.request"));
+  EXPECT_THAT(problem(kGood + "timeouts: {keepalive: 1s}\n"), HasSubstr("at least 2s"));
+  EXPECT_THAT(problem(kGood + "timeouts: {keepalive: 9h}\n"), HasSubstr("timeouts.keepalive"));
   EXPECT_THAT(problem(kGood + "loop: {coalesce: 1s}\n"), HasSubstr("loop.coalesce"));
+  EXPECT_THAT(problem(kGood + "samples: {keys: plain}\n"), HasSubstr("samples.keys"));
+  EXPECT_THAT(problem(kGood + "samples: {slow_per_second: 0}\n"),
+              HasSubstr("samples.slow_per_second"));
   EXPECT_THAT(problem("id: x\n"), HasSubstr("cluster"));
   std::string text = kGood;
   text.replace(text.find("127.0.1.1"), 9, "localhost");
@@ -114,8 +153,10 @@ TEST(ProxyConfig, ReadsTls) {
       "proxy.yaml");
   ASSERT_TRUE(config.ok()) << config.error().context;
   ASSERT_EQ(config->tls->certificates.size(), 2u);
-  EXPECT_EQ(config->tls->certificates[1].key, "/b.key");
-  EXPECT_EQ(config->tls->client_ca, "/ca.pem");
+  EXPECT_EQ(config->tls->certificates[1].key.path, "/b.key");
+  EXPECT_EQ(config->tls->client_ca->path, "/ca.pem");
+  EXPECT_THAT(config->tls->certificates[1].key.origin,
+              AllOf(HasSubstr(".yaml:"), HasSubstr(": tls.more_certificates[0].key")));
   EXPECT_FALSE(config->tls->client_required);
   EXPECT_EQ(config->tls->min_version, TlsVersion::k13);
   EXPECT_THAT(problem(kGood + "tls: {port: 1, certificate: /a.pem}\n"), HasSubstr("key"));
