@@ -5,13 +5,14 @@
 #include <algorithm>
 #include <boost/json/object.hpp>
 #include <boost/json/serialize.hpp>
-#include <unordered_map>
+#include <map>
+#include <optional>
+#include <utility>
 
+#include "agent/action/own_certificate.h"
 #include "agent/collect/process_reader.h"
 #include "agent/collect/proxy_telemetry.h"
-#include "agent/collect/socket_counter.h"
 #include "base/core/check.h"
-#include "base/core/hash.h"
 #include "base/telemetry/log.h"
 
 namespace agent::collect {
@@ -20,35 +21,16 @@ namespace {
 using coord::Kind;
 using series::Sample;
 
-constexpr base::Duration kTelemetryEvery = std::chrono::milliseconds(100);
-constexpr int kTelemetryRoundsPerMeasure = 10;
+constexpr base::Duration kMeasureEvery = std::chrono::seconds(1);
 // Soon after the start: without figures no guard lets a run go on that the last agent left behind.
-constexpr int kFirstMeasure = 2;
-constexpr base::Duration kProbeEvery = std::chrono::milliseconds(500);
+constexpr base::Duration kFirstMeasure = std::chrono::milliseconds(100);
 constexpr base::Duration kProbeTimeout = std::chrono::seconds(1);
-constexpr base::Duration kProcessEvery = std::chrono::seconds(1);
-constexpr base::Duration kSocketEvery = std::chrono::seconds(1);
-constexpr base::Duration kStatsEvery = std::chrono::seconds(10);
+constexpr base::Duration kBurdenEvery = std::chrono::seconds(1);
+constexpr base::Duration kConnectionsEvery = std::chrono::seconds(1);
 constexpr base::Duration kStatsTimeout = std::chrono::seconds(1);
-constexpr double kSocketShare = 0.005;  // of a core, for socket dumps
+constexpr base::Duration kCertificatesEvery = std::chrono::minutes(1);
 constexpr size_t kTopClients = 10;
-constexpr size_t kMaxRows = 100;
-
-struct AddressHash {
-  size_t operator()(const Address& address) const {
-    return base::hash64({reinterpret_cast<const char*>(address.data()), address.size()}, 0);
-  }
-};
-using Clients = std::unordered_map<Address, uint64_t, AddressHash>;
-
-std::vector<std::pair<Address, uint64_t>> top(const Clients& clients, size_t count) {
-  std::vector<std::pair<Address, uint64_t>> all(clients.begin(), clients.end());
-  const size_t kept = std::min(count, all.size());
-  std::partial_sort(all.begin(), all.begin() + static_cast<ptrdiff_t>(kept), all.end(),
-                    [](const auto& a, const auto& b) { return a.second > b.second; });
-  all.resize(kept);
-  return all;
-}
+constexpr uint64_t kCanaryRequests = 2;  // of a probe of one backend: a set and a get
 
 boost::json::object to_json(const ProxyFigures& f) {
   boost::json::object o;
@@ -95,14 +77,48 @@ boost::json::object to_json(const HostFigures& f) {
   return o;
 }
 
+boost::json::object to_json(const ConnectionFigures& f) {
+  boost::json::object o;
+  o["source"] = f.source;
+  o["why"] = f.why;
+  o["known"] = f.known;
+  o["exact"] = f.exact;
+  o["missed_events"] = f.missed_events;
+  o["processor_seconds"] = f.processor_seconds;
+  return o;
+}
+
 }  // namespace
+
+std::vector<conns::WatchedPort> watched_ports(const coord::RegionSpec& spec) {
+  std::map<uint16_t, conns::WatchedPort> ports;
+  const auto watch = [&ports](uint16_t port, const std::string& address) {
+    const auto parsed = conns::parse_address(address);
+    if (port == 0 || !parsed) return;
+    ports[port].port = port;
+    ports[port].addresses.push_back(*parsed);
+  };
+  for (const coord::ClusterSpec& cluster : spec.clusters) {
+    for (const coord::ProxySpec& proxy : cluster.proxies) {
+      for (const uint16_t port : {cluster.ports.memcache, cluster.ports.tls, cluster.ports.open}) {
+        watch(port, proxy.address);
+      }
+    }
+    for (const coord::BackendSpec& backend : cluster.backends) {
+      watch(cluster.ports.backend, backend.address);
+    }
+  }
+  std::vector<conns::WatchedPort> all;
+  for (auto& [port, watched] : ports) all.push_back(std::move(watched));
+  return all;
+}
 
 Collector::Collector(const View& view, Sink sink)
     : view_(view),
       sink_(std::move(sink)),
-      self_(std::make_unique<ProcessReader>()),
-      sockets_(std::make_unique<SocketCounter>(view.executor)),
-      host_(std::make_unique<HostReader>()) {
+      host_(std::make_unique<HostReader>()),
+      own_(std::make_unique<OwnReader>()),
+      brown_out_(view.region.spec().budget) {
   const coord::RegionSpec& spec = view_.region.spec();
   for (const coord::ClusterSpec& cluster : spec.clusters) {
     for (const coord::ProxySpec& proxy : cluster.proxies) {
@@ -112,7 +128,6 @@ Collector::Collector(const View& view, Sink sink)
       ProxyFigures& figures = snapshot_.proxies[proxy.id];
       figures.id = proxy.id;
       figures.cluster = cluster.name;
-      ipv6_ = ipv6_ || proxy.address.find(':') != std::string::npos;
     }
     for (const coord::BackendSpec& backend : cluster.backends) {
       processes_.emplace(backend.id, std::make_unique<ProcessReader>());
@@ -129,7 +144,7 @@ void Collector::start() {
   const boost::asio::any_io_executor& executor = view_.executor;
   base::Gate& gate = view_.gate;
   base::spawn(executor, gate, "collect telemetry", telemetry_loop());
-  base::spawn(executor, gate, "collect sockets", socket_loop());
+  base::spawn(executor, gate, "collect connections", connection_loop());
   base::spawn(executor, gate, "collect processes", process_loop());
   base::spawn(executor, gate, "collect statistics", stats_loop());
   for (const auto& [id, figures] : snapshot_.proxies) {
@@ -168,37 +183,89 @@ void Collector::emit_ends(std::vector<Sample>& out) const {
 }
 
 boost::asio::awaitable<void> Collector::telemetry_loop() {
-  int round = 0;
   base::Instant next = view_.timers.clock().now();
+  base::Instant next_measure = next + kFirstMeasure;
   std::vector<Sample> samples;
   while (!view_.gate.closed()) {
     const base::Instant now = view_.timers.clock().now();
+    late_ += now - next;
+    ++wake_ups_;
     samples.clear();
     for (const auto& [id, telemetry] : telemetry_) {
       telemetry->read(view_.region.process(id)->pid, now, samples);
     }
-    if (++round % kTelemetryRoundsPerMeasure == kFirstMeasure) {
+    if (now >= next_measure) {
+      next_measure = now + kMeasureEvery;
       measure(now, samples);
       emit_ends(samples);
     }
     if (!samples.empty()) sink_(samples);
     // A round that came late does not make the following ones hurry.
-    next = std::max(next + kTelemetryEvery, now + kTelemetryEvery / 2);
+    const base::Duration every = brown_out_.pace().telemetry;
+    next = std::max(next + every, now + every / 2);
     co_await view_.timers.wait_until(next);
+  }
+}
+
+// What can run out, as value in use and weight there is.
+void Collector::tell_room(std::vector<Sample>& out) const {
+  const auto tell = [&](Sample each, uint64_t limit) {
+    each.weight = static_cast<double>(limit);
+    if (limit > 0 && each.value > 0) out.push_back(std::move(each));
+  };
+  for (const auto& [id, figures] : snapshot_.proxies) {
+    const coord::Process& process = *view_.region.process(id);
+    if (process.pid == 0) continue;
+    tell(sample("proxy_descriptors", process, static_cast<double>(figures.open_files)),
+         figures.open_files_limit);
+    tell(sample("proxy_connection_slots", process, static_cast<double>(figures.connections)),
+         kProxyConnectionLimit);
+  }
+  // What caches may still take is as good as taken; but by itself no emergency.
+  uint64_t promised = 0;
+  for (const auto& [id, figures] : snapshot_.backends) {
+    if (figures.limit_bytes > figures.bytes) promised += figures.limit_bytes - figures.bytes;
+  }
+  const HostFigures& host = snapshot_.host;
+  const auto total = static_cast<double>(host.memory_total_bytes);
+  const auto used = total - static_cast<double>(host.memory_available_bytes);
+  Sample memory;
+  memory.key.name = "host_memory_bytes";
+  memory.at = view_.timers.clock().now();
+  memory.value = std::max(used, std::min(used + static_cast<double>(promised), 0.9 * total));
+  tell(std::move(memory), host.memory_total_bytes);
+}
+
+// The certificate that the region's proxies were given. One that cannot be read is no sample.
+void Collector::tell_certificates(std::vector<Sample>& out) const {
+  const coord::RegionSpec& spec = view_.region.spec();
+  std::optional<int64_t> end;
+  for (const coord::ClusterSpec& cluster : spec.clusters) {
+    if (cluster.ports.tls == 0) continue;
+    if (!end) end = action::certificate_end(action::certificate_path(spec));
+    if (!end) return;
+    Sample left;
+    left.key.name = "certificate_seconds";
+    left.key.cluster = cluster.name;
+    left.at = view_.timers.clock().now();
+    const double wall = static_cast<double>(view_.timers.clock().wall().ns) / 1e9;
+    left.value = static_cast<double>(*end) - wall;
+    out.push_back(std::move(left));
   }
 }
 
 void Collector::measure(base::Instant now, std::vector<Sample>& out) {
   std::map<std::string, ProxyTelemetry::BackendShare> shares;
   for (const auto& [id, telemetry] : telemetry_) {
-    telemetry->measure(now, snapshot_.proxies[id], shares, out);
+    telemetry->measure(now, snapshot_.proxies[id], shares, out,
+                       std::exchange(canary_requests_[id], 0));
   }
   for (auto& [id, figures] : snapshot_.backends) {
     const auto at = shares.find(id);
     if (at == shares.end() || at->second.seconds <= 0) continue;
     figures.requests_per_second = static_cast<double>(at->second.requests) / at->second.seconds;
     figures.failures_per_second = static_cast<double>(at->second.failures) / at->second.seconds;
-    figures.p99_seconds = latency_figures(at->second.buckets).p99_seconds;
+    figures.p99_seconds = latency_figures(at->second.latencies).p99_seconds;
   }
 }
 
@@ -215,6 +282,7 @@ boost::asio::awaitable<void> Collector::canary_loop(std::string proxy) {
         each.key.backend = answer.backend;
         samples.push_back(each);
         all = all && answer.ok;
+        if (answer.logged_in) canary_requests_[proxy] += kCanaryRequests;
         if (!answer.ok) continue;
         each.key.name = "canary_seconds";
         each.value = base::to_seconds(answer.took);
@@ -226,7 +294,7 @@ boost::asio::awaitable<void> Collector::canary_loop(std::string proxy) {
       snapshot_.proxies[proxy].canary_ok = false;
     }
     const base::Instant now = view_.timers.clock().now();
-    co_await view_.timers.wait_until(std::max(began + kProbeEvery, now + kProbeEvery / 10));
+    co_await view_.timers.wait_until(next_probe(began, now));
   }
 }
 
@@ -249,7 +317,7 @@ boost::asio::awaitable<void> Collector::probe_loop(std::string backend) {
       }
     }
     const base::Instant now = view_.timers.clock().now();
-    co_await view_.timers.wait_until(std::max(began + kProbeEvery, now + kProbeEvery / 10));
+    co_await view_.timers.wait_until(next_probe(began, now));
   }
 }
 
@@ -262,121 +330,150 @@ boost::asio::awaitable<void> Collector::stats_loop() {
       figures.items = stats->items;
       figures.bytes = stats->bytes;
       figures.limit_bytes = stats->limit_bytes;
+      Sample slots = sample("backend_connection_slots", *view_.region.process(id),
+                            static_cast<double>(stats->connections));
+      slots.weight = static_cast<double>(stats->connection_limit);
+      std::vector<Sample> news;
+      news.push_back(std::move(slots));
+      sink_(news);
     }
-    co_await view_.timers.wait_for(kStatsEvery);
+    co_await view_.timers.wait_for(brown_out_.pace().stats);
   }
+}
+
+void Collector::read_members() {
+  for (const auto& [id, reader] : processes_) {
+    const ProcessFigures read = reader->read(view_.region.process(id)->pid);
+    if (const auto at = snapshot_.proxies.find(id); at != snapshot_.proxies.end()) {
+      at->second.memory_bytes = read.memory_bytes;
+      at->second.cpu_seconds = read.cpu_seconds;
+      at->second.open_files = read.open_files;
+      at->second.open_files_limit = read.open_files_limit;
+    } else {
+      snapshot_.backends[id].memory_bytes = read.memory_bytes;
+      snapshot_.backends[id].cpu_seconds = read.cpu_seconds;
+    }
+  }
+}
+
+// What the agent takes of its host, and whether it has to do with less from now on.
+void Collector::judge_burden(base::Instant now) {
+  Burden burden = own_->read(now);
+  burden.host_cpu_share = snapshot_.host.cpu_busy_share;
+  // Not woken at all within the second is no sign of being woken in time.
+  if (wake_ups_ > 0) mean_late_ = late_ / wake_ups_;
+  burden.late = mean_late_;
+  late_ = base::Duration(0);
+  wake_ups_ = 0;
+  AgentFigures& figures = snapshot_.agent;
+  figures.memory_bytes = burden.memory_bytes;
+  figures.cpu_seconds = own_->cpu_seconds();
+  figures.cpu_share = burden.cpu_share;
+  figures.disk_bytes_per_second = burden.disk_bytes_per_second;
+  figures.late_seconds = base::to_seconds(burden.late);
+  if (!brown_out_.observe(now, burden)) return;
+  figures.brown_out = to_string(brown_out_.level());
+  figures.brown_out_why = brown_out_.why();
+  ++figures.brown_out_changes;
+  base::log::warn("brown_out", {{"step", figures.brown_out}, {"why", figures.brown_out_why}});
 }
 
 boost::asio::awaitable<void> Collector::process_loop() {
+  base::Instant next_members = view_.timers.clock().now();
+  base::Instant next_certificates = next_members;
   while (!view_.gate.closed()) {
-    for (const auto& [id, reader] : processes_) {
-      const ProcessFigures read = reader->read(view_.region.process(id)->pid);
-      if (const auto at = snapshot_.proxies.find(id); at != snapshot_.proxies.end()) {
-        at->second.memory_bytes = read.memory_bytes;
-        at->second.cpu_seconds = read.cpu_seconds;
-        at->second.open_files = read.open_files;
-      } else {
-        snapshot_.backends[id].memory_bytes = read.memory_bytes;
-        snapshot_.backends[id].cpu_seconds = read.cpu_seconds;
-      }
+    const base::Instant now = view_.timers.clock().now();
+    if (now >= next_members) {
+      next_members = now + brown_out_.pace().processes;
+      read_members();
     }
-    const ProcessFigures self = self_->read(::getpid());
-    snapshot_.agent_memory_bytes = self.memory_bytes;
-    snapshot_.agent_cpu_seconds = self.cpu_seconds;
     snapshot_.host = host_->read();
-    co_await view_.timers.wait_for(kProcessEvery);
-  }
-}
-
-std::set<uint16_t> Collector::ports() const {
-  std::set<uint16_t> all;
-  for (const coord::ClusterSpec& cluster : view_.region.spec().clusters) {
-    for (const uint16_t port : {cluster.ports.memcache, cluster.ports.tls, cluster.ports.open}) {
-      if (port != 0) all.insert(port);
+    judge_burden(now);
+    std::vector<Sample> samples;
+    tell_room(samples);
+    if (now >= next_certificates) {
+      next_certificates = now + kCertificatesEvery;
+      tell_certificates(samples);
     }
+    if (!samples.empty()) sink_(samples);
+    co_await view_.timers.wait_for(kBurdenEvery);
   }
-  return all;
 }
 
-// Dumps take at most kSocketShare of a core: what took long is done less often.
-boost::asio::awaitable<void> Collector::socket_loop() {
+// One that took long is not followed by the next one at once.
+base::Instant Collector::next_probe(base::Instant began, base::Instant now) const {
+  const base::Duration every = brown_out_.pace().probe;
+  return std::max(began + every, now + every / 10);
+}
+
+boost::asio::awaitable<void> Collector::connection_loop() {
   while (!view_.gate.closed()) {
-    const base::Instant began = view_.timers.clock().now();
-    auto counted = co_await count_sockets();
-    if (!counted.ok()) {
-      base::log::warn("sockets_not_counted", {{"error", counted.error().to_string()}});
-    }
-    const base::Duration took = view_.timers.clock().now() - began;
-    const auto pause =
-        base::Duration(static_cast<int64_t>(static_cast<double>(took.count()) / kSocketShare));
-    co_await view_.timers.wait_for(std::max(base::Duration(kSocketEvery), pause));
+    count_connections();
+    co_await view_.timers.wait_for(kConnectionsEvery);
   }
 }
 
-boost::asio::awaitable<base::Result<>> Collector::count_sockets() {
-  struct Member {
-    std::string id;
-    uint64_t count = 0;
-    Clients clients;
-  };
-  std::unordered_map<Address, Member, AddressHash> members;
+// Reading costs the same for any number of connections. What is not known is no sample: without the
+// kernel's counts the proxies' own (telemetry) are shown for them.
+void Collector::count_connections() {
+  const conns::Counts counts = view_.connections.counts();
+  snapshot_.connections.source = conns::to_string(counts.source);
+  snapshot_.connections.why = counts.why;
+  snapshot_.connections.known = counts.known;
+  snapshot_.connections.exact = counts.exact;
+  snapshot_.connections.missed_events = counts.missed_events;
+  snapshot_.connections.processor_seconds = counts.processor_seconds;
+  std::map<std::string, conns::ListenerCounts> sums;  // by member's address
+  for (const conns::ListenerCounts& listener : counts.listeners) {
+    if (listener.others) continue;
+    conns::ListenerCounts& sum = sums[conns::to_string(listener.address)];
+    for (size_t i = 0; i < conns::kStates; ++i) sum.states[i] += listener.states[i];
+    sum.opened += listener.opened;
+    sum.closed += listener.closed;
+    sum.aborted += listener.aborted;
+    sum.failed += listener.failed;
+    sum.retransmits += listener.retransmits;
+    sum.queue += listener.queue;
+    sum.queue_drops += listener.queue_drops;
+  }
+  std::vector<Sample> samples;
+  std::map<std::string, std::string> proxies;  // by address
   for (const coord::ClusterSpec& cluster : view_.region.spec().clusters) {
     for (const coord::ProxySpec& proxy : cluster.proxies) {
-      members[parse_address(proxy.address)].id = proxy.id;
+      proxies[proxy.address] = proxy.id;
+      const coord::Process& process = *view_.region.process(proxy.id);
+      ProxyFigures& figures = snapshot_.proxies[proxy.id];
+      figures.kernel = sums[proxy.address];
+      const uint64_t connections =
+          counts.known ? figures.kernel.states[conns::kEstablished] : figures.connections;
+      figures.kernel_connections = connections;
+      const bool by_proxy = counts.source == conns::SourceKind::kNone && figures.measured;
+      if (!counts.known && !by_proxy) continue;
+      samples.push_back(sample("proxy_connections", process, static_cast<double>(connections)));
     }
   }
-  std::function<void(const SocketRow&)> count = [&members](const SocketRow& row) {
-    const auto at = members.find(row.local);
-    if (at == members.end()) return;
-    ++at->second.count;
-    ++at->second.clients[row.remote];
-  };
-  auto dumped = co_await sockets_->dump(ports(), kEstablishedOnly, ipv6_, count);
-  if (!dumped.ok()) co_return dumped;
-  std::vector<Sample> samples;
-  for (const auto& [address, member] : members) {
-    const coord::Process& process = *view_.region.process(member.id);
-    snapshot_.proxies[member.id].kernel_connections = member.count;
-    samples.push_back(sample("proxy_connections", process, static_cast<double>(member.count)));
-    for (const auto& [client, connections] : top(member.clients, kTopClients)) {
-      Sample each = sample("client_connections", process, static_cast<double>(connections));
-      each.key.client = to_string(client);
-      samples.push_back(std::move(each));
-    }
-  }
-  sink_(samples);
-  co_return base::Done{};
+  if (brown_out_.pace().clients) tell_clients(counts, proxies, samples);
+  if (!samples.empty()) sink_(samples);
 }
 
-boost::asio::awaitable<base::Result<std::vector<ConnectionRow>>> Collector::connections(
-    By by, uint16_t port) {
-  std::set<uint16_t> wanted = ports();
-  for (const coord::ClusterSpec& cluster : view_.region.spec().clusters) {
-    wanted.insert(cluster.ports.backend);
+// `proxies`: by address.
+void Collector::tell_clients(const conns::Counts& counts,
+                             const std::map<std::string, std::string>& proxies,
+                             std::vector<Sample>& out) const {
+  std::map<std::pair<std::string, conns::Address>, uint64_t> clients;  // of a proxy
+  for (const conns::ClientCount& client : view_.connections.top_clients(kTopClients)) {
+    // The source may have begun to count between the two questions.
+    if (client.listener >= counts.listeners.size()) continue;
+    const conns::ListenerCounts& listener = counts.listeners[client.listener];
+    const auto proxy = proxies.find(listener.others ? "" : conns::to_string(listener.address));
+    if (proxy != proxies.end()) clients[{proxy->second, client.client}] += client.connections;
   }
-  if (port != 0) wanted = {port};
-  std::map<std::string, uint64_t> counts;
-  Clients clients;
-  std::function<void(const SocketRow&)> count = [&](const SocketRow& row) {
-    if (by == By::kClient) {
-      ++clients[row.remote];
-    } else if (by == By::kState) {
-      ++counts[std::string(tcp_state_name(row.state))];
-    } else {
-      ++counts[to_string(row.local) + ":" + std::to_string(row.local_port)];
-    }
-  };
-  auto dumped = co_await sockets_->dump(std::move(wanted), kAllStates, ipv6_, count);
-  if (!dumped.ok()) co_return dumped.error();
-  std::vector<ConnectionRow> rows;
-  for (const auto& [address, connections] : top(clients, kMaxRows)) {
-    rows.push_back({to_string(address), connections});
+  for (const auto& [key, connections] : clients) {
+    Sample each = sample("client_connections", *view_.region.process(key.first),
+                         static_cast<double>(connections));
+    each.key.client = conns::to_string(key.second);
+    out.push_back(std::move(each));
   }
-  for (const auto& [name, connections] : counts) rows.push_back({name, connections});
-  std::stable_sort(rows.begin(), rows.end(),
-                   [](const auto& a, const auto& b) { return a.count > b.count; });
-  if (rows.size() > kMaxRows) rows.resize(kMaxRows);
-  co_return rows;
 }
 
 std::string Collector::snapshot_json() const {
@@ -388,6 +485,7 @@ std::string Collector::snapshot_json() const {
   all["proxies"] = std::move(proxies);
   all["backends"] = std::move(backends);
   all["host"] = to_json(snapshot_.host);
+  all["connections"] = to_json(snapshot_.connections);
   return boost::json::serialize(all);
 }
 

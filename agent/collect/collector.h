@@ -3,8 +3,9 @@
 // Idea: nothing is asked of a proxy that it could refuse. Figures come from its shared memory, from
 // the kernel, from processes' ends and from probing the data path as a client would. Each source
 // has its own pace and a budget: telemetry 100 ms (histograms once a second, only cells of backends
-// in use), sockets 1 s (paced so that dumps take at most kSocketShare of a core), canary and probe
-// 500 ms, processes 1 s, memcached's items and bytes 10 s.
+// in use), connections 1 s (counted by agent/conns), canary and probe 500 ms, processes 1 s,
+// memcached's items and bytes 10 s. As the host fills up, or the agent exceeds its own budget, the
+// paces become slower (brown_out.h).
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -12,13 +13,14 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "agent/action/canary.h"
+#include "agent/collect/brown_out.h"
 #include "agent/collect/snapshot.h"
+#include "agent/conns/source.h"
 #include "agent/coord/peers.h"
 #include "agent/coord/region.h"
 #include "agent/coord/table_journal.h"
@@ -30,9 +32,9 @@
 namespace agent::collect {
 
 class ProxyTelemetry;
-class SocketCounter;
 class ProcessReader;
 class HostReader;
+class OwnReader;
 
 // What the collector looks at; all outlive it.
 struct View {
@@ -41,9 +43,13 @@ struct View {
   const coord::TableJournal& journal;
   coord::BackendControl& backends;
   action::Canary& canary;
+  conns::ConnectionSource& connections;
   base::Timers& timers;
   base::Gate& gate;
 };
+
+// What of the region is counted: every proxy's and backend's listeners by their address.
+std::vector<conns::WatchedPort> watched_ports(const coord::RegionSpec& spec);
 
 // Thread: the control thread's. Owner: app.
 class Collector {
@@ -59,34 +65,39 @@ class Collector {
 
   const Snapshot& snapshot() const { return snapshot_; }
   std::string snapshot_json() const;
-  enum class By { kState, kClient, kPort };
-  // A fresh count of connections; `port` 0: all ports of the region. At most 100 rows, largest
-  // first.
-  boost::asio::awaitable<base::Result<std::vector<ConnectionRow>>> connections(By by,
-                                                                               uint16_t port);
+  conns::ConnectionSource& connections() { return view_.connections; }
 
  private:
   boost::asio::awaitable<void> telemetry_loop();
-  boost::asio::awaitable<void> socket_loop();
+  boost::asio::awaitable<void> connection_loop();
   boost::asio::awaitable<void> process_loop();
   boost::asio::awaitable<void> stats_loop();
   boost::asio::awaitable<void> canary_loop(std::string proxy);
   boost::asio::awaitable<void> probe_loop(std::string backend);
-  boost::asio::awaitable<base::Result<>> count_sockets();
+  void count_connections();
+  void tell_clients(const conns::Counts& counts, const std::map<std::string, std::string>& proxies,
+                    std::vector<series::Sample>& out) const;
   void measure(base::Instant now, std::vector<series::Sample>& out);
+  void tell_room(std::vector<series::Sample>& out) const;
+  void tell_certificates(std::vector<series::Sample>& out) const;
   void emit_ends(std::vector<series::Sample>& out) const;
+  void read_members();
+  void judge_burden(base::Instant now);
+  base::Instant next_probe(base::Instant began, base::Instant now) const;
   series::Sample sample(const char* name, const coord::Process& member, double value) const;
-  std::set<uint16_t> ports() const;
 
   View view_;
   Sink sink_;
   Snapshot snapshot_;
-  bool ipv6_ = false;
   std::map<std::string, std::unique_ptr<ProxyTelemetry>, std::less<>> telemetry_;
   std::map<std::string, std::unique_ptr<ProcessReader>, std::less<>> processes_;
-  std::unique_ptr<ProcessReader> self_;
-  std::unique_ptr<SocketCounter> sockets_;
+  std::map<std::string, uint64_t> canary_requests_;  // by proxy, since the last measuring
   std::unique_ptr<HostReader> host_;
+  std::unique_ptr<OwnReader> own_;
+  BrownOut brown_out_;
+  base::Duration late_{0};  // of the telemetry's wake-ups since the last look at the burden
+  int wake_ups_ = 0;
+  base::Duration mean_late_{0};  // of the last second that had any
 };
 
 }  // namespace agent::collect

@@ -1,6 +1,7 @@
 #include "agent/collect/process_reader.h"
 
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,7 +84,36 @@ ProcessFigures ProcessReader::read(pid_t pid) {
   if (::stat(("/proc/" + std::to_string(pid) + "/fd").c_str(), &folder) == 0) {
     figures.open_files = static_cast<uint64_t>(folder.st_size);
   }
+  rlimit limit{};
+  if (::prlimit(pid, RLIMIT_NOFILE, nullptr, &limit) == 0) {
+    figures.open_files_limit = limit.rlim_cur;
+  }
   return figures;
+}
+
+OwnReader::OwnReader() : stat_(open_proc("/proc/self/stat")), io_(open_proc("/proc/self/io")) {}
+
+Burden OwnReader::read(base::Instant now) {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  const auto seconds_of = [](const timeval& time) {
+    return double(time.tv_sec) + double(time.tv_usec) / 1e6;
+  };
+  const double seconds = seconds_of(used.ru_utime) + seconds_of(used.ru_stime);
+  const uint64_t written = number_after(read_again(io_), "\nwrite_bytes:");
+  Burden burden;
+  burden.memory_bytes =
+      parse_process_stat(read_again(stat_), ::sysconf(_SC_CLK_TCK), ::sysconf(_SC_PAGESIZE))
+          .memory_bytes;
+  const double passed = base::to_seconds(now - read_at_);
+  if (read_at_.ns != 0 && passed > 0) {
+    burden.cpu_share = (seconds - cpu_seconds_) / passed;
+    burden.disk_bytes_per_second = double(written - written_bytes_) / passed;
+  }
+  read_at_ = now;
+  cpu_seconds_ = seconds;
+  written_bytes_ = written;
+  return burden;
 }
 
 HostReader::HostReader()

@@ -1,16 +1,15 @@
 #include "agent/collect/proxy_telemetry.h"
 
 #include <algorithm>
-#include <limits>
 
 namespace agent::collect {
 namespace {
 
 using base::telemetry::BackendCells;
-using base::telemetry::kHistogramBuckets;
+using base::telemetry::Histogram;
 using base::telemetry::kPaceSlot;
 using base::telemetry::kPaceSlots;
-using base::telemetry::Leg;
+using base::telemetry::LatencyKind;
 using base::telemetry::WorkerBlock;
 
 // A worker may still be writing into the slots just ended.
@@ -22,42 +21,21 @@ double age(base::Instant now, uint64_t at_ns) {
   return std::max(0.0, base::to_seconds(now - base::Instant{static_cast<int64_t>(at_ns)}));
 }
 
-double bucket_seconds(size_t bucket) {
-  // The middle of the bucket; its own width is the error (1.6 %).
-  const int64_t upper = base::telemetry::histogram_upper_bound_ns(bucket);
-  const int64_t lower = bucket == 0 ? 0 : base::telemetry::histogram_upper_bound_ns(bucket - 1);
-  if (upper == std::numeric_limits<int64_t>::max()) return static_cast<double>(lower) / 1e9;
-  return (static_cast<double>(lower) + static_cast<double>(upper)) / 2e9;
-}
-
-double quantile(const std::vector<uint64_t>& buckets, uint64_t count, double share) {
-  const auto rank = static_cast<uint64_t>(share * static_cast<double>(count));
-  uint64_t seen = 0;
-  for (size_t i = 0; i < buckets.size(); ++i) {
-    seen += buckets[i];
-    if (seen > rank) return bucket_seconds(i);
-  }
-  return 0;
-}
-
 uint64_t minus(uint64_t now, uint64_t before) {
   return now > before ? now - before : 0;
 }
 
 }  // namespace
 
-LatencyFigures latency_figures(const std::vector<uint64_t>& buckets) {
+LatencyFigures latency_figures(const Histogram& latencies) {
   LatencyFigures figures;
-  uint64_t slow = 0;
-  const size_t slow_from = base::telemetry::histogram_bucket(base::telemetry::kSlowBound.count());
-  for (size_t i = 0; i < buckets.size(); ++i) {
-    figures.count += buckets[i];
-    if (i >= slow_from) slow += buckets[i];
-  }
+  figures.count = latencies.count();
   if (figures.count == 0) return figures;
-  figures.p50_seconds = quantile(buckets, figures.count, 0.50);
-  figures.p99_seconds = quantile(buckets, figures.count, 0.99);
-  figures.slow_share = static_cast<double>(slow) / static_cast<double>(figures.count);
+  figures.p50_seconds = base::to_seconds(latencies.quantile(0.50));
+  figures.p99_seconds = base::to_seconds(latencies.quantile(0.99));
+  const uint64_t fast = latencies.count_below(base::telemetry::kSlowBound);
+  figures.slow_share =
+      static_cast<double>(figures.count - fast) / static_cast<double>(figures.count);
   return figures;
 }
 
@@ -169,21 +147,33 @@ ProxyTelemetry::Counters ProxyTelemetry::take(base::Instant now) const {
       Counters::Backend& sum = counters.backends[b];
       sum.requests += cells.requests.get();
       sum.failures += cells.failures.get();
-      sum.buckets.resize(kHistogramBuckets, 0);
-      for (const Leg leg : {Leg::kRead, Leg::kWrite}) {
-        const auto& histogram = cells.latency[static_cast<size_t>(leg)];
-        for (size_t k = 0; k < kHistogramBuckets; ++k) sum.buckets[k] += histogram[k].get();
-      }
     }
+  }
+  for (size_t b = 0; b < backend_names_.size(); ++b) {
+    counters.backends[b].latencies = take_latencies(b);
   }
   return counters;
 }
 
+// Of all workers and kinds but the fence reads, which are the proxy's own.
+Histogram ProxyTelemetry::take_latencies(size_t backend) const {
+  Histogram sum;
+  for (uint32_t i = 0; i < reader_->workers(); ++i) {
+    for (size_t k = 0; k < LatencyKind::kCount; ++k) {
+      const auto kind = LatencyKind::nth(k);
+      if (kind.is_fence()) continue;
+      reader_->add_latencies(i, static_cast<uint32_t>(backend), kind, sum);
+    }
+  }
+  return sum;
+}
+
 void ProxyTelemetry::measure(base::Instant now, ProxyFigures& figures,
                              std::map<std::string, BackendShare>& backends,
-                             std::vector<series::Sample>& out) {
+                             std::vector<series::Sample>& out, uint64_t canary_requests) {
   if (reader_ == nullptr) return;
   Counters latest = take(now);
+  out.push_back(sample("proxy_draining", now, reader_->header().draining.get() != 0 ? 1 : 0));
   figures.connections = 0;
   for (uint32_t i = 0; i < reader_->workers(); ++i) {
     figures.connections += reader_->worker(i).connections.get();
@@ -196,20 +186,24 @@ void ProxyTelemetry::measure(base::Instant now, ProxyFigures& figures,
   if (!history_.empty()) {
     const uint64_t opened = minus(latest.opened, history_.back().opened);
     out.push_back(sample("proxy_connections_opened", now, static_cast<double>(opened)));
+    const uint64_t requests = minus(latest.requests, history_.back().requests);
+    const double since = base::to_seconds(now - history_.back().at);
+    if (since > 0) {
+      const double clients = static_cast<double>(minus(requests, canary_requests));
+      out.push_back(sample("proxy_requests", now, clients / since));
+    }
     const Counters& before = history_.front();
     const double seconds = base::to_seconds(now - before.at);
-    std::vector<uint64_t> all(kHistogramBuckets, 0);
+    Histogram all;
     for (size_t b = 0; b < latest.backends.size() && b < before.backends.size(); ++b) {
       BackendShare& share = backends[backend_names_[b]];
       share.requests += minus(latest.backends[b].requests, before.backends[b].requests);
       share.failures += minus(latest.backends[b].failures, before.backends[b].failures);
       share.seconds = std::max(share.seconds, seconds);
-      share.buckets.resize(kHistogramBuckets, 0);
-      for (size_t k = 0; k < kHistogramBuckets; ++k) {
-        const uint64_t n = minus(latest.backends[b].buckets[k], before.backends[b].buckets[k]);
-        share.buckets[k] += n;
-        all[k] += n;
-      }
+      Histogram recent = latest.backends[b].latencies;
+      recent.subtract(before.backends[b].latencies);
+      share.latencies.merge(recent);
+      all.merge(recent);
     }
     if (seconds > 0) {
       figures.requests_per_second =

@@ -32,8 +32,7 @@ struct LatencyFigures {
   double p99_seconds = 0;
   double slow_share = 0;
 };
-// `buckets` are counts per histogram bucket (base/telemetry/segment.h).
-LatencyFigures latency_figures(const std::vector<uint64_t>& buckets);
+LatencyFigures latency_figures(const base::telemetry::Histogram& latencies);
 
 // Thread: the control thread's. Owner: Collector.
 class ProxyTelemetry {
@@ -43,14 +42,16 @@ class ProxyTelemetry {
   // The fast round. `pid`: of the process that should be writing; 0: none runs.
   void read(pid_t pid, base::Instant now, std::vector<series::Sample>& out);
   // The slow round, once a second: figures of the proxy; adds to those of the backends.
+  // `canary_requests`: sent by the agent since the last round.
   struct BackendShare {
     uint64_t requests = 0;
     uint64_t failures = 0;
     double seconds = 0;
-    std::vector<uint64_t> buckets;
+    base::telemetry::Histogram latencies;  // of its clients' requests
   };
   void measure(base::Instant now, ProxyFigures& figures,
-               std::map<std::string, BackendShare>& backends, std::vector<series::Sample>& out);
+               std::map<std::string, BackendShare>& backends, std::vector<series::Sample>& out,
+               uint64_t canary_requests = 0);
 
  private:
   struct Counters {
@@ -58,7 +59,7 @@ class ProxyTelemetry {
     uint64_t requests = 0, failures = 0, opened = 0;
     struct Backend {
       uint64_t requests = 0, failures = 0;
-      std::vector<uint64_t> buckets;
+      base::telemetry::Histogram latencies;
     };
     std::vector<Backend> backends;
   };
@@ -66,6 +67,7 @@ class ProxyTelemetry {
   void read_backends(base::Instant now, std::vector<series::Sample>& out);
   void read_pace(size_t backend, base::Instant now, std::vector<series::Sample>& out);
   Counters take(base::Instant now) const;
+  base::telemetry::Histogram take_latencies(size_t backend) const;
   series::Sample sample(const char* name, base::Instant at, double value,
                         const std::string& backend = {}) const;
 

@@ -1,20 +1,14 @@
-#include <arpa/inet.h>
 #include <gtest/gtest.h>
-#include <linux/netlink.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
-#include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
-#include <cstring>
 #include <filesystem>
 
 #include "agent/collect/collector.h"
 #include "agent/collect/process_reader.h"
 #include "agent/collect/proxy_telemetry.h"
-#include "agent/collect/socket_counter.h"
-#include "base/core/check.h"
 #include "base/core/file.h"
+#include "tests/support/fake_connections.h"
 #include "tests/support/fake_region.h"
 #include "tests/support/fake_store.h"
 #include "tests/support/manual_time.h"
@@ -23,78 +17,8 @@
 namespace agent::collect {
 namespace {
 
-using base::net::UniqueFd;
 using series::Sample;
 using std::chrono::milliseconds;
-
-// A listener with `count` established connections on an address of its own.
-struct Listener {
-  explicit Listener(const char* address, int count) {
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    CHECK(inet_pton(AF_INET, address, &at.sin_addr) == 1);
-    auto* name = reinterpret_cast<sockaddr*>(&at);
-    listening = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    CHECK(::bind(listening.get(), name, sizeof at) == 0);
-    CHECK(::listen(listening.get(), 128) == 0);
-    socklen_t size = sizeof at;
-    CHECK(::getsockname(listening.get(), name, &size) == 0);
-    port = ntohs(at.sin_port);
-    for (int i = 0; i < count; ++i) {
-      UniqueFd client(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-      CHECK(::connect(client.get(), name, sizeof at) == 0);
-      open.push_back(std::move(client));
-      open.emplace_back(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC));
-    }
-  }
-  UniqueFd listening;
-  std::vector<UniqueFd> open;
-  uint16_t port = 0;
-};
-
-TEST(SocketCounter, CountsTheConnectionsOfThePortsAskedFor) {
-  const Listener first("127.87.4.1", 5);
-  const Listener second("127.87.4.2", 3);
-  const Listener other("127.87.4.3", 2);
-  boost::asio::io_context io;
-  SocketCounter counter(io.get_executor());
-  std::map<uint16_t, int> counts;
-  bool done = false;
-  std::function<void(const SocketRow&)> row = [&](const SocketRow& each) {
-    EXPECT_EQ(tcp_state_name(each.state), "established");
-    EXPECT_EQ(to_string(each.remote), "127.0.0.1");
-    ++counts[each.local_port];
-  };
-  boost::asio::co_spawn(io,
-                        counter.dump({1, first.port, second.port}, kEstablishedOnly, false, row),
-                        [&](std::exception_ptr failed, base::Result<> result) {
-                          ASSERT_FALSE(failed);
-                          EXPECT_TRUE(result.ok()) << result.error().context;
-                          done = true;
-                        });
-  io.run();
-  ASSERT_TRUE(done);
-  EXPECT_EQ(counts[first.port], 5);
-  EXPECT_EQ(counts[second.port], 3);
-  EXPECT_EQ(counts.size(), 2u);
-}
-
-TEST(SocketDump, IsAFailureWhenTheEndCarriesAnErrorOrAMessageIsCutOff) {
-  struct {
-    nlmsghdr header;
-    int number;
-  } end{};
-  end.header.nlmsg_len = sizeof end;
-  end.header.nlmsg_type = NLMSG_DONE;
-  const auto nothing = [](const SocketRow&) {};
-  const auto text = [&] { return std::string_view(reinterpret_cast<char*>(&end), sizeof end); };
-  EXPECT_FALSE(*read_dump(text(), false, nothing));
-  end.number = -ENOMEM;
-  EXPECT_FALSE(read_dump(text(), false, nothing).ok());
-  EXPECT_FALSE(read_dump(text(), true, nothing).ok());
-  end.header.nlmsg_len = 4000;
-  EXPECT_FALSE(read_dump(text(), false, nothing).ok());
-}
 
 TEST(ProcessStat, IsReadPastAnyName) {
   const std::string text =
@@ -121,14 +45,14 @@ TEST(HostReader, ReadsTheHost) {
   EXPECT_GT(figures.tcp_connections, 0u);
 }
 
-TEST(LatencyFigures, ComeFromBucketCounts) {
-  std::vector<uint64_t> buckets(base::telemetry::kHistogramBuckets, 0);
-  buckets[base::telemetry::histogram_bucket(300'000)] = 90;
-  buckets[base::telemetry::histogram_bucket(8'000'000)] = 10;
-  const LatencyFigures figures = latency_figures(buckets);
+TEST(LatencyFigures, ComeFromAHistogram) {
+  base::telemetry::Histogram latencies;
+  latencies.record(std::chrono::microseconds(300), 90);
+  latencies.record(milliseconds(8), 10);
+  const LatencyFigures figures = latency_figures(latencies);
   EXPECT_EQ(figures.count, 100u);
-  EXPECT_NEAR(figures.p50_seconds, 0.0003, 0.00001);
-  EXPECT_NEAR(figures.p99_seconds, 0.008, 0.0002);
+  EXPECT_NEAR(figures.p50_seconds, 0.0003, 0.0000024);
+  EXPECT_NEAR(figures.p99_seconds, 0.008, 0.000064);
   EXPECT_NEAR(figures.slow_share, 0.1, 0.001);
 }
 
@@ -158,6 +82,14 @@ class Telemetry : public ::testing::Test {
     return samples;
   }
 
+  void record(uint32_t worker, base::telemetry::LatencyKind kind, base::Duration took,
+              int times = 1) {
+    auto& cells = writer_->worker(worker).backends[backend_];
+    for (int i = 0; i < times; ++i) {
+      base::telemetry::record_latency(writer_->latencies(worker), cells, kind, took, now_);
+    }
+  }
+
   test::TempDir dir_;
   const std::string path_ = dir_.file("p.seg");
   std::unique_ptr<base::telemetry::SegmentWriter> writer_;
@@ -176,14 +108,11 @@ TEST_F(Telemetry, TellsTheOldestHeartbeat) {
 }
 
 TEST_F(Telemetry, ReportsEachPaceSlotOnceSummedOverWorkers) {
-  using base::telemetry::Leg;
-  using base::telemetry::record_latency;
   EXPECT_TRUE(named(read(), "link_pace").empty());
   now_ = now_ + milliseconds(5);
   for (uint32_t worker : {0u, 1u}) {
-    auto& cells = writer_->worker(worker).backends[backend_];
-    record_latency(cells, Leg::kRead, milliseconds(1), now_);
-    record_latency(cells, Leg::kRead, milliseconds(9), now_);
+    record(worker, base::telemetry::Operation::kGet, milliseconds(1));
+    record(worker, base::telemetry::Operation::kGet, milliseconds(9));
   }
   now_ = now_ + milliseconds(100);
   const auto pace = named(read(), "link_pace");
@@ -214,15 +143,47 @@ TEST_F(Telemetry, MeasuresTheLastSeconds) {
   writer_->worker(0).connections.set(3);
   writer_->worker(0).connections_opened.add(4);
   writer_->worker(1).backends[backend_].requests.add(500);
-  base::telemetry::record_latency(writer_->worker(1).backends[backend_],
-                                  base::telemetry::Leg::kRead, milliseconds(2), now_);
+  record(0, base::telemetry::Operation::kGet, milliseconds(2), 60);
+  record(1, base::telemetry::Operation::kGet, milliseconds(2), 38);
+  record(1, base::telemetry::Operation::kSet, milliseconds(40), 2);
+  record(1, base::telemetry::LatencyKind::fence(), milliseconds(900), 50);  // no client's
   now_ = now_ + std::chrono::seconds(1);
-  telemetry_.measure(now_, figures, shares, samples);
+  telemetry_.measure(now_, figures, shares, samples, 8);
+  EXPECT_NEAR(named(samples, "proxy_requests").at(0).value, 492, 1) << "without the canaries'";
+  EXPECT_EQ(named(samples, "proxy_draining").back().value, 0);
   EXPECT_NEAR(figures.requests_per_second, 500, 1);
-  EXPECT_NEAR(figures.p99_seconds, 0.002, 0.0001);
+  EXPECT_NEAR(figures.p50_seconds, 0.002, 0.000016);
+  EXPECT_NEAR(figures.p99_seconds, 0.040, 0.00032);
+  EXPECT_NEAR(figures.slow_share, 0.02, 1e-9);
   EXPECT_EQ(figures.connections, 3u);
   EXPECT_EQ(shares["amber-backend-1"].requests, 500u);
+  EXPECT_EQ(shares["amber-backend-1"].latencies.count(), 100u);
   EXPECT_EQ(named(samples, "proxy_connections_opened").at(0).value, 4);
+}
+
+TEST_F(Telemetry, FiguresAreOfWhatCameSinceTheLastReading) {
+  std::vector<Sample> samples;
+  std::map<std::string, ProxyTelemetry::BackendShare> shares;
+  ProxyFigures figures;
+  record(0, base::telemetry::Operation::kGet, milliseconds(500), 1000);
+  read();
+  telemetry_.measure(now_, figures, shares, samples);
+  record(0, base::telemetry::Operation::kGet, milliseconds(1), 3);
+  now_ = now_ + std::chrono::seconds(1);
+  telemetry_.measure(now_, figures, shares, samples);
+  EXPECT_NEAR(figures.p99_seconds, 0.001, 0.000008);
+}
+
+// A proxy of another release says nothing to this agent, and nothing about it is made up.
+TEST_F(Telemetry, HasNoFiguresOfASegmentOfAnotherVersion) {
+  writer_->header().version = base::telemetry::kOldestSegmentVersion - 1;
+  EXPECT_TRUE(read().empty());
+  std::vector<Sample> samples;
+  std::map<std::string, ProxyTelemetry::BackendShare> shares;
+  ProxyFigures figures;
+  telemetry_.measure(now_, figures, shares, samples);
+  EXPECT_FALSE(figures.measured);
+  EXPECT_TRUE(samples.empty() && shares.empty());
 }
 
 TEST_F(Telemetry, FollowsANewProcessAndForgetsTheOldCounts) {
@@ -258,11 +219,14 @@ TEST(Collector, MeasuresSoonAfterItsStartAndThenEverySecond) {
   const coord::TableJournal journal(region, store);
   const coord::Tenants tenants(io.get_executor(), region, store, box, clock);
   action::Canary canary(io.get_executor(), region, journal, tenants, timers);
+  test::FakeConnections connections;
+  connections.now.source = conns::SourceKind::kBpf;
   std::vector<Sample> samples;
-  Collector collector(View{io.get_executor(), region, journal, backends, canary, timers, gate},
-                      [&samples](const std::vector<Sample>& news) {
-                        samples.insert(samples.end(), news.begin(), news.end());
-                      });
+  Collector collector(
+      View{io.get_executor(), region, journal, backends, canary, connections, timers, gate},
+      [&samples](const std::vector<Sample>& news) {
+        samples.insert(samples.end(), news.begin(), news.end());
+      });
   const std::string path = region.spec().telemetry_path("amber-proxy-1");
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   ASSERT_TRUE(base::make_directories(folder.string(), 0700).ok());
@@ -277,6 +241,34 @@ TEST(Collector, MeasuresSoonAfterItsStartAndThenEverySecond) {
   EXPECT_TRUE(named(samples, "proxy_connections_opened").empty()) << "a difference of two";
   timers.run_for(milliseconds(1000));
   EXPECT_EQ(named(samples, "proxy_connections_opened").size(), 1u);
+  EXPECT_TRUE(named(samples, "proxy_connections").empty()) << "nothing is known yet";
+
+  const auto ports = watched_ports(region.spec());
+  const std::string address = region.spec().clusters.at(0).proxies.at(0).address;
+  conns::ListenerCounts listener;
+  listener.others = false;
+  listener.address = conns::parse_address(address).value();
+  listener.port = ports.at(0).port;
+  listener.states[conns::kEstablished] = 41;
+  connections.now.known = true;
+  connections.now.listeners = {listener};
+  conns::ClientCount client;
+  client.client = conns::parse_address("10.1.2.3").value();
+  client.connections = 40;
+  connections.clients = {client};
+  timers.run_for(milliseconds(1000));
+  EXPECT_EQ(named(samples, "proxy_connections").at(0).value, 41);
+  EXPECT_EQ(named(samples, "client_connections").at(0).value, 40);
+  EXPECT_EQ(named(samples, "client_connections").at(0).key.client, "10.1.2.3");
+  EXPECT_EQ(collector.snapshot().proxies.at("amber-proxy-1").kernel_connections, 41u);
+
+  samples.clear();
+  connections.now = conns::Counts();
+  connections.clients.clear();
+  timers.run_for(milliseconds(1000));
+  const auto of_proxies = named(samples, "proxy_connections");
+  ASSERT_EQ(of_proxies.size(), 1u) << "by its own counter, of the one that was measured";
+  EXPECT_EQ(of_proxies[0].value, 0);
 
   gate.close();
   for (int i = 0; i < 1000 && gate.inside() > 0; ++i) {

@@ -1,0 +1,389 @@
+#include "agent/conns/bpf_source.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <linux/membarrier.h>
+#include <poll.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+
+#include "agent/conns/bpf/layout.h"
+#include "agent/conns/top.h"
+#include "base/net/fd.h"
+#include "base/telemetry/log.h"
+#include "conns.skel.h"
+
+namespace agent::conns {
+namespace {
+
+static_assert(sizeof(conns_client) == 64 && sizeof(conns_lane) % 4096 == 0);
+static_assert(CONNS_SLOTS >= kMaxSlots && CONNS_RTT_BUCKETS == kRttBuckets);
+
+// Above this share of the cells in use, those of clients that left are looked for.
+constexpr size_t kCrowded = CONNS_CLIENTS / 2;
+constexpr size_t kReclaimedAtOnce = 4096;
+constexpr int kGraceMs = 100;
+
+int quiet(enum libbpf_print_level level, const char* format, va_list arguments) {
+  if (level != LIBBPF_WARN) return 0;
+  char text[200];
+  std::vsnprintf(text, sizeof text, format, arguments);
+  base::log::debug("libbpf", {{"text", text}});
+  return 0;
+}
+
+base::Error bpf_error(const char* what, int number) {
+  const bool forbidden = number == EPERM || number == EACCES;
+  return base::Error(forbidden ? base::ErrorCode::kPermission : base::ErrorCode::kUnavailable,
+                     std::string(what) + ": " + std::strerror(number) +
+                         (forbidden ? "; this needs CAP_BPF and CAP_PERFMON" : ""));
+}
+
+// Waits until no program runs any more that began before: a grace period of the kernel's.
+void wait_for_running_programs() {
+  if (::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0) return;
+  // Not on kernels that keep CPUs free of ticks; programs there run for less than a microsecond.
+  ::poll(nullptr, 0, kGraceMs);
+}
+
+// A mapping of an array map's values. The kernel writes them while they are read.
+template <class Value>
+class Values {
+  static_assert(sizeof(Value) % 8 == 0, "the kernel puts values at multiples of 8 bytes");
+
+ public:
+  Values() = default;
+  base::Result<> map(int file, size_t count) {
+    count_ = count;
+    void* at = ::mmap(nullptr, bytes(), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+    if (at == MAP_FAILED) return bpf_error("cannot map counters", errno);
+    values_ = static_cast<Value*>(at);
+    return base::Done{};
+  }
+  ~Values() {
+    if (values_ != nullptr) ::munmap(values_, bytes());
+  }
+  Values(const Values&) = delete;
+  Values& operator=(const Values&) = delete;
+  Value& operator[](size_t at) const { return values_[at]; }
+  size_t size() const { return count_; }
+
+ private:
+  size_t bytes() const { return (count_ * sizeof(Value) + 4095) / 4096 * 4096; }
+  Value* values_ = nullptr;
+  size_t count_ = 0;
+};
+
+template <class T>
+T load(const T& cell) {
+  return __atomic_load_n(&cell, __ATOMIC_RELAXED);
+}
+
+uint64_t not_negative(int64_t value) {
+  return value < 0 ? 0 : static_cast<uint64_t>(value);
+}
+
+}  // namespace
+
+struct BpfSource::Kernel {
+  ~Kernel() { conns_bpf::destroy(skeleton); }
+  base::Result<> open(const Slots& slots);
+  base::Result<> set_watch(const Slots& slots);
+  void give_cells();
+  base::Result<> walk() const;
+  uint64_t missed() const;
+  uint64_t lost() const;
+  void clear_bank(uint32_t bank);
+  void forget(size_t number, bool keep);
+  uint32_t word() const { return __atomic_load_n(&skeleton->bss->control, __ATOMIC_ACQUIRE); }
+  void set_word(uint32_t value) {
+    __atomic_store_n(&skeleton->bss->control, value, __ATOMIC_RELEASE);
+  }
+
+  conns_bpf* skeleton = nullptr;
+  Values<conns_lane> lanes;  // one for each CPU, then the walk's
+  Values<conns_client> cells;
+  Values<uint64_t> numbers;
+  std::vector<bool> unnamed;  // cells that the last round of reclaiming found without touch
+
+  // So that no reader sums up a bank while it is emptied.
+  mutable std::mutex mutex;
+  bool seeded = false;
+  uint64_t missed_when_seeded = 0, lost_when_seeded = 0, seedings = 0;
+};
+
+base::Result<> BpfSource::Kernel::open(const Slots& slots) {
+  libbpf_set_print(quiet);
+  skeleton = conns_bpf::open();
+  if (skeleton == nullptr) return bpf_error("cannot read the BPF programs", errno);
+  const int cpus = libbpf_num_possible_cpus();
+  if (cpus < 1) return bpf_error("cannot count the CPUs", -cpus);
+  struct stat own {};
+  if (::stat("/proc/self/ns/net", &own) != 0) return bpf_error("/proc/self/ns/net", errno);
+  skeleton->rodata->own_namespace = static_cast<uint32_t>(own.st_ino);
+  skeleton->rodata->walk_lane = static_cast<uint32_t>(cpus);
+  bpf_map__set_max_entries(skeleton->maps.lanes, static_cast<uint32_t>(cpus) + 1);
+  if (const int failed = conns_bpf::load(skeleton); failed != 0) {
+    return bpf_error("the kernel does not take the BPF programs", -failed);
+  }
+  auto mapped = lanes.map(bpf_map__fd(skeleton->maps.lanes), static_cast<size_t>(cpus) + 1);
+  if (mapped.ok()) mapped = cells.map(bpf_map__fd(skeleton->maps.client_cells), CONNS_CLIENTS);
+  if (mapped.ok()) mapped = numbers.map(bpf_map__fd(skeleton->maps.cell_numbers), CONNS_CLIENTS);
+  if (!mapped.ok()) return mapped;
+  for (uint32_t i = 0; i < CONNS_CLIENTS; ++i) {
+    numbers[i] = i;
+    cells[i].slot = CONNS_FREE;
+  }
+  skeleton->bss->cells_given = CONNS_CLIENTS;
+  unnamed.resize(CONNS_CLIENTS);
+  auto watched = set_watch(slots);
+  if (!watched.ok()) return watched;
+  if (const int failed = conns_bpf::attach(skeleton); failed != 0) {
+    return bpf_error("the kernel does not attach the BPF programs", -failed);
+  }
+  return base::Done{};
+}
+
+base::Result<> BpfSource::Kernel::set_watch(const Slots& slots) {
+  for (const auto& [number, port] : slots.ports()) {
+    uint16_t value = static_cast<uint16_t>(port.others + 1);
+    if (!port.by_address.empty()) value |= CONNS_BY_ADDRESS;
+    for (const auto& [address, slot] : port.by_address) {
+      conns_listener_key key{};
+      std::memcpy(key.address, address.data(), sizeof key.address);
+      key.port = number;
+      const uint32_t at = slot;
+      const int failed =
+          bpf_map__update_elem(skeleton->maps.listeners, &key, sizeof key, &at, sizeof at, BPF_ANY);
+      if (failed != 0) return bpf_error("cannot name a listener", -failed);
+    }
+    skeleton->bss->watch[number] = value;
+  }
+  return base::Done{};
+}
+
+// Runs the seeding program for every socket of this namespace; it says nothing, so one read is enough
+// unless the kernel takes a break (EAGAIN, every million sockets).
+base::Result<> BpfSource::Kernel::walk() const {
+  const base::net::UniqueFd walker(bpf_iter_create(bpf_link__fd(skeleton->links.seed)));
+  if (!walker.valid()) return bpf_error("no walk over the sockets", errno);
+  char nothing[64];
+  while (true) {
+    const ssize_t size = ::read(walker.get(), nothing, sizeof nothing);
+    if (size == 0) return base::Done{};
+    if (size < 0 && errno != EAGAIN && errno != EINTR) return bpf_error("the walk failed", errno);
+  }
+}
+
+uint64_t BpfSource::Kernel::missed() const {
+  uint64_t sum = 0;
+  for (const bpf_program* program : {skeleton->progs.on_state, skeleton->progs.on_retransmit}) {
+    bpf_prog_info info{};
+    uint32_t size = sizeof info;
+    if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &size) == 0) {
+      sum += info.recursion_misses;
+    }
+  }
+  return sum;
+}
+
+uint64_t BpfSource::Kernel::lost() const {
+  uint64_t sum = 0;
+  for (size_t lane = 0; lane < lanes.size(); ++lane) sum += load(lanes[lane].lost);
+  return sum;
+}
+
+void BpfSource::Kernel::clear_bank(uint32_t bank) {
+  for (size_t lane = 0; lane < lanes.size(); ++lane) {
+    for (conns_slot& slot : lanes[lane].slots) {
+      std::fill(std::begin(slot.states[bank]), std::end(slot.states[bank]), 0);
+    }
+    lanes[lane].untracked[bank] = 0;
+  }
+  for (size_t i = 0; i < cells.size(); ++i) {
+    if (load(cells[i].connections[bank]) != 0) cells[i].connections[bank] = 0;
+  }
+}
+
+BpfSource::BpfSource(Slots slots, std::unique_ptr<Kernel> kernel)
+    : slots_(std::move(slots)), kernel_(std::move(kernel)) {}
+
+BpfSource::~BpfSource() = default;
+
+base::Result<std::unique_ptr<BpfSource>> BpfSource::attach(const std::vector<WatchedPort>& ports) {
+  auto slots = Slots::create(ports);
+  if (!slots.ok()) return slots.error();
+  auto kernel = std::make_unique<Kernel>();
+  auto opened = kernel->open(*slots);
+  if (!opened.ok()) return opened.error();
+  return std::unique_ptr<BpfSource>(new BpfSource(std::move(*slots), std::move(kernel)));
+}
+
+base::Result<> BpfSource::seed() {
+  Kernel& kernel = *kernel_;
+  const uint32_t before = kernel.word();
+  const uint32_t bank = before & CONNS_BANK;
+  const uint32_t generation = (before >> CONNS_GENERATION_SHIFT) + 1;
+  const uint32_t numbered = generation << CONNS_GENERATION_SHIFT;
+  {
+    const std::lock_guard lock(kernel.mutex);
+    kernel.clear_bank(bank ^ 1);
+  }
+  const uint64_t missed = kernel.missed();
+  const uint64_t lost = kernel.lost();
+  kernel.set_word(numbered | CONNS_SEEDING | bank);
+  // From here on every change of state leaves a mark; the walk may begin when no program runs that
+  // does not know it yet.
+  wait_for_running_programs();
+  auto walked = kernel.walk();
+  if (walked.ok() && kernel.lost() != lost) {
+    walked = base::Error(base::ErrorCode::kExhausted, "no memory for marks on sockets");
+  }
+  // Without the walk the other bank stays in use.
+  kernel.set_word(numbered | (walked.ok() ? bank ^ 1 : bank));
+  wait_for_running_programs();
+  if (!walked.ok()) return walked;
+  const std::lock_guard lock(kernel.mutex);
+  kernel.seeded = true;
+  kernel.missed_when_seeded = missed;
+  kernel.lost_when_seeded = lost;
+  ++kernel.seedings;
+  return base::Done{};
+}
+
+bool BpfSource::is_doubtful() const {
+  return !kernel_->seeded || kernel_->missed() != kernel_->missed_when_seeded;
+}
+
+// In three steps, so that nobody who found the cell before it lost its name counts into one that has
+// been given away: take the name, wait for running programs, give the number back; a cell that was
+// used meanwhile gets its name back.
+void BpfSource::reclaim_clients() {
+  Kernel& kernel = *kernel_;
+  if (kernel.word() & CONNS_SEEDING) return;
+  const uint32_t bank = kernel.word() & CONNS_BANK;
+  const uint32_t taken = load(kernel.skeleton->bss->cells_taken);
+  const uint32_t given = load(kernel.skeleton->bss->cells_given);
+  if (CONNS_CLIENTS - (given - taken) < kCrowded) return;
+  const int names = bpf_map__fd(kernel.skeleton->maps.client_numbers);
+  std::vector<uint32_t> free;
+  for (uint32_t i = 0; i < CONNS_CLIENTS && free.size() < kReclaimedAtOnce; ++i) {
+    conns_client& cell = kernel.cells[i];
+    if (load(cell.slot) == CONNS_FREE) continue;
+    if (load(cell.connections[bank]) != 0) {
+      kernel.unnamed[i] = false;
+      continue;
+    }
+    // Left alone once since it was last seen: only then is it worth a system call.
+    const bool untouched = __atomic_exchange_n(&cell.touched, 0, __ATOMIC_RELAXED) == 0;
+    const bool candidate = untouched && kernel.unnamed[i];
+    kernel.unnamed[i] = untouched;
+    if (!candidate) continue;
+    free.push_back(i);
+  }
+  std::vector<std::pair<uint32_t, conns_client_key>> nameless;
+  for (const uint32_t i : free) {
+    const conns_client& cell = kernel.cells[i];
+    conns_client_key key{};
+    std::memcpy(key.address, cell.address, sizeof key.address);
+    key.slot = cell.slot;
+    uint32_t number = 0;
+    if (key.slot != CONNS_NAMELESS) {
+      // A cell that is being named has no name yet.
+      if (bpf_map_lookup_elem(names, &key, &number) != 0 || number != i) continue;
+      if (bpf_map_delete_elem(names, &key) != 0) continue;
+    }
+    nameless.emplace_back(i, key);
+  }
+  if (nameless.empty()) return;
+  wait_for_running_programs();
+  uint32_t end = given;
+  const std::lock_guard lock(kernel.mutex);
+  for (const auto& [i, key] : nameless) {
+    conns_client& cell = kernel.cells[i];
+    const bool used = load(cell.touched) != 0 && load(cell.connections[bank]) != 0;
+    uint32_t number = i;
+    if (used && key.slot != CONNS_NAMELESS) {
+      if (bpf_map_update_elem(names, &key, &number, BPF_NOEXIST) == 0) continue;
+      if (bpf_map_lookup_elem(names, &key, &number) == 0) {
+        __atomic_fetch_add(&kernel.cells[number].connections[bank], load(cell.connections[bank]),
+                           __ATOMIC_RELAXED);
+      }
+    }
+    cell.connections[0] = cell.connections[1] = 0;
+    cell.slot = CONNS_FREE;
+    kernel.unnamed[i] = false;
+    kernel.numbers[end % CONNS_CLIENTS] = i;
+    ++end;
+  }
+  __atomic_store_n(&kernel.skeleton->bss->cells_given, end, __ATOMIC_RELEASE);
+}
+
+void BpfSource::fill(Counts& counts) const {
+  const Kernel& kernel = *kernel_;
+  counts.source = SourceKind::kBpf;
+  counts.listeners = slots_.listeners();
+  const std::lock_guard lock(kernel.mutex);
+  const uint32_t bank = kernel.word() & CONNS_BANK;
+  int64_t untracked = 0;
+  for (size_t lane = 0; lane < kernel.lanes.size(); ++lane) {
+    untracked += load(kernel.lanes[lane].untracked[bank]);
+  }
+  for (size_t i = 0; i < counts.listeners.size(); ++i) {
+    ListenerCounts& to = counts.listeners[i];
+    std::array<int64_t, kStates> states{};
+    for (size_t lane = 0; lane < kernel.lanes.size(); ++lane) {
+      const conns_slot& from = kernel.lanes[lane].slots[i];
+      for (size_t state = 0; state < kStates; ++state)
+        states[state] += load(from.states[bank][state]);
+      to.opened += load(from.opened);
+      to.closed += load(from.closed);
+      to.aborted += load(from.aborted);
+      to.failed += load(from.failed);
+      to.retransmits += load(from.retransmits);
+      to.bytes_in += load(from.bytes_in);
+      to.bytes_out += load(from.bytes_out);
+      for (size_t b = 0; b < kRttBuckets; ++b) to.rtt[b] += load(from.rtt[b]);
+    }
+    std::transform(states.begin(), states.end(), to.states.begin(), not_negative);
+  }
+  counts.untracked = not_negative(untracked);
+  counts.clients = CONNS_CLIENTS - (load(kernel.skeleton->bss->cells_given) -
+                                    load(kernel.skeleton->bss->cells_taken));
+  counts.missed_events = kernel.missed();
+  counts.seedings = kernel.seedings;
+  counts.known = kernel.seeded;
+  counts.exact = kernel.seeded && counts.missed_events == kernel.missed_when_seeded;
+}
+
+std::vector<ClientCount> BpfSource::top_clients(size_t limit) const {
+  const Kernel& kernel = *kernel_;
+  TopClients top(slots_.size(), limit);
+  const std::lock_guard lock(kernel.mutex);
+  const uint32_t bank = kernel.word() & CONNS_BANK;
+  // Numbers are given out in order until the first ones come back.
+  const bool in_order = load(kernel.skeleton->bss->cells_given) == CONNS_CLIENTS;
+  const size_t end = in_order ? load(kernel.skeleton->bss->cells_taken) : CONNS_CLIENTS;
+  for (size_t i = 0; i < end; ++i) {
+    const conns_client& cell = kernel.cells[i];
+    const int64_t connections = load(cell.connections[bank]);
+    if (connections <= 0 || cell.slot >= slots_.size()) continue;
+    ClientCount count;
+    std::memcpy(count.client.data(), cell.address, count.client.size());
+    count.listener = cell.slot;
+    count.connections = static_cast<uint64_t>(connections);
+    count.opened = load(cell.opened);
+    count.bytes = load(cell.bytes);
+    top.add(count);
+  }
+  return top.take();
+}
+
+}  // namespace agent::conns
