@@ -5,8 +5,12 @@
 #include <boost/json/value.hpp>
 #include <unordered_map>
 
+#include "agent/rule/drop.h"
+#include "agent/rule/expiry.h"
 #include "agent/rule/liveness.h"
+#include "agent/rule/saturation.h"
 #include "agent/rule/shift.h"
+#include "agent/rule/silence.h"
 #include "agent/rule/surge.h"
 
 namespace agent::rule {
@@ -55,6 +59,12 @@ bool read(const json::value& item, LearnedLevel& level) {
          read(*object, "proxy", level.proxy) && read(*object, "client", level.client) &&
          read(*object, "value", level.value) && read(*object, "seconds", level.seconds);
 }
+bool read(const json::value& item, LearnedTraffic& level) {
+  const json::object* object = item.if_object();
+  return object != nullptr && read(*object, "cluster", level.cluster) &&
+         read(*object, "proxy", level.proxy) && read(*object, "of", level.of) &&
+         read(*object, "value", level.value) && read(*object, "seconds", level.seconds);
+}
 
 }  // namespace
 
@@ -65,31 +75,91 @@ struct Detector::Impl {
       : rules(std::move(set)),
         liveness(rules),
         shift(rules.latency_shift),
-        surge(rules.connection_surge) {}
+        surge(rules.connection_surge),
+        drop(rules.traffic_drop),
+        silence(rules.telemetry_silent),
+        saturation(rules.resources_low),
+        expiry(rules.certificate_expiring) {}
 
   RuleSet rules;
   Liveness liveness;
   LatencyShift shift;
   Surge surge;
+  Drop drop;
+  Silence silence;
+  Saturation saturation;
+  Expiry expiry;
   base::Instant swept;
 
   static const std::unordered_map<std::string, Observe>& observers();
+
+  template <class Use>
+  void each_test(Use use) {
+    use(liveness);
+    use(shift);
+    use(surge);
+    use(drop);
+    use(silence);
+    use(saturation);
+    use(expiry);
+  }
 };
 
 // Series by name; others are nobody's here.
 const std::unordered_map<std::string, Detector::Impl::Observe>& Detector::Impl::observers() {
   static const std::unordered_map<std::string, Observe> kObservers = {
       {"link_pace", [](Impl& i, const series::Sample& s) { i.shift.observe(s); }},
-      {"proxy_exited", [](Impl& i, const series::Sample& s) { i.liveness.proxy_exited(s); }},
+      {"proxy_exited",
+       [](Impl& i, const series::Sample& s) {
+         i.liveness.proxy_exited(s);
+         i.drop.exited(s);
+         i.silence.exited(s);
+         i.saturation.exited(s);
+       }},
       {"proxy_heartbeat_age_seconds",
-       [](Impl& i, const series::Sample& s) { i.liveness.proxy_heartbeat(s); }},
-      {"canary_ok", [](Impl& i, const series::Sample& s) { i.liveness.canary(s); }},
+       [](Impl& i, const series::Sample& s) {
+         i.liveness.proxy_heartbeat(s);
+         i.silence.heard(Silence::kTelemetry, s);
+       }},
+      {"canary_ok",
+       [](Impl& i, const series::Sample& s) {
+         i.liveness.canary(s);
+         i.silence.heard(Silence::kCanary, s);
+       }},
       {"backend_oldest_in_flight_seconds",
        [](Impl& i, const series::Sample& s) { i.liveness.oldest_in_flight(s); }},
       {"backend_connected", [](Impl& i, const series::Sample& s) { i.liveness.connected(s); }},
-      {"backend_exited", [](Impl& i, const series::Sample& s) { i.liveness.backend_exited(s); }},
-      {"backend_probe_ok", [](Impl& i, const series::Sample& s) { i.liveness.backend_probe(s); }},
-      {"proxy_connections", [](Impl& i, const series::Sample& s) { i.surge.connections(s); }},
+      {"backend_exited",
+       [](Impl& i, const series::Sample& s) {
+         i.liveness.backend_exited(s);
+         i.silence.exited(s);
+         i.saturation.exited(s);
+       }},
+      {"backend_probe_ok",
+       [](Impl& i, const series::Sample& s) {
+         i.liveness.backend_probe(s);
+         i.silence.heard(Silence::kProbe, s);
+       }},
+      {"proxy_connections",
+       [](Impl& i, const series::Sample& s) {
+         i.surge.connections(s);
+         i.drop.connections(s);
+         i.silence.heard(Silence::kConnections, s);
+       }},
+      {"backend_connection_slots",
+       [](Impl& i, const series::Sample& s) {
+         i.silence.heard(Silence::kStatistics, s);
+         i.saturation.used(Saturation::kBackendSlots, s);
+       }},
+      {"proxy_descriptors",
+       [](Impl& i, const series::Sample& s) { i.saturation.used(Saturation::kDescriptors, s); }},
+      {"proxy_connection_slots",
+       [](Impl& i, const series::Sample& s) { i.saturation.used(Saturation::kProxySlots, s); }},
+      {"host_memory_bytes",
+       [](Impl& i, const series::Sample& s) { i.saturation.used(Saturation::kMemory, s); }},
+      {"certificate_seconds", [](Impl& i, const series::Sample& s) { i.expiry.left(s); }},
+      {"proxy_requests", [](Impl& i, const series::Sample& s) { i.drop.requests(s); }},
+      {"proxy_draining", [](Impl& i, const series::Sample& s) { i.drop.draining(s); }},
       {"client_connections", [](Impl& i, const series::Sample& s) { i.surge.client(s); }},
   };
   return kObservers;
@@ -106,17 +176,23 @@ void Detector::observe(const series::Sample& sample) {
 std::vector<incident::Verdict> Detector::evaluate(base::Instant now) {
   std::vector<incident::Verdict> verdicts;
   impl_->liveness.evaluate(now, verdicts);
-  for (const incident::Scope& sick : impl_->liveness.sick()) impl_->shift.exclude(sick, now);
+  for (const incident::Scope& sick : impl_->liveness.sick()) {
+    impl_->shift.exclude(sick, now);
+    impl_->drop.exclude(sick, now);
+    impl_->silence.exclude(sick, now);
+  }
   for (const LostLink& link : impl_->liveness.lost()) {
     impl_->shift.lost(link.cluster, link.proxy, link.backend, now);
   }
   impl_->shift.evaluate(now, verdicts);
   impl_->surge.evaluate(now, verdicts);
+  impl_->drop.evaluate(now, verdicts);
+  impl_->silence.evaluate(now, verdicts);
+  impl_->saturation.evaluate(now, verdicts);
+  impl_->expiry.evaluate(now, verdicts);
   if (now - impl_->swept >= kSweepEvery) {
     impl_->swept = now;
-    impl_->liveness.forget_silent(now - kForgetAfter);
-    impl_->shift.forget_silent(now - kForgetAfter);
-    impl_->surge.forget_silent(now - kForgetAfter);
+    impl_->each_test([&](auto& test) { test.forget_silent(now - kForgetAfter); });
   }
   return verdicts;
 }
@@ -126,12 +202,19 @@ void Detector::set_rules(RuleSet rules) {
   impl_->liveness.set_rules(impl_->rules);
   impl_->shift.set_rule(impl_->rules.latency_shift);
   impl_->surge.set_rule(impl_->rules.connection_surge);
+  impl_->drop.set_rule(impl_->rules.traffic_drop);
+  impl_->silence.set_rule(impl_->rules.telemetry_silent);
+  impl_->saturation.set_rule(impl_->rules.resources_low);
+  impl_->expiry.set_rule(impl_->rules.certificate_expiring);
 }
 
 void Detector::forget(const incident::Scope& gone) {
   impl_->liveness.forget(gone);
   impl_->shift.forget(gone);
   impl_->surge.forget(gone);
+  impl_->drop.forget(gone);
+  impl_->silence.forget(gone);
+  impl_->saturation.forget(gone);
 }
 
 std::string Detector::save() const {
@@ -151,10 +234,19 @@ std::string Detector::save() const {
                                   {"value", level.value},
                                   {"seconds", level.seconds}});
   }
+  json::array traffic;
+  for (const LearnedTraffic& level : impl_->drop.learned()) {
+    traffic.push_back(json::object{{"cluster", level.cluster},
+                                   {"proxy", level.proxy},
+                                   {"of", level.of},
+                                   {"value", level.value},
+                                   {"seconds", level.seconds}});
+  }
   json::object memory;
   memory["version"] = kMemoryVersion;
   memory["links"] = std::move(links);
   memory["levels"] = std::move(levels);
+  memory["traffic"] = std::move(traffic);
   return json::serialize(memory);
 }
 
@@ -178,13 +270,23 @@ base::Result<> Detector::restore(std::string_view text, base::Instant now) {
   for (const json::value& item : *level_items) {
     if (!read(item, levels.emplace_back())) return bad_memory("a malformed entry in levels");
   }
+  // Missing in what an earlier version has saved.
+  std::vector<LearnedTraffic> traffic;
+  if (const json::array* items = list_of(*object, "traffic")) {
+    for (const json::value& item : *items) {
+      if (!read(item, traffic.emplace_back())) return bad_memory("a malformed entry in traffic");
+    }
+  }
+  for (const LearnedTraffic& level : traffic) impl_->drop.restore(level, now);
   for (const LearnedLink& link : links) impl_->shift.restore(link);
   for (const LearnedLevel& level : levels) impl_->surge.restore(level, now);
   return {};
 }
 
 size_t Detector::series_count() const {
-  return impl_->liveness.series_count() + impl_->shift.series_count() + impl_->surge.series_count();
+  size_t count = 0;
+  impl_->each_test([&](const auto& test) { count += test.series_count(); });
+  return count;
 }
 
 }  // namespace agent::rule

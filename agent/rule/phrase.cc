@@ -25,4 +25,16 @@ std::string count_text(double count) {
   return with_digits(count, 0, "");
 }
 
+std::string length_text(double seconds) {
+  if (seconds < 120) return with_digits(seconds, 0, " s");
+  if (seconds < 2 * 3600) return with_digits(seconds / 60, 0, " min");
+  if (seconds < 48 * 3600) return with_digits(seconds / 3600, 1, " h");
+  return with_digits(seconds / (24 * 3600), 1, " days");
+}
+std::string bytes_text(double bytes) {
+  constexpr double kMebibyte = 1 << 20;
+  if (bytes < 1024 * kMebibyte) return with_digits(bytes / kMebibyte, 1, " MiB");
+  return with_digits(bytes / (1024 * kMebibyte), 1, " GiB");
+}
+
 }  // namespace agent::rule

@@ -1,7 +1,9 @@
 #include "agent/rule/rules.h"
 
+#include <algorithm>
 #include <array>
 #include <set>
+#include <type_traits>
 
 #include "agent/incident/wording.h"
 #include "base/config/yaml.h"
@@ -15,8 +17,40 @@ using base::config::Node;
 using incident::Type;
 
 // What `test:` may say, in the order of kTests' use below.
-enum Test : size_t { kExit, kProxyStuck, kBackendStuck, kSurge, kShift };
-const std::vector<std::string> kTests = {"exit", "proxy_stuck", "backend_stuck", "surge", "shift"};
+enum Test : size_t {
+  kExit,
+  kProxyStuck,
+  kBackendStuck,
+  kSurge,
+  kShift,
+  kDrop,
+  kAbsence,
+  kSaturation,
+  kExpiry
+};
+const std::vector<std::string> kTests = {"exit", "proxy_stuck", "backend_stuck", "surge", "shift",
+                                         "drop", "absence",     "saturation",    "expiry"};
+
+// What a rule of each test may report.
+const std::vector<std::vector<Type>> kTypes = {{Type::kProxyDead, Type::kBackendDead},
+                                               {Type::kProxyStuck},
+                                               {Type::kBackendStuck},
+                                               {Type::kConnectionSurge},
+                                               {Type::kNetworkDegraded},
+                                               {Type::kOther},
+                                               {Type::kOther},
+                                               {Type::kResourcesLow},
+                                               {Type::kCertificateExpiring}};
+
+// `Set`: a RuleSet, constant or not.
+template <class Set>
+auto all_rules(Set& rules) {
+  using Rule = std::conditional_t<std::is_const_v<Set>, const Common, Common>;
+  return std::to_array<Rule*>({&rules.proxy_dead, &rules.proxy_stuck, &rules.backend_dead,
+                               &rules.backend_stuck, &rules.connection_surge, &rules.latency_shift,
+                               &rules.traffic_drop, &rules.telemetry_silent, &rules.resources_low,
+                               &rules.certificate_expiring});
+}
 
 constexpr base::Duration kLeast = 10ms;
 constexpr base::Duration kMost = 24h;
@@ -78,6 +112,38 @@ void read_thresholds(Map& map, ShiftRule& rule) {
   read(map, "clear_after", rule.clear_after);
 }
 
+void read_thresholds(Map& map, DropRule& rule) {
+  rule.share = map.share("share", rule.share);
+  read(map, "least_requests", rule.least_requests, 1, 1e9);
+  read(map, "least_connections", rule.least_connections, 1, 1e9);
+  read(map, "lasting", rule.lasting);
+  read(map, "moved_lasting", rule.moved_lasting);
+  rule.clear_share = map.share("clear_share", rule.clear_share);
+  read(map, "clear_after", rule.clear_after);
+  read(map, "learn_first", rule.learn_first);
+  read(map, "hold", rule.hold);
+  read(map, "accept_after", rule.accept_after);
+  read(map, "forget", rule.forget);
+}
+
+void read_thresholds(Map& map, SilenceRule& rule) {
+  read(map, "silence", rule.silence);
+  read(map, "times", rule.times, 2, 1000);
+  read(map, "hold", rule.hold);
+  read(map, "clear_after", rule.clear_after);
+}
+
+void read_thresholds(Map& map, SaturationRule& rule) {
+  read(map, "within", rule.within);
+  rule.least = map.share("least", rule.least);
+  rule.full = map.share("full", rule.full);
+  read(map, "clear_after", rule.clear_after);
+}
+
+void read_thresholds(Map& map, ExpiryRule& rule) {
+  read(map, "days", rule.days, 0.01, 3650);
+}
+
 // Shares that would make the likelihood ratio meaningless.
 void check(Map& map, const ShiftRule& rule) {
   if (rule.least_share > 0 && rule.fault_share > rule.least_share && rule.fault_share < 0.9) return;
@@ -85,13 +151,17 @@ void check(Map& map, const ShiftRule& rule) {
   const Node node = given ? *given : map.optional("least_share").value_or(map.node());
   node.problem("fault_share above least_share and below 90%");
 }
+void check(Map& map, const DropRule& rule) {
+  if (rule.clear_share >= rule.share) return;
+  map.optional("clear_share").value_or(map.node()).problem("clear_share of at least share");
+}
 void check(Map&, const Common&) {}
 
 // Where the rule of a file goes: told by its test, and for exits by its type.
 class Loader {
  public:
   explicit Loader(base::config::Problems& problems) : problems_(problems) {
-    for (Common* rule : all()) rule->enabled = false;
+    for (Common* rule : all_rules(rules_)) rule->enabled = false;
   }
 
   void load(const RuleFile& file) {
@@ -117,38 +187,15 @@ class Loader {
   RuleSet take() { return std::move(rules_); }
 
  private:
-  std::array<Common*, 6> all() {
-    return {&rules_.proxy_dead,    &rules_.proxy_stuck,      &rules_.backend_dead,
-            &rules_.backend_stuck, &rules_.connection_surge, &rules_.latency_shift};
-  }
-
   static bool fits(size_t test, Type type) {
-    switch (test) {
-      case kExit:
-        return type == Type::kProxyDead || type == Type::kBackendDead;
-      case kProxyStuck:
-        return type == Type::kProxyStuck;
-      case kBackendStuck:
-        return type == Type::kBackendStuck;
-      case kSurge:
-        return type == Type::kConnectionSurge;
-      default:
-        return type == Type::kNetworkDegraded;
-    }
+    return std::find(kTypes[test].begin(), kTypes[test].end(), type) != kTypes[test].end();
   }
-  static std::string_view expected_type(size_t test) {
-    switch (test) {
-      case kExit:
-        return "proxy_dead or backend_dead for test: exit";
-      case kProxyStuck:
-        return "proxy_stuck for test: proxy_stuck";
-      case kBackendStuck:
-        return "backend_stuck for test: backend_stuck";
-      case kSurge:
-        return "connection_surge for test: surge";
-      default:
-        return "network_degraded for test: shift";
+  static std::string expected_type(size_t test) {
+    std::string text;
+    for (const Type type : kTypes[test]) {
+      text += (text.empty() ? "" : " or ") + std::string(incident::to_string(type));
     }
+    return text + " for test: " + kTests[test];
   }
 
   void read_rule(Map& map, const std::string& name, size_t test, Type type) {
@@ -161,6 +208,14 @@ class Loader {
         return fill(map, name, rules_.backend_stuck);
       case kSurge:
         return fill(map, name, rules_.connection_surge);
+      case kDrop:
+        return fill(map, name, rules_.traffic_drop);
+      case kAbsence:
+        return fill(map, name, rules_.telemetry_silent);
+      case kSaturation:
+        return fill(map, name, rules_.resources_low);
+      case kExpiry:
+        return fill(map, name, rules_.certificate_expiring);
       default:
         return fill(map, name, rules_.latency_shift);
     }
@@ -196,6 +251,18 @@ RuleSet::RuleSet() {
   name(backend_stuck, "backend_stuck", Type::kBackendStuck);
   name(connection_surge, "connection_surge", Type::kConnectionSurge);
   name(latency_shift, "latency_shift", Type::kNetworkDegraded);
+  name(traffic_drop, "traffic_drop", Type::kOther);
+  name(telemetry_silent, "telemetry_silent", Type::kOther);
+  name(resources_low, "resources_low", Type::kResourcesLow);
+  name(certificate_expiring, "certificate_expiring", Type::kCertificateExpiring);
+}
+
+std::vector<std::string> rule_names(const RuleSet& rules) {
+  std::vector<std::string> names;
+  for (const Common* rule : all_rules(rules)) {
+    if (rule->enabled) names.push_back(rule->name);
+  }
+  return names;
 }
 
 base::Result<RuleSet> parse_rules(const std::vector<RuleFile>& files) {

@@ -79,6 +79,43 @@ struct ShiftRule : Common {
   base::Duration clear_after = 5s;
 };
 
+// test: drop. Requests and connections against the level that was always there; per proxy, and per
+// cluster as a whole.
+struct DropRule : Common {
+  double share = 0.25;         // of the usual level: below is a drop
+  double least_requests = 50;  // a second; a usual level below matters to nobody
+  double least_connections = 50;
+  base::Duration lasting = 5s;
+  base::Duration moved_lasting = 60s;  // when the cluster's other proxies have taken over
+  double clear_share = 0.5;            // of the usual level, and more
+  base::Duration clear_after = 10s;
+  base::Duration learn_first = 15min;
+  base::Duration hold = 30s;         // after a drain, a restart or trouble of a member
+  base::Duration accept_after = 1h;  // then this is what is usual
+  base::Duration forget = 30min;
+};
+
+// test: absence. A source that was always heard is silent though its process runs.
+struct SilenceRule : Common {
+  base::Duration silence = 10s;
+  double times = 8;  // its longest usual gap; a host that is full makes gaps six times as long
+  base::Duration hold = 30s;  // after a start, or trouble of a member of the cluster
+  base::Duration clear_after = 5s;
+};
+
+// test: saturation. What is running out: value in use against what there is.
+struct SaturationRule : Common {
+  base::Duration within = 1h;  // full by then, by the median slope of the last minutes,
+  double least = 0.6;          // with at least so much in use; or
+  double full = 0.95;          // so much, whatever the slope
+  base::Duration clear_after = 1min;
+};
+
+// test: expiry. A certificate's end.
+struct ExpiryRule : Common {
+  double days = 14;  // left: fewer than so many
+};
+
 struct RuleSet {
   ExitRule proxy_dead;
   ProxyStuckRule proxy_stuck;
@@ -86,10 +123,17 @@ struct RuleSet {
   BackendStuckRule backend_stuck;
   SurgeRule connection_surge;
   ShiftRule latency_shift;
+  DropRule traffic_drop;
+  SilenceRule telemetry_silent;
+  SaturationRule resources_low;
+  ExpiryRule certificate_expiring;
 
   // All rules on, with the defaults above.
   RuleSet();
 };
+
+// Of those that are enabled.
+std::vector<std::string> rule_names(const RuleSet& rules);
 
 struct RuleFile {
   std::string name;  // for messages: "rules/latency_shift.yaml"

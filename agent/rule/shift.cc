@@ -60,10 +60,10 @@ void LatencyShift::forget_silent(base::Instant before) {
 
 std::vector<LearnedLink> LatencyShift::learned() const {
   std::vector<LearnedLink> list;
-  for (const auto& [name, cluster] : clusters_) {
-    cluster->each_learned([&](const std::string& proxy, const std::string& backend,
-                              const series::Share& share, base::Instant) {
-      list.push_back({name, proxy, backend, share.slow(), share.all()});
+  for (const auto& entry : clusters_) {
+    entry.second->each_learned([&](const std::string& proxy, const std::string& backend,
+                                   const series::Share& share, base::Instant) {
+      list.push_back({entry.first, proxy, backend, share.slow(), share.all()});
     });
   }
   return list;

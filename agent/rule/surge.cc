@@ -159,11 +159,7 @@ void Surge::judge(const std::string& name, Cluster& cluster, base::Instant now) 
 void Surge::evaluate(base::Instant now, std::vector<incident::Verdict>& out) {
   for (auto& [name, cluster] : clusters_) {
     judge(name, cluster, now);
-    const bool ended = cluster.latch.take_ended();
-    if (!cluster.latch.active() && !ended) continue;
-    out.push_back(cluster.verdict);
-    out.back().active = cluster.latch.active();
-    out.back().since = cluster.latch.since();
+    cluster.report(out);
   }
 }
 

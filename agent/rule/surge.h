@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "agent/incident/incident.h"
-#include "agent/rule/latch.h"
 #include "agent/rule/rules.h"
+#include "agent/rule/told.h"
 #include "agent/series/learned.h"
 #include "agent/series/sample.h"
 
@@ -52,12 +52,10 @@ class Surge {
       return level.seconds() >= base::to_seconds(rule.learn_first);
     }
   };
-  struct Cluster {
+  struct Cluster : Told {
     std::map<std::string, Gauge> proxies;
     std::map<std::pair<std::string, std::string>, Gauge> clients;  // proxy, client
-    Latch latch;
-    base::Instant over_since;  // 0: not over
-    incident::Verdict verdict;
+    base::Instant over_since;                                      // 0: not over
   };
   // Who holds the excess.
   struct Blame {

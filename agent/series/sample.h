@@ -4,20 +4,30 @@
 // struct is all they ever see; a recorded file of samples replays to the same verdicts.
 //
 // The series that collect/ produces (labels in braces; times are CLOCK_MONOTONIC):
-//   proxy_exited{cluster,proxy}                       1 when the process has ended, else 0; on
-//   change, and 1 Hz proxy_heartbeat_age_seconds{cluster,proxy}        oldest worker heartbeat; 10
-//   Hz proxy_connections{cluster,proxy}                  established client connections (kernel); 1
-//   Hz proxy_connections_opened{cluster,proxy}           opened in the last second; 1 Hz
-//   client_connections{cluster,proxy,client}          top client addresses, at most 10 a proxy; 1
-//   Hz canary_ok{cluster,proxy,backend}                  1 or 0 per probe (set and get through the
-//   proxy) canary_seconds{cluster,proxy,backend}             duration of a successful probe
-//   backend_exited{cluster,backend}                   as proxy_exited
-//   backend_probe_ok{cluster,backend}                 1 or 0: the agent's own probe, straight to
-//   memcached backend_oldest_in_flight_seconds{cluster,proxy,backend}  age of the oldest
-//   outstanding request; 10 Hz backend_connected{cluster,proxy,backend}          share of workers
-//   that are connected; 10 Hz link_pace{cluster,proxy,backend}                  one 10 ms slot:
-//   value = slow requests, weight = all telemetry_age_seconds{cluster,proxy}              since the
-//   segment was last read whole; 10 Hz
+//   proxy_exited{cluster,proxy}                1 when the process has ended, else 0; on change, 1 Hz
+//   proxy_heartbeat_age_seconds{cluster,proxy} oldest worker heartbeat; 10 Hz
+//   proxy_connections{cluster,proxy}           established client connections (kernel); 1 Hz
+//   proxy_connections_opened{cluster,proxy}    opened in the last second; 1 Hz
+//   proxy_requests{cluster,proxy}              clients' requests a second, without the agent's
+//                                              canaries; 1 Hz
+//   proxy_draining{cluster,proxy}              1 while it drains, else 0; 1 Hz
+//   client_connections{cluster,proxy,client}   top client addresses, at most 10 a proxy; 1 Hz
+//   canary_ok{cluster,proxy,backend}           1 or 0 per probe (set and get through the proxy)
+//   canary_seconds{cluster,proxy,backend}      duration of a successful probe
+//   backend_exited{cluster,backend}            as proxy_exited
+//   backend_probe_ok{cluster,backend}          1 or 0: the agent's own probe, straight to memcached
+//   backend_connection_slots{cluster,backend}  value = memcached's open connections, weight = its
+//                                              limit; at each reading of its statistics
+//   proxy_descriptors{cluster,proxy}           value = open files, weight = its limit; 1 Hz
+//   proxy_connection_slots{cluster,proxy}      value = its open connections, weight = its limit; 1 Hz
+//   host_memory_bytes                          value = in use or promised to memcached, weight = all;
+//                                              1 Hz
+//   certificate_seconds{cluster}               until the proxies' TLS certificate ends; each minute
+//   backend_oldest_in_flight_seconds{cluster,proxy,backend}
+//                                              age of the oldest outstanding request; 10 Hz
+//   backend_connected{cluster,proxy,backend}   share of workers that are connected; 10 Hz
+//   link_pace{cluster,proxy,backend}           one 10 ms slot: value = slow requests, weight = all
+//   telemetry_age_seconds{cluster,proxy}       since the segment was last read whole; 10 Hz
 #pragma once
 
 #include <compare>

@@ -23,7 +23,9 @@ RuleFile shipped(const std::string& name) {
 
 const std::vector<std::string> kShipped = {"proxy_dead.yaml",       "proxy_stuck.yaml",
                                            "backend_dead.yaml",     "backend_stuck.yaml",
-                                           "connection_surge.yaml", "latency_shift.yaml"};
+                                           "connection_surge.yaml", "latency_shift.yaml",
+                                           "traffic_drop.yaml",     "telemetry_silent.yaml",
+                                           "resources_low.yaml",    "certificate_expiring.yaml"};
 
 std::string problem(const std::string& text) {
   const auto rules = parse_rules({{"r.yaml", text}});
@@ -47,6 +49,15 @@ TEST(Rules, ShippedFilesSayWhatTheDefaultsSay) {
   same_head(rules->backend_stuck, usual.backend_stuck);
   same_head(rules->connection_surge, usual.connection_surge);
   same_head(rules->latency_shift, usual.latency_shift);
+  same_head(rules->traffic_drop, usual.traffic_drop);
+  same_head(rules->telemetry_silent, usual.telemetry_silent);
+  same_head(rules->resources_low, usual.resources_low);
+  same_head(rules->certificate_expiring, usual.certificate_expiring);
+  EXPECT_EQ(rules->certificate_expiring.days, usual.certificate_expiring.days);
+  EXPECT_EQ(rules->resources_low.within, usual.resources_low.within);
+  EXPECT_EQ(rules->resources_low.least, usual.resources_low.least);
+  EXPECT_EQ(rules->resources_low.full, usual.resources_low.full);
+  EXPECT_EQ(rules->resources_low.clear_after, usual.resources_low.clear_after);
   EXPECT_EQ(rules->proxy_stuck.heartbeat_age, usual.proxy_stuck.heartbeat_age);
   EXPECT_EQ(rules->proxy_stuck.heartbeat_alone, usual.proxy_stuck.heartbeat_alone);
   EXPECT_EQ(rules->proxy_stuck.canary_failures, usual.proxy_stuck.canary_failures);
@@ -79,6 +90,21 @@ TEST(Rules, ShippedFilesSayWhatTheDefaultsSay) {
   EXPECT_EQ(rules->latency_shift.forget, usual.latency_shift.forget);
   EXPECT_EQ(rules->latency_shift.clip, usual.latency_shift.clip);
   EXPECT_EQ(rules->latency_shift.clear_after, usual.latency_shift.clear_after);
+  EXPECT_EQ(rules->telemetry_silent.silence, usual.telemetry_silent.silence);
+  EXPECT_EQ(rules->telemetry_silent.times, usual.telemetry_silent.times);
+  EXPECT_EQ(rules->telemetry_silent.hold, usual.telemetry_silent.hold);
+  EXPECT_EQ(rules->telemetry_silent.clear_after, usual.telemetry_silent.clear_after);
+  EXPECT_EQ(rules->traffic_drop.share, usual.traffic_drop.share);
+  EXPECT_EQ(rules->traffic_drop.least_requests, usual.traffic_drop.least_requests);
+  EXPECT_EQ(rules->traffic_drop.least_connections, usual.traffic_drop.least_connections);
+  EXPECT_EQ(rules->traffic_drop.lasting, usual.traffic_drop.lasting);
+  EXPECT_EQ(rules->traffic_drop.moved_lasting, usual.traffic_drop.moved_lasting);
+  EXPECT_EQ(rules->traffic_drop.clear_share, usual.traffic_drop.clear_share);
+  EXPECT_EQ(rules->traffic_drop.clear_after, usual.traffic_drop.clear_after);
+  EXPECT_EQ(rules->traffic_drop.learn_first, usual.traffic_drop.learn_first);
+  EXPECT_EQ(rules->traffic_drop.hold, usual.traffic_drop.hold);
+  EXPECT_EQ(rules->traffic_drop.accept_after, usual.traffic_drop.accept_after);
+  EXPECT_EQ(rules->traffic_drop.forget, usual.traffic_drop.forget);
 }
 
 TEST(Rules, EveryRuleFileIsShippedAndRead) {

@@ -55,6 +55,7 @@ void World::stop(Backend& backend) {
 
 void World::observe(const SeriesKey& key, base::Instant at, double value, double weight) {
   ++samples;
+  if (told) told(Sample{key, at, value, weight});
   detector.observe(Sample{key, at, value, weight});
 }
 
@@ -137,7 +138,22 @@ void World::tell_connections(Cluster& cluster) {
       }
     }
     observe({"proxy_connections", cluster.name, proxy.id, "", ""}, now_, sum * noise(random_));
+    observe({"proxy_descriptors", cluster.name, proxy.id, "", ""}, now_, 250 + sum,
+            options_.descriptors);
+    tell_requests(cluster, proxy);
   }
+}
+
+// What clients ask for in a second: ten times what the links of an idle region carry. Nothing is
+// asked while the machine stands still.
+void World::tell_requests(const Cluster& cluster, const Proxy& proxy) {
+  constexpr double kBusy = 10;
+  const double links = static_cast<double>(cluster.backends.size());
+  std::poisson_distribution<int> arrivals(cluster.rate * links * kBusy * cluster.request_share);
+  int count = arrivals(random_);
+  if (proxy.stopped || (now_ >= pause_begin_ && now_ < pause_end_)) count = 0;
+  observe({"proxy_requests", cluster.name, proxy.id, "", ""}, now_, count);
+  observe({"proxy_draining", cluster.name, proxy.id, "", ""}, now_, 0);
 }
 
 void World::step() {
@@ -154,6 +170,7 @@ void World::step() {
     if (steps_ % 5 == 0) tell_canaries(cluster);
     if (steps_ % 10 == 0) tell_connections(cluster);
   }
+  if (told) told(agent::series::Tick{now_});
   verdicts = detector.evaluate(now_);
   for (auto& change : book.apply(verdicts, moment())) changes.push_back(std::move(change));
 }

@@ -11,6 +11,7 @@
 
 #include "agent/incident/book.h"
 #include "agent/rule/detector.h"
+#include "agent/series/recording.h"
 
 namespace test {
 
@@ -24,7 +25,8 @@ struct WorldOptions {
   double background = 0.0005;  // share of slow requests in health
   double pauses = 0.05;        // pauses of the whole machine a second
   base::Duration longest_pause = 60ms;
-  bool clients = false;  // produce client_connections
+  double descriptors = 100'000;  // that a proxy may have
+  bool clients = false;          // produce client_connections
 };
 
 // Thread: the test's.
@@ -50,6 +52,7 @@ class World {
     std::vector<Proxy> proxies;
     std::vector<Backend> backends;
     double rate = 0;
+    double request_share = 1;                                     // of what clients usually send
     double slow_share = 0;                                        // a fault on all links
     std::function<double(size_t proxy, size_t backend)> slow_on;  // or on some
     bool lost = false;                                            // nothing gets through the links
@@ -73,6 +76,8 @@ class World {
   std::vector<agent::incident::Change> changes;
   std::vector<agent::incident::Verdict> verdicts;  // of the last evaluate
   uint64_t samples = 0;
+  // Called with all that the detector is told, before it is told. Empty: nobody listens.
+  std::function<void(const agent::series::Event&)> told;
 
   const agent::incident::Incident* only_incident() const;
   size_t incident_count() const;
@@ -88,6 +93,7 @@ class World {
   void tell_link(Cluster& cluster, size_t proxy, size_t backend);
   void tell_canaries(Cluster& cluster);
   void tell_connections(Cluster& cluster);
+  void tell_requests(const Cluster& cluster, const Proxy& proxy);
 
   WorldOptions options_;
   std::mt19937_64 random_;

@@ -4,6 +4,7 @@
 #include "agent/series/learned.h"
 #include "agent/series/sample.h"
 #include "agent/series/slots.h"
+#include "agent/series/usual.h"
 
 namespace {
 
@@ -12,6 +13,7 @@ using agent::series::Cusum;
 using agent::series::Level;
 using agent::series::Share;
 using agent::series::SlotBuffer;
+using agent::series::Usual;
 
 base::Instant at(double seconds) {
   return base::Instant{static_cast<int64_t>(seconds * 1e9)};
@@ -66,6 +68,40 @@ TEST(Share, OnceLightTheNextSecondsOutweighThePast) {
   share.lighten();
   share.learn(400, 4000, 0, 0.01);
   EXPECT_GT(share.share(), 0.08);
+}
+
+// So many seconds of one value.
+void learn(Usual& usual, double& second, int seconds, double value) {
+  for (int i = 0; i < seconds; ++i) usual.learn(value, at(second++), 30min);
+}
+
+TEST(Usual, ABatchDoesNotRaiseItAndAnEveningLowersIt) {
+  Usual usual;
+  double second = 1;
+  learn(usual, second, 3600, 400);
+  EXPECT_NEAR(usual.value(), 400, 1);
+  learn(usual, second, 3600, 4000);
+  EXPECT_NEAR(usual.value(), 400, 1);
+  learn(usual, second, 2 * 3600, 100);
+  EXPECT_LT(usual.value(), 150);
+}
+
+TEST(Usual, OfTrafficInBurstsIsNothing) {
+  Usual usual;
+  double second = 1;
+  for (int i = 0; i < 20; ++i) {
+    learn(usual, second, 20, 3000);
+    learn(usual, second, 40, 0);
+  }
+  EXPECT_EQ(usual.value(), 0);
+}
+
+TEST(Usual, RestoredKnowsAtOnceAndGoesOnLearning) {
+  Usual usual(500, 1800);
+  EXPECT_EQ(usual.value(), 500);
+  double second = 1;
+  learn(usual, second, 4 * 3600, 200);
+  EXPECT_NEAR(usual.value(), 200, 20);
 }
 
 TEST(Cusum, RemembersWhenItLeftZero) {
