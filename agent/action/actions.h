@@ -1,6 +1,6 @@
 // The actions that runbooks call, by name:
 //
-//   proxy.replace     {proxy} → {pid, forced}             disruptive
+//   proxy.replace     {proxy} → {pid, forced, handed_over}   disruptive
 //   proxy.drain       {proxy} → {remaining}               disruptive
 //   canary.data_path  {proxy | cluster, keys_per_backend} → {probes, left_out, ok}   observe
 //   epoch.eject       {cluster, backend} → {epoch}        disruptive, reversible (epoch.admit)

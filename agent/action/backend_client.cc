@@ -136,8 +136,8 @@ BackendClient::BackendClient(boost::asio::any_io_executor executor, const coord:
     : timers_(timers) {
   for (const coord::ClusterSpec& cluster : region.spec().clusters) {
     for (const coord::BackendSpec& backend : cluster.backends) {
-      connections_.emplace(backend.id, std::make_unique<Connection>(executor, backend,
-                                                                    cluster.ports.backend, timers));
+      connections_.emplace(backend.id, std::make_unique<Connection>(
+                                           executor, backend, cluster.port_of(backend), timers));
     }
   }
 }
@@ -247,6 +247,7 @@ boost::asio::awaitable<base::Result<coord::BackendStats>> BackendClient::stats(
   stats.bytes = statistic(*answer, "bytes");
   stats.limit_bytes = statistic(*answer, "limit_maxbytes");
   stats.connections = statistic(*answer, "curr_connections");
+  stats.connection_limit = statistic(*answer, "max_connections");
   stats.uptime_seconds = statistic(*answer, "uptime");
   stats.evictions = statistic(*answer, "evictions");
   co_return stats;

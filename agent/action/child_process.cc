@@ -13,6 +13,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 
 #include "base/core/file.h"
 #include "base/core/text.h"
@@ -46,6 +47,7 @@ base::Result<UniqueFd> open_file(const std::string& path, int flags) {
 // allowed: another thread may have held any lock at the time of the fork.
 struct Prepared {
   std::vector<char*> argv;
+  std::vector<char*> environment;
   int lock = -1;
   int token = -1;
   int log = -1;
@@ -95,28 +97,46 @@ bool rewrite(int fd, const char* text, size_t size) {
   }
   char pid[24];
   const size_t size = write_number(pid, ::getpid());
-  if (!rewrite(prepared.token, prepared.token_text, prepared.token_size)) fail(prepared);
-  if (!rewrite(prepared.lock, pid, size)) fail(prepared);
+  const bool locked = prepared.lock >= 0;
+  if (locked && !rewrite(prepared.token, prepared.token_text, prepared.token_size)) fail(prepared);
+  if (locked && !rewrite(prepared.lock, pid, size)) fail(prepared);
   // All descriptors close at exec, whoever opened them and however, but for the lock.
   ::syscall(SYS_close_range, 3u, ~0u, CLOSE_RANGE_CLOEXEC);
-  if (::fcntl(prepared.lock, F_SETFD, 0) != 0) fail(prepared);
-  ::execv(prepared.argv[0], prepared.argv.data());
+  if (locked && ::fcntl(prepared.lock, F_SETFD, 0) != 0) fail(prepared);
+  ::execve(prepared.argv[0], prepared.argv.data(), prepared.environment.data());
   fail(prepared);
+}
+
+base::Result<UniqueFd> take_lock(const std::string& path) {
+  auto lock = open_file(path, O_RDWR | O_CREAT);
+  if (!lock.ok()) return lock;
+  if (::flock(lock->get(), LOCK_EX | LOCK_NB) == 0) return lock;
+  if (errno != EWOULDBLOCK) return file_error(path, errno);
+  return base::Error(base::ErrorCode::kExists, path + " is held: it runs already");
+}
+
+// Ours, and where the lock is.
+std::vector<std::string> environment_with(int lock) {
+  const std::string name = "MCGUARD_LOCK_FD=";
+  std::vector<std::string> all;
+  for (char** each = ::environ; *each != nullptr; ++each) {
+    if (std::string_view(*each).substr(0, name.size()) != name) all.emplace_back(*each);
+  }
+  if (lock >= 0) all.push_back(name + std::to_string(lock));
+  return all;
 }
 
 }  // namespace
 
 base::Result<pid_t> spawn_child(const ChildPlan& plan) {
-  auto lock = open_file(plan.lock_file, O_RDWR | O_CREAT);
-  if (!lock.ok()) return lock.error();
-  if (::flock(lock->get(), LOCK_EX | LOCK_NB) != 0) {
-    if (errno == EWOULDBLOCK) {
-      return base::Error(base::ErrorCode::kExists, plan.lock_file + " is held: it runs already");
-    }
-    return file_error(plan.lock_file, errno);
+  base::Result<UniqueFd> lock = UniqueFd();
+  base::Result<UniqueFd> token = UniqueFd();
+  if (!plan.lock_file.empty()) {
+    lock = take_lock(plan.lock_file);
+    if (!lock.ok()) return lock.error();
+    token = open_file(plan.token_file, O_RDWR | O_CREAT);
+    if (!token.ok()) return token.error();
   }
-  auto token = open_file(plan.token_file, O_RDWR | O_CREAT);
-  if (!token.ok()) return token.error();
   auto log = open_file(plan.log_file, O_WRONLY | O_CREAT | O_APPEND);
   if (!log.ok()) return log.error();
   auto null = open_file("/dev/null", O_RDONLY);
@@ -129,6 +149,9 @@ base::Result<pid_t> spawn_child(const ChildPlan& plan) {
   for (const std::string& each : plan.argv)
     prepared.argv.push_back(const_cast<char*>(each.c_str()));
   prepared.argv.push_back(nullptr);
+  std::vector<std::string> environment = environment_with(lock->get());
+  for (std::string& each : environment) prepared.environment.push_back(each.data());
+  prepared.environment.push_back(nullptr);
   prepared.lock = lock->get();
   prepared.token = token->get();
   prepared.log = log->get();

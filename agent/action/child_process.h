@@ -2,7 +2,8 @@
 //
 // spawn_child() forks and execs with exactly one inherited descriptor beside stdin, stdout and stderr: the
 // lock. The child writes its pid and token under the lock before exec, so whoever finds the lock held
-// finds the right pid, and an agent killed in between leaves nothing half done.
+// finds the right pid, and an agent killed in between leaves nothing half done. The child knows the
+// descriptor's number by MCGUARD_LOCK_FD: a proxy hands it on to its successor, which starts without.
 #pragma once
 
 #include <sys/types.h>
@@ -19,7 +20,7 @@ namespace agent::action {
 struct ChildPlan {
   std::vector<std::string> argv;  // argv[0]: path of the program
   std::string log_file;           // stdout and stderr are appended to it
-  std::string lock_file;
+  std::string lock_file;  // empty: it will get lock and token from the process that it succeeds
   std::string token_file;
   std::string token;
 };

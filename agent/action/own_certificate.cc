@@ -6,6 +6,7 @@
 #include <openssl/x509v3.h>
 #include <unistd.h>
 
+#include <ctime>
 #include <memory>
 
 #include "base/core/file.h"
@@ -125,6 +126,17 @@ Result<> ensure_certificate(const coord::RegionSpec& region) {
   const Memory memory(BIO_new(BIO_s_mem()));
   if (!made || !memory || PEM_write_bio_X509(memory.get(), made.get()) != 1) return failed(path);
   return base::write_file_atomic(path, text_of(memory.get()), base::Durability::kFsync, 0644);
+}
+
+std::optional<int64_t> certificate_end(const std::string& path) {
+  const auto text = base::read_file(path);
+  if (!text.ok()) return std::nullopt;
+  const Memory memory(BIO_new_mem_buf(text->data(), static_cast<int>(text->size())));
+  const Certificate read(memory ? PEM_read_bio_X509(memory.get(), nullptr, nullptr, nullptr)
+                                : nullptr);
+  std::tm parts{};
+  if (!read || ASN1_TIME_to_tm(X509_get0_notAfter(read.get()), &parts) != 1) return std::nullopt;
+  return static_cast<int64_t>(::timegm(&parts));
 }
 
 }  // namespace agent::action

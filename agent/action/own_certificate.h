@@ -5,6 +5,8 @@
 // same two files.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "agent/coord/region.h"
@@ -14,6 +16,9 @@ namespace agent::action {
 
 std::string certificate_path(const coord::RegionSpec& region);  // <dir>/tls.pem
 std::string certificate_key_path(const coord::RegionSpec& region);
+
+// When the certificate in the file ends, in seconds since 1970; nullopt: it cannot be read.
+std::optional<int64_t> certificate_end(const std::string& path);
 
 // Makes what is missing of the two; 0600 for the key.
 base::Result<> ensure_certificate(const coord::RegionSpec& region);

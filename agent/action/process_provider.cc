@@ -1,6 +1,8 @@
 #include "agent/action/process_provider.h"
 
 #include <fcntl.h>
+#include <poll.h>
+#include <pwd.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -9,7 +11,9 @@
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <cstring>
 #include <filesystem>
+#include <initializer_list>
 
 #include "agent/action/child_process.h"
 #include "agent/action/forwarder_links.h"
@@ -34,7 +38,15 @@ constexpr base::Duration kStopGrace = std::chrono::seconds(2);
 constexpr base::Duration kKillPatience = std::chrono::seconds(5);
 constexpr base::Duration kForwarderLook = std::chrono::milliseconds(100);
 constexpr base::Duration kForwarderBackoff = std::chrono::seconds(2);
+constexpr base::Duration kSuccessorLook = std::chrono::milliseconds(5);
+constexpr const char* kTakeOver = "--take-over";
+constexpr const char* kMemcachedUser = "nobody";  // where the agent is root
 constexpr const char* kConnectionsPerBackend = "4096";
+
+bool has_ended(int pidfd) {
+  pollfd ended{pidfd, POLLIN, 0};
+  return ::poll(&ended, 1, 0) > 0;
+}
 
 std::string parent_of(const std::string& path) {
   return path.substr(0, path.rfind('/'));
@@ -51,6 +63,7 @@ struct ProcessProvider::Entry {
   pid_t pid = 0;
   base::net::UniqueFd pidfd;
   uint64_t life = 0;
+  bool is_succeeded = false;  // a successor is taking over: succeed() sees to what ends
   coord::Signal ended;
 };
 
@@ -113,24 +126,51 @@ std::vector<std::string> ProcessProvider::arguments(const std::string& id) const
     return std::vector<std::string>{spec.programs.proxy, "--config", proxy_file_path(spec, id)};
   }
   const coord::BackendSpec& backend = *region_.backend(id);
-  std::vector<std::string> argv{spec.programs.memcached,
-                                "-l",
-                                backend.address,
-                                "-p",
-                                std::to_string(cluster.ports.backend),
-                                "-m",
-                                std::to_string(std::max<uint64_t>(backend.memory >> 20, 1)),
-                                "-U",
-                                "0",
-                                "-t",
-                                "1",
-                                "-c",
-                                kConnectionsPerBackend};
-  if (::geteuid() == 0) {
-    argv.push_back("-u");
-    argv.push_back("nobody");
+  std::vector<std::string> argv{spec.programs.memcached};
+  const auto add = [&argv](std::initializer_list<std::string> more) {
+    argv.insert(argv.end(), more);
+  };
+  if (backend.is_unix()) {
+    add({"-s", backend.address, "-a", "0660"});
+  } else {
+    add({"-l", backend.address, "-p", std::to_string(cluster.ports.backend), "-U", "0"});
   }
+  add({"-m", std::to_string(std::max<uint64_t>(backend.memory >> 20, 1)), "-t", "1", "-c",
+       kConnectionsPerBackend});
+  if (::geteuid() == 0) add({"-u", kMemcachedUser});
   return argv;
+}
+
+// memcached makes its socket after it has become its user, and makes no folder.
+base::Result<> ProcessProvider::prepare_backend(const coord::BackendSpec& backend) const {
+  if (!backend.is_unix()) return base::Done{};
+  const std::string folder = parent_of(backend.address);
+  if (::access(folder.c_str(), F_OK) == 0) return base::Done{};
+  auto made = base::make_directories(folder, 0755);
+  if (!made.ok()) return made;
+  const passwd* const user = ::geteuid() == 0 ? ::getpwnam(kMemcachedUser) : nullptr;
+  if (user != nullptr && ::chown(folder.c_str(), user->pw_uid, user->pw_gid) != 0) {
+    return base::Error(
+        base::ErrorCode::kPermission,
+        "cannot give " + folder + " to " + kMemcachedUser + ": " + std::strerror(errno));
+  }
+  return base::Done{};
+}
+
+// Its configuration file, and what that names.
+base::Result<> ProcessProvider::prepare_proxy(const coord::ProxySpec& proxy) const {
+  const coord::RegionSpec& spec = region_.spec();
+  const coord::ClusterSpec& cluster = *region_.cluster_of(proxy.id);
+  const base::CacheId open_cache = open_cache_ ? open_cache_(cluster.name) : 0;
+  auto made = base::make_directories(spec.state_dir(proxy.id), 0700);
+  if (!made.ok()) return made;
+  if (cluster.ports.tls != 0) {
+    auto ensured = ensure_certificate(spec);
+    if (!ensured.ok()) return ensured.error();
+  }
+  return base::write_file_atomic(proxy_file_path(spec, proxy.id),
+                                 proxy_file(spec, cluster, proxy, open_cache),
+                                 base::Durability::kRenameOnly, 0600);
 }
 
 boost::asio::awaitable<base::Result<pid_t>> ProcessProvider::start(std::string id,
@@ -142,18 +182,12 @@ boost::asio::awaitable<base::Result<pid_t>> ProcessProvider::start(std::string i
   }
   if (stopping_) co_return base::Error(base::ErrorCode::kRefused, "the region is being stopped");
   if (const coord::ProxySpec* proxy = region_.proxy(id)) {
-    const coord::ClusterSpec& cluster = *region_.cluster_of(id);
-    const base::CacheId open_cache = open_cache_ ? open_cache_(cluster.name) : 0;
-    auto made = base::make_directories(spec.state_dir(id), 0700);
-    if (!made.ok()) co_return made.error();
-    if (cluster.ports.tls != 0) {
-      auto ensured = ensure_certificate(spec);
-      if (!ensured.ok()) co_return ensured.error();
-    }
-    auto written = base::write_file_atomic(proxy_file_path(spec, id),
-                                           proxy_file(spec, cluster, *proxy, open_cache),
-                                           base::Durability::kRenameOnly, 0600);
-    if (!written.ok()) co_return written.error();
+    auto prepared = prepare_proxy(*proxy);
+    if (!prepared.ok()) co_return prepared.error();
+  }
+  if (const coord::BackendSpec* backend = region_.backend(id)) {
+    auto prepared = prepare_backend(*backend);
+    if (!prepared.ok()) co_return prepared.error();
   }
   ChildPlan plan;
   plan.argv = arguments(id);
@@ -210,7 +244,7 @@ boost::asio::awaitable<void> ProcessProvider::watch(std::string id, uint64_t lif
     if (entry(id).life != life) co_return;
     if (!failed) break;
   }
-  if (!gate_.closed()) on_end(id);
+  if (!gate_.closed() && !entry(id).is_succeeded) on_end(id);
 }
 
 void ProcessProvider::on_end(const std::string& id) {
@@ -248,8 +282,12 @@ boost::asio::awaitable<base::Result<bool>> ProcessProvider::adopt_one(std::strin
       auto again = lock_holder(lock);
       if (pidfd.ok() && again.ok() && *again == *holder) {
         const auto seen = command_line(pid);
-        const bool same = seen.size() > 1 && std::equal(seen.begin() + 1, seen.end(),
-                                                        expected.begin() + 1, expected.end());
+        // One that succeeded another has been told whom, behind the rest.
+        const bool succeeded =
+            seen.size() == expected.size() + 2 && seen[expected.size()] == kTakeOver;
+        const auto end = succeeded ? seen.end() - 2 : seen.end();
+        const bool same = seen.size() > 1 &&
+                          std::equal(seen.begin() + 1, end, expected.begin() + 1, expected.end());
         if (same) {
           begin_watch(id, pid, std::move(*pidfd), token_on_disk(id), "adopted");
           co_return true;
@@ -322,7 +360,7 @@ boost::asio::awaitable<void> ProcessProvider::keep_forwarder() {
       if (done.ok()) told = life;
     }
     if (!done.ok() && !running(id)) {
-      base::log::warn("forwarder_not_started", {{"error", done.error().to_string()}});
+      base::log::warn("forwarder_not_started", {{"error", done.error()}});
       co_await timers_.wait_for(kForwarderBackoff);
     }
     co_await timers_.wait_for(kForwarderLook);
@@ -350,6 +388,79 @@ boost::asio::awaitable<base::Result<>> ProcessProvider::kill(std::string id,
                             ") was killed but has not ended: it waits in the kernel");
 }
 
+boost::asio::awaitable<base::Result<pid_t>> ProcessProvider::succeed(std::string id,
+                                                                     std::string token,
+                                                                     base::Duration patience) {
+  const coord::RegionSpec& spec = region_.spec();
+  const coord::ProxySpec* const proxy = region_.proxy(id);
+  Entry& each = entry(id);
+  if (proxy == nullptr || each.pid == 0 || each.is_succeeded || stopping_) {
+    co_return base::Error(base::ErrorCode::kConflict, id + " has nothing to hand over now");
+  }
+  const base::Instant deadline = timers_.clock().now() + patience;
+  auto prepared = prepare_proxy(*proxy);
+  if (!prepared.ok()) co_return prepared.error();
+  ChildPlan plan;
+  plan.argv = arguments(id);
+  plan.argv.push_back(kTakeOver);
+  plan.argv.push_back(spec.run_path(id, ".sock"));
+  plan.log_file = spec.dir + "/log/" + id + ".out.log";
+  auto pid = spawn_child(plan);
+  if (!pid.ok()) co_return pid.error();
+  auto pidfd = open_pidfd(*pid);
+  if (!pidfd.ok()) co_return pidfd.error();
+  each.is_succeeded = true;
+  const uint64_t life = each.life;
+  auto done = co_await wait_successor(id, *pid, pidfd->get(), deadline);
+  each.is_succeeded = false;
+  if (gate_.closed()) co_return base::Error(base::ErrorCode::kUnavailable, "the agent is ending");
+  if (!done.ok()) {
+    static_cast<void>(send_signal(*pidfd, SIGKILL));
+    co_await see_off(id, std::move(*pidfd));
+    // Nobody has watched it meanwhile.
+    if (each.life == life && has_ended(each.pidfd.get())) on_end(id);
+    co_return done.error();
+  }
+  auto written = base::write_file_atomic(spec.run_path(id, ".token"), token,
+                                         base::Durability::kRenameOnly, 0644);
+  if (!written.ok()) co_return written.error();
+  base::net::UniqueFd old = std::move(each.pidfd);
+  begin_watch(id, *pid, std::move(*pidfd), std::move(token), "took over");
+  base::spawn(executor_, gate_, "see off", see_off(id, std::move(old)));
+  co_return *pid;
+}
+
+// Until the lock is the new process's: it has everything then.
+boost::asio::awaitable<base::Result<>> ProcessProvider::wait_successor(std::string id, pid_t pid,
+                                                                       int pidfd,
+                                                                       base::Instant deadline) {
+  const std::string lock = region_.spec().run_path(id, ".lock");
+  while (timers_.clock().now() < deadline && !gate_.closed() && !stopping_) {
+    if (has_ended(pidfd)) {
+      co_return base::Error(
+          base::ErrorCode::kUnavailable,
+          "the new process of " + id +
+              " could not take over; its log says why: " + region_.spec().log_path(id));
+    }
+    auto holder = lock_holder(lock);
+    if (holder.ok() && *holder == std::optional<pid_t>(pid)) co_return base::Done{};
+    co_await timers_.wait_for(kSuccessorLook);
+  }
+  co_return base::Error(base::ErrorCode::kTimeout,
+                        "the new process of " + id + " has not taken over in time");
+}
+
+// A process that has nothing left to do ends, or is made to, and is reaped.
+boost::asio::awaitable<void> ProcessProvider::see_off(std::string id, base::net::UniqueFd pidfd) {
+  const base::Instant deadline = timers_.clock().now() + kKillPatience;
+  while (!has_ended(pidfd.get()) && !gate_.closed()) {
+    if (timers_.clock().now() >= deadline) static_cast<void>(send_signal(pidfd, SIGKILL));
+    co_await timers_.wait_for(kPidLook);
+  }
+  const std::string how = reap(pidfd);
+  base::log::info("process_seen_off", {{"id", id}, {"how", how}});
+}
+
 boost::asio::awaitable<base::Result<>> ProcessProvider::stop(std::string id, base::Duration grace) {
   if (!running(id)) co_return base::Done{};
   auto sent = send_signal(entry(id).pidfd, SIGTERM);
@@ -372,7 +483,7 @@ base::Result<> ProcessProvider::signal(const std::string& id, int signal_number)
 boost::asio::awaitable<void> ProcessProvider::stop_one(std::string id) {
   auto stopped = co_await stop(id, kStopGrace);
   if (!stopped.ok()) {
-    base::log::error("not_stopped", {{"id", id}, {"error", stopped.error().to_string()}});
+    base::log::error("not_stopped", {{"id", id}, {"error", stopped.error()}});
   }
 }
 

@@ -64,6 +64,10 @@ class ProcessProvider final : public coord::ProcessControl {
   bool running(const std::string& id) const override;
   boost::asio::awaitable<base::Result<>> kill(std::string id, base::Duration timeout) override;
   boost::asio::awaitable<base::Result<pid_t>> start(std::string id, std::string token) override;
+  // Starts a new process of a running proxy that takes its sockets and clients over; the pid, once the
+  // old one has let go. On failure the old process goes on, unless it has ended meanwhile.
+  boost::asio::awaitable<base::Result<pid_t>> succeed(std::string id, std::string token,
+                                                      base::Duration patience);
   // SIGTERM, then SIGKILL after `grace`.
   boost::asio::awaitable<base::Result<>> stop(std::string id, base::Duration grace);
   // SIGSTOP, SIGCONT and the like, by pidfd; for game days.
@@ -75,6 +79,11 @@ class ProcessProvider final : public coord::ProcessControl {
   struct Entry;
   std::vector<std::string> arguments(const std::string& id) const;
   base::Result<> make_places() const;
+  base::Result<> prepare_backend(const coord::BackendSpec& backend) const;
+  base::Result<> prepare_proxy(const coord::ProxySpec& proxy) const;
+  boost::asio::awaitable<base::Result<>> wait_successor(std::string id, pid_t pid, int pidfd,
+                                                        base::Instant deadline);
+  boost::asio::awaitable<void> see_off(std::string id, base::net::UniqueFd pidfd);
   Entry& entry(std::string_view id) const;
   void begin_watch(const std::string& id, pid_t pid, base::net::UniqueFd pidfd, std::string token,
                    const char* how);

@@ -17,9 +17,10 @@ constexpr base::Duration kAnswersWithin = std::chrono::milliseconds(200);
 constexpr base::Duration kBriefDrain = std::chrono::milliseconds(500);
 constexpr base::Duration kLongestDrain = std::chrono::seconds(30);
 constexpr base::Duration kCallSlack = std::chrono::milliseconds(300);
-constexpr base::Duration kStopGrace = std::chrono::seconds(1);
+constexpr base::Duration kHandOverTime = std::chrono::seconds(10);
+constexpr base::Duration kProxyStopGrace = std::chrono::seconds(1);
 constexpr base::Duration kKillTimeout = std::chrono::seconds(5);
-constexpr base::Duration kLook = std::chrono::milliseconds(100);
+constexpr base::Duration kServingLook = std::chrono::milliseconds(100);
 constexpr uint64_t kMostKeys = 64;
 
 int64_t milliseconds(base::Duration d) {
@@ -59,8 +60,8 @@ class ReplaceProxy final : public BoundAction {
   explicit ReplaceProxy(const Hands* hands)
       : BoundAction(
             describe("proxy.replace", Class::kDisruptive, {"proxy"},
-                     "Ends a proxy's process, after a brief drain if it answers, and starts "
-                     "a new one at the same address."),
+                     "Starts a new process of a proxy, which takes sockets and clients over from "
+                     "one that answers; one that does not is killed first."),
             hands) {}
 
   boost::asio::awaitable<ActionResult> act(ActionCall call) override {
@@ -69,7 +70,13 @@ class ReplaceProxy final : public BoundAction {
     auto admitted = co_await admit(call, region().cluster_of(*proxy)->name);
     if (!admitted.ok()) co_return admitted.error();
     bool forced = true;
-    if (hands().provider.running_token(*proxy) != call.idempotency_key) {
+    bool handed_over = false;
+    if (hands().provider.running_token(*proxy) == call.idempotency_key) {
+      forced = false;
+    } else if (co_await hands_over(*proxy, call.idempotency_key)) {
+      forced = false;
+      handed_over = true;
+    } else {
       auto ended = co_await end(*proxy);
       if (!ended.ok()) co_return ended.error();
       forced = *ended;
@@ -81,6 +88,7 @@ class ReplaceProxy final : public BoundAction {
     boost::json::object value;
     value["pid"] = region().process(*proxy)->pid;
     value["forced"] = forced;
+    value["handed_over"] = handed_over;
     co_return value;
   }
 
@@ -96,6 +104,20 @@ class ReplaceProxy final : public BoundAction {
   }
 
  private:
+  // Whether a new process has taken over from one that answers: its clients notice nothing.
+  boost::asio::awaitable<bool> hands_over(std::string proxy, std::string token) {
+    if (!hands().provider.running(proxy)) co_return false;
+    boost::json::object nothing;
+    const auto status =
+        co_await call_proxy(hands(), proxy, "status", std::move(nothing), kAnswersWithin);
+    if (!status.ok()) co_return false;
+    const auto taken = co_await hands().provider.succeed(proxy, std::move(token), kHandOverTime);
+    if (!taken.ok()) {
+      base::log::warn("not_handed_over", {{"proxy", proxy}, {"error", taken.error()}});
+    }
+    co_return taken.ok();
+  }
+
   // Whether it had to be forced.
   boost::asio::awaitable<base::Result<bool>> end(std::string proxy) {
     if (!hands().provider.running(proxy)) co_return true;
@@ -104,9 +126,9 @@ class ReplaceProxy final : public BoundAction {
     if (status.ok()) {
       auto drained = co_await drain(hands(), proxy, kBriefDrain);
       if (!drained.ok()) {
-        base::log::info("drain_failed", {{"proxy", proxy}, {"error", drained.error().to_string()}});
+        base::log::info("drain_failed", {{"proxy", proxy}, {"error", drained.error()}});
       }
-      auto stopped = co_await hands().provider.stop(proxy, kStopGrace);
+      auto stopped = co_await hands().provider.stop(proxy, kProxyStopGrace);
       if (!stopped.ok()) co_return stopped.error();
       co_return false;
     }
@@ -118,7 +140,7 @@ class ReplaceProxy final : public BoundAction {
   // Until it is configured, has the committed table and answers; or has ended again.
   boost::asio::awaitable<base::Result<>> wait_serving(std::string proxy, base::Instant deadline) {
     while (true) {
-      const base::Instant slice = std::min(deadline, now() + kLook);
+      const base::Instant slice = std::min(deadline, now() + kServingLook);
       auto waited = co_await hands().coordinator.reconciler().wait_in_step(proxy, slice);
       if (waited.ok()) co_return waited;
       if (!hands().provider.running(proxy)) {

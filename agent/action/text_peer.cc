@@ -2,6 +2,8 @@
 
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/experimental/awaitable_operators.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
@@ -18,6 +20,10 @@ using boost::asio::use_awaitable;
 
 constexpr size_t kMaxAnswer = 1u << 20;
 constexpr size_t kNonsense = std::string_view::npos;
+
+bool is_path(const std::string& address) {
+  return !address.empty() && address.front() == '/';
+}
 
 }  // namespace
 
@@ -41,20 +47,26 @@ void TextPeer::close() {
   input_.clear();
 }
 
+std::string TextPeer::place() const {
+  return name_ + " at " + address_ + (is_path(address_) ? "" : ":" + std::to_string(port_));
+}
+
 base::Error TextPeer::gone(const std::string& what) const {
-  return base::Error(base::ErrorCode::kUnavailable,
-                     name_ + " at " + address_ + ":" + std::to_string(port_) + ": " + what,
-                     base::Origin::kBackend, base::Retry::kIfUnsent);
+  return base::Error(base::ErrorCode::kUnavailable, place() + ": " + what, base::Origin::kBackend,
+                     base::Retry::kIfUnsent);
 }
 
 base::Error TextPeer::late(const char* what) const {
-  return base::Error(
-      base::ErrorCode::kTimeout,
-      name_ + " at " + address_ + ":" + std::to_string(port_) + " " + what + " in time",
-      base::Origin::kBackend, base::Retry::kIfUnsent);
+  return base::Error(base::ErrorCode::kTimeout, place() + " " + what + " in time",
+                     base::Origin::kBackend, base::Retry::kIfUnsent);
 }
 
 boost::asio::awaitable<void> TextPeer::run_connect(boost::system::error_code& failed) {
+  if (is_path(address_)) {
+    const boost::asio::local::stream_protocol::endpoint endpoint(address_);
+    co_await socket_.async_connect(endpoint, redirect_error(use_awaitable, failed));
+    co_return;
+  }
   const auto address = boost::asio::ip::make_address(address_, failed);
   if (failed) co_return;
   const boost::asio::ip::tcp::endpoint endpoint(address, port_);

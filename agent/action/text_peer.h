@@ -1,4 +1,4 @@
-// TextPeer: a kept TCP connection to something that speaks memcache text, one exchange at a time.
+// TextPeer: a kept connection (TCP, Unix socket) to something that speaks memcache text, one exchange at a time.
 //
 // Whatever does not end in exactly one complete answer by its deadline closes the connection, since
 // an answer that comes late, or that nobody asked for, would be taken for the next one's. It leaves
@@ -7,7 +7,7 @@
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/generic/stream_protocol.hpp>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -24,6 +24,7 @@ size_t one_line(std::string_view input);  // up to and with the first CR LF
 // Thread: one executor's. Owner: the client that takes turns on it.
 class TextPeer {
  public:
+  // `address`: numeric, or the absolute path of a Unix socket; then `port` means nothing.
   TextPeer(boost::asio::any_io_executor executor, std::string name, std::string address,
            uint16_t port, base::Timers& timers);
 
@@ -40,6 +41,7 @@ class TextPeer {
  private:
   boost::asio::awaitable<void> run_connect(boost::system::error_code& failed);
   boost::asio::awaitable<void> run_exchange(const std::string& request, const AnswerEnd& end);
+  std::string place() const;
   base::Error gone(const std::string& what) const;
   base::Error late(const char* what) const;
 
@@ -47,7 +49,7 @@ class TextPeer {
   const std::string address_;
   const uint16_t port_;
   base::Timers& timers_;
-  boost::asio::ip::tcp::socket socket_;
+  boost::asio::generic::stream_protocol::socket socket_;
   std::string input_;
   size_t answer_ = 0;  // length of a whole answer at the start of input_
   boost::system::error_code failed_;

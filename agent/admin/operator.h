@@ -19,6 +19,9 @@
 #include "agent/admin/status.h"
 #include "agent/collect/collector.h"
 #include "agent/coord/coordinator.h"
+#include "agent/coord/peers.h"
+#include "agent/coord/usage.h"
+#include "agent/incident/alerts.h"
 #include "agent/incident/book.h"
 #include "agent/runbook/engine.h"
 #include "agent/web/operator_api.h"
@@ -30,9 +33,11 @@ namespace agent::admin {
 // All outlive the Operator.
 struct OperatorParts {
   coord::Coordinator& coordinator;
+  coord::ProxyControl& proxies;
   action::ProcessProvider& provider;
   collect::Collector& collector;
   incident::IncidentBook& book;
+  incident::Alerts& alerts;
   runbook::Engine& engine;
   base::Timers& timers;
   // Told about what a verb did to the book, so that it is stored and published.
@@ -64,6 +69,10 @@ class Operator final : public web::OperatorApi {
   Answer show_incident(boost::json::object args);
   Answer acknowledge_incident(boost::json::object args);
   Answer resolve_incident(boost::json::object args);
+  // alert_verbs.cc
+  Answer receive_alerts(boost::json::object args);
+  Answer list_alerts(boost::json::object args);
+  Answer list_targets(boost::json::object args);
   // run_verbs.cc
   Answer list_runbooks(boost::json::object args);
   Answer show_runbook(boost::json::object args);
@@ -83,6 +92,10 @@ class Operator final : public web::OperatorApi {
   Answer create_credential(boost::json::object args);
   Answer update_credential(boost::json::object args);
   Answer delete_credential(boost::json::object args);
+  // sample_verbs.cc
+  Answer show_busy_keys(boost::json::object args);
+  Answer show_slow_requests(boost::json::object args);
+  Answer show_busy_clients(boost::json::object args);
   // region_verbs.cc
   Answer list_proxies(boost::json::object args);
   Answer list_backends(boost::json::object args);
@@ -96,6 +109,7 @@ class Operator final : public web::OperatorApi {
   base::Result<> require_gameday() const;
   base::Result<> check_incident(const boost::json::object& args) const;
   boost::asio::awaitable<void> tell_proxies(std::string cluster);
+  boost::asio::awaitable<coord::CacheUsage> usage_of(coord::Cache cache);
   base::Result<base::CacheId> customer_cache(const boost::json::object& args,
                                              std::string_view name) const;
   Answer forwarder_call(std::string verb, boost::json::object args);

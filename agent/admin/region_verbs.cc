@@ -2,6 +2,7 @@
 
 #include "agent/admin/arguments.h"
 #include "agent/admin/operator.h"
+#include "agent/conns/report.h"
 #include "base/net/rpc.h"
 
 namespace agent::admin {
@@ -44,22 +45,18 @@ Operator::Answer Operator::count_connections(json::object args) {
   const std::string by = text_argument(args, "by").value_or("state");
   auto port = number_argument(args, "port", 0, 65535);
   if (!port) co_return port.error();
-  collect::Collector::By grouping = collect::Collector::By::kState;
-  if (by == "client") {
-    grouping = collect::Collector::By::kClient;
-  } else if (by == "port") {
-    grouping = collect::Collector::By::kPort;
-  } else if (by != "state") {
+  const auto grouping = conns::parse_by(by);
+  if (!grouping) {
     co_return base::Error(base::ErrorCode::kInvalid,
                           "by: got '" + by + "', expected state, client or port");
   }
-  auto rows = co_await parts_.collector.connections(grouping, static_cast<uint16_t>(*port));
-  if (!rows) co_return rows.error();
-  json::array listed;
-  for (const collect::ConnectionRow& row : *rows) {
-    listed.push_back(json::object{{by, row.key}, {"connections", row.count}});
-  }
-  json::value answer = json::object{{"by", by}, {"rows", std::move(listed)}};
+  conns::ConnectionSource& connections = parts_.collector.connections();
+  std::vector<conns::ClientCount> clients;
+  if (*grouping == conns::By::kClient) clients = connections.top_clients(conns::kMaxRows);
+  json::object report =
+      conns::report(connections.counts(), clients, *grouping, static_cast<uint16_t>(*port));
+  report["time_wait"] = parts_.collector.snapshot().host.tcp_time_wait;
+  json::value answer = std::move(report);
   co_return answer;
 }
 

@@ -17,11 +17,6 @@ ProcessState state_of(const StatusParts& parts, const coord::Process& process) {
   return shown_state(parts.region, parts.journal, parts.snapshot, process);
 }
 
-std::string host_port(const std::string& address, uint16_t port) {
-  const bool v6 = address.find(':') != std::string::npos;
-  return (v6 ? "[" + address + "]" : address) + ":" + std::to_string(port);
-}
-
 // A cluster serves fully, in part, or not at all.
 std::string_view cluster_state(const StatusParts& parts, const coord::ClusterSpec& cluster) {
   size_t proxies_up = 0;
@@ -35,7 +30,9 @@ std::string_view cluster_state(const StatusParts& parts, const coord::ClusterSpe
     whole = whole && state_of(parts, *parts.region.process(backend.id)) == ProcessState::kUp;
   }
   for (const incident::Incident* open : parts.book.unresolved()) {
-    const bool ours = open->scope.cluster == cluster.name || open->scope.cluster.empty();
+    // An alert from outside without a place says nothing about any cluster.
+    const bool everywhere = open->scope.cluster.empty() && open->alert.empty();
+    const bool ours = open->scope.cluster == cluster.name || everywhere;
     if (ours &&
         (open->state == incident::State::kOpen || open->state == incident::State::kMitigating)) {
       whole = false;
@@ -46,6 +43,11 @@ std::string_view cluster_state(const StatusParts& parts, const coord::ClusterSpe
 }
 
 }  // namespace
+
+std::string host_port(const std::string& address, uint16_t port) {
+  const bool v6 = address.find(':') != std::string::npos;
+  return (v6 ? "[" + address + "]" : address) + ":" + std::to_string(port);
+}
 
 ProcessState shown_state(const coord::Region& region, const coord::TableJournal& journal,
                          const collect::Snapshot& snapshot, const coord::Process& process) {
@@ -104,7 +106,7 @@ json::array build_backends(const StatusParts& parts, const coord::ClusterSpec& c
         {"id", spec.id},
         {"cluster", cluster.name},
         {"address", spec.address},
-        {"port", cluster.ports.backend},
+        {"port", cluster.port_of(spec)},
         {"pid", process.pid},
         {"state", coord::to_string(state_of(parts, process))},
         {"weight", tables.weight_of(spec.id)},
@@ -155,8 +157,18 @@ json::object build_status(const StatusParts& parts, const AgentFacts& agent) {
                              {"version", MCGUARD_VERSION},
                              {"uptime_seconds", base::to_seconds(agent.uptime)},
                              {"controller", true},
-                             {"cpu_seconds", parts.snapshot.agent_cpu_seconds},
-                             {"memory_bytes", parts.snapshot.agent_memory_bytes}}},
+                             {"cpu_seconds", parts.snapshot.agent.cpu_seconds},
+                             {"cpu_share", parts.snapshot.agent.cpu_share},
+                             {"memory_bytes", parts.snapshot.agent.memory_bytes},
+                             {"disk_bytes_per_second", parts.snapshot.agent.disk_bytes_per_second},
+                             {"late_seconds", parts.snapshot.agent.late_seconds},
+                             {"brown_out", parts.snapshot.agent.brown_out},
+                             {"brown_out_why", parts.snapshot.agent.brown_out_why},
+                             {"brown_out_changes", parts.snapshot.agent.brown_out_changes}}},
+      {"connections", json::object{{"source", parts.snapshot.connections.source},
+                                   {"why", parts.snapshot.connections.why},
+                                   {"known", parts.snapshot.connections.known},
+                                   {"exact", parts.snapshot.connections.exact}}},
       {"host",
        json::object{{"load_1m", parts.snapshot.host.load_1m},
                     {"cpu_busy_share", parts.snapshot.host.cpu_busy_share},
@@ -211,7 +223,7 @@ base::Result<json::object> describe_region(const coord::Region& region,
     }
     json::array backends;
     for (const coord::BackendSpec& backend : cluster.backends) {
-      backends.push_back(member(backend.id, backend.address, cluster.ports.backend));
+      backends.push_back(member(backend.id, backend.address, cluster.port_of(backend)));
     }
     json::object shown{
         {"name", cluster.name}, {"proxies", std::move(proxies)}, {"backends", std::move(backends)}};

@@ -36,6 +36,9 @@ boost::json::object build_status(const StatusParts& parts, const AgentFacts& age
 boost::json::array build_proxies(const StatusParts& parts, const coord::ClusterSpec& cluster);
 boost::json::array build_backends(const StatusParts& parts, const coord::ClusterSpec& cluster);
 
+// "127.0.1.1:7490", "[::1]:7490"
+std::string host_port(const std::string& address, uint16_t port);
+
 // Up, stuck, dead, … as people are told: a backend that owns no slot is ejected, one that answers
 // is up.
 coord::ProcessState shown_state(const coord::Region& region, const coord::TableJournal& journal,

@@ -9,6 +9,8 @@ namespace {
 
 namespace json = boost::json;
 
+constexpr base::Duration kUsageTimeout = std::chrono::milliseconds(300);
+
 json::object to_json(const coord::Cache& cache) {
   return json::object{{"id", cache.id},
                       {"label", cache.label},
@@ -29,6 +31,13 @@ json::object to_json(const coord::Credential& credential) {
                       {"api", credential.api},
                       {"primary", credential.primary},
                       {"created_at", credential.created_at}};
+}
+
+json::object to_json(const coord::CacheUsage& usage) {
+  return json::object{{"items", usage.items},       {"bytes", usage.bytes},
+                      {"items_error", usage.error}, {"evictions", usage.evictions},
+                      {"expired", usage.expired},   {"connections", usage.connections},
+                      {"proxies", usage.proxies}};
 }
 
 // The only place where a new password leaves the agent: to the operator who asked for it.
@@ -98,8 +107,24 @@ Operator::Answer Operator::show_cache(json::object args) {
     credentials.push_back(to_json(*credential));
   }
   shown["credentials"] = std::move(credentials);
+  const coord::CacheUsage usage = co_await usage_of(*cache);
+  shown["usage"] = to_json(usage);
   json::value answer = std::move(shown);
   co_return answer;
+}
+
+// Those that do not answer know something too, but the figures say how many did.
+boost::asio::awaitable<coord::CacheUsage> Operator::usage_of(coord::Cache cache) {
+  std::vector<coord::ProxyUsage> known;
+  const coord::ClusterSpec* const cluster = parts_.coordinator.region().cluster(cache.cluster);
+  if (cluster == nullptr) co_return coord::CacheUsage();
+  for (const coord::ProxySpec& proxy : cluster->proxies) {
+    coord::ProxyCall call(proxy.id, "usage", 0, json::object{{"cache", cache.id}}, kUsageTimeout);
+    const auto answer = co_await parts_.proxies.call(std::move(call));
+    if (!answer) continue;
+    if (auto read = coord::parse_proxy_usage(*answer)) known.push_back(std::move(*read));
+  }
+  co_return coord::put_together(known);
 }
 
 Operator::Answer Operator::create_cache(json::object args) {

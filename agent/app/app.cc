@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
@@ -22,6 +23,7 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 constexpr base::Duration kStopPatience = 3s;
+constexpr base::Duration kDiskPatience = 1s;
 constexpr base::Duration kRegionFileEvery = 50ms;
 constexpr base::Duration kRegionFileAgain = 1s;  // after a failure
 
@@ -76,6 +78,21 @@ base::Result<Texts> read_texts(const coord::RegionSpec& spec) {
   return texts;
 }
 
+// A region of more listeners than can be watched apart is watched by port; more than that is nothing
+// that one machine holds.
+std::unique_ptr<conns::Watch> watch_connections(const coord::RegionSpec& spec,
+                                                const base::Clock& clock) {
+  std::vector<conns::WatchedPort> ports = collect::watched_ports(spec);
+  auto watch = conns::Watch::start(ports, clock);
+  if (!watch.ok()) {
+    base::log::warn("connections_by_port_only", {{"why", watch.error().context}});
+    for (conns::WatchedPort& port : ports) port.addresses.clear();
+    ports.resize(std::min(ports.size(), conns::kMaxSlots));
+    watch = conns::Watch::start(std::move(ports), clock);
+  }
+  return std::move(*watch);
+}
+
 }  // namespace
 
 App::Parts::Parts(std::unique_ptr<Foundation> built_upon)
@@ -97,15 +114,20 @@ App::Parts::Parts(std::unique_ptr<Foundation> built_upon)
       canary(executor, region, coordinator.journal(), coordinator.tenants(), timers),
       detector(ground->rules),
       book(incident::BookPolicy{}),
-      watch(Watch::Parts{executor, region, *ground->store, detector, book, timers, gate, counters,
+      recorder({ground->options.dir + "/state/record", ground->spec.record_bytes},
+               ground->record_disk.get_executor(), ground->clock,
+               [this] { return detector.save(); }),
+      watch(Watch::Parts{executor, region, *ground->store, detector, book, alerts, timers, gate,
+                         counters,
                          [this] {
                            admin.note_change();
                            publisher.changed();
                          },
-                         [this] { return is_measured(); }}),
-      collector(
-          collect::View{executor, region, coordinator.journal(), backends, canary, timers, gate},
-          [this](const std::vector<series::Sample>& samples) { watch.observe(samples); }),
+                         [this] { return is_measured(); }, &recorder}),
+      connections(watch_connections(region.spec(), ground->clock)),
+      collector(collect::View{executor, region, coordinator.journal(), backends, canary,
+                              *connections, timers, gate},
+                [this](const std::vector<series::Sample>& samples) { watch.observe(samples); }),
       facts(region, coordinator.journal(), coordinator.tenants(), collector.snapshot(), book,
             ground->clock),
       engine([this] {
@@ -118,13 +140,14 @@ App::Parts::Parts(std::unique_ptr<Foundation> built_upon)
         }
         return parts;
       }()),
-      admin(admin::OperatorParts{coordinator, provider, collector, book, engine, timers,
+      admin(admin::OperatorParts{coordinator, proxies, provider, collector, book, alerts, engine,
+                                 timers,
                                  [this](const incident::Change& change) {
                                    watch.apply(change);
                                    admin.note_change();
                                  },
                                  [this] { begin_stop(true, 0); }, started}),
-      publisher(executor, ground->disk.get_executor(), timers, page_options(*ground),
+      publisher(executor, ground->page_disk.get_executor(), timers, page_options(*ground),
                 [this] { return build_page(); }),
       web(executor, timers, admin, web_options(*ground),
           web::OperatorWeb::Providers{[this] { return metrics(); }, [this] { return ready(); }}) {
@@ -178,8 +201,11 @@ void App::Parts::on_process(const action::ProcessEvent& event) {
   admin.note_change();
   publisher.changed();
   const std::string how = event.how;
-  base::log::info(event.running ? "process_running" : "process_ended",
-                  {{"id", event.id}, {"pid", event.pid}, {"how", how}});
+  if (event.running) {
+    base::log::info("process_running", {{"id", event.id}, {"pid", event.pid}, {"how", how}});
+  } else {
+    base::log::info("process_ended", {{"id", event.id}, {"pid", event.pid}, {"how", how}});
+  }
 }
 
 base::Result<> App::Parts::ready() const {
@@ -256,6 +282,7 @@ asio::awaitable<void> App::Parts::wait_signals() {
         co_await signals.async_wait(asio::redirect_error(asio::use_awaitable, failed));
     if (failed) co_return;
     if (number == SIGHUP) {
+      base::log::reopen();
       reload();
     } else {
       base::log::info("stopping", {{"signal", number}});
@@ -285,6 +312,10 @@ asio::awaitable<void> App::Parts::stop() {
   }
   co_await watch.flush();
   co_await publisher.stop();
+  const base::Instant deadline = ground->clock.now() + kDiskPatience;
+  while (!recorder.is_written() && ground->clock.now() < deadline) co_await timers.wait_for(10ms);
+  disk_stuck = !recorder.is_written();
+  if (disk_stuck) base::log::warn("recording_unfinished", {{"why", "the disk stands still"}});
   co_await web.stop();
   if (http) co_await http->stop();
   if (socket) co_await socket->stop(timers);
@@ -372,8 +403,9 @@ int App::run() {
   }
   const int status = parts.status;
   base::log::stop();
-  // A coroutine that cannot be ended must not keep a stopped agent alive; nothing is unsaved.
-  if (parts.gate.inside() > 0 || parts.runs_left) ::_exit(status);
+  // A coroutine or a write that cannot be ended must not keep a stopped agent alive; nothing else is
+  // unsaved.
+  if (parts.gate.inside() > 0 || parts.runs_left || parts.disk_stuck) ::_exit(status);
   return status;
 }
 

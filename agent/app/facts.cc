@@ -17,7 +17,7 @@ using runbook::ParamType;
 // A proxy's capacity for the load guard: what one worker thread carried in the benchmarks, halved,
 // and the limit of its connections. The share in use is the worse of the two.
 constexpr double kRequestsPerWorker = 50'000;
-constexpr double kConnectionsPerProxy = 10'000;
+constexpr double kConnectionsPerProxy = collect::kProxyConnectionLimit;
 
 // 0 workers: the proxy starts one for each core of this machine, as the agent counts them.
 double capacity(const coord::ProxySpec& proxy) {
@@ -76,7 +76,7 @@ base::Result<runbook::Target> RegionFacts::target(ParamType kind, std::string_vi
       const coord::BackendSpec* spec = region_.backend(id);
       if (spec == nullptr) return nobody("backend", id);
       return member(kind, *region_.process(id), spec->address,
-                    region_.cluster_of(id)->ports.backend);
+                    region_.cluster_of(id)->port_of(*spec));
     }
     case ParamType::kCluster: {
       const coord::ClusterSpec* spec = region_.cluster(id);

@@ -25,8 +25,10 @@
 #include "agent/app/facts.h"
 #include "agent/app/watch.h"
 #include "agent/collect/collector.h"
+#include "agent/conns/watch.h"
 #include "agent/coord/coordinator.h"
 #include "agent/publish/publisher.h"
+#include "agent/record/recorder.h"
 #include "agent/rule/detector.h"
 #include "agent/store/sqlite_store.h"
 #include "agent/web/operator_web.h"
@@ -48,7 +50,9 @@ struct Foundation {
   std::optional<coord::SecretBox> box;
 
   boost::asio::io_context io{1};
-  boost::asio::thread_pool disk{1};
+  // Each writes alone: a disk that stands still for one stops nothing of the other.
+  boost::asio::thread_pool page_disk{1};
+  boost::asio::thread_pool record_disk{1};
   base::AsioTimers timers;
   std::unique_ptr<store::SqliteStore> store;
 
@@ -81,6 +85,7 @@ struct App::Parts {
   bool write_region_file();
   uint64_t described_changes();
   std::optional<publish::PageModel> build_page();
+  void begin_counters();
   std::vector<prometheus::MetricFamily> metrics();
   boost::asio::awaitable<base::Result<boost::json::value>> answer(base::net::RpcRequest request);
   boost::asio::awaitable<base::Result<boost::json::value>> flush_for_client(
@@ -102,7 +107,10 @@ struct App::Parts {
   web::AgentCounters counters;
   rule::Detector detector;
   incident::IncidentBook book;
+  incident::Alerts alerts;
+  record::Recorder recorder;
   Watch watch;
+  std::unique_ptr<conns::Watch> connections;
   collect::Collector collector;
   RegionFacts facts;
   runbook::ActionRegistry actions;
@@ -119,7 +127,8 @@ struct App::Parts {
   bool was_ready = false;
   bool stopping = false;
   bool stop_processes = false;
-  bool runs_left = false;  // the engine did not stop in time
+  bool runs_left = false;   // the engine did not stop in time
+  bool disk_stuck = false;  // the recording's
   int status = 0;
 };
 

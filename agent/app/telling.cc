@@ -5,6 +5,7 @@
 #include "agent/admin/arguments.h"
 #include "agent/admin/status.h"
 #include "agent/app/parts.h"
+#include "agent/incident/wording.h"
 #include "agent/publish/build.h"
 #include "base/core/file.h"
 #include "base/telemetry/log.h"
@@ -82,22 +83,93 @@ std::optional<publish::PageModel> App::Parts::build_page() {
   const auto report = [&](const incident::Incident& incident) {
     incidents.push_back({incident, publish::default_wording(incident.type, incident.scope)});
   };
-  for (const incident::Incident* incident : book.unresolved()) report(*incident);
-  for (const incident::Incident* incident : book.resolved(kPublishedResolved)) report(*incident);
+  // Alerts from outside are the operators': what a customer would notice of them is found here too.
+  for (const incident::Incident* incident : book.unresolved()) {
+    if (incident->alert.empty()) report(*incident);
+  }
+  for (const incident::Incident* incident : book.resolved(kPublishedResolved)) {
+    if (incident->alert.empty()) report(*incident);
+  }
   page = publish::build_page(identity, clusters, incidents, ground->clock.wall(),
                              page ? &*page : nullptr);
   return page;
 }
 
+// A counter that is first seen at 1 has not grown, for Prometheus: it is there with 0 before.
+void App::Parts::begin_counters() {
+  using runbook::Outcome;
+  for (const incident::Type type : incident::all_types()) {
+    counters.incidents_opened.try_emplace(std::string(incident::to_string(type)), 0);
+  }
+  for (const auto& [name, runbook] : engine.library().all()) {
+    for (const Outcome outcome :
+         {Outcome::kCompleted, Outcome::kHandedOver, Outcome::kUndone, Outcome::kAborted}) {
+      counters.runs_finished.try_emplace({name, std::string(to_string(outcome))}, 0);
+    }
+  }
+  for (const coord::ClusterSpec& cluster : region.spec().clusters) {
+    for (const char* result : {"ok", "failed"}) {
+      counters.canary_requests.try_emplace({cluster.name, result}, 0);
+    }
+  }
+}
+
+namespace {
+
+web::ConnectionMetrics connection_metrics(const collect::Snapshot& snapshot) {
+  const collect::ConnectionFigures& how = snapshot.connections;
+  web::ConnectionMetrics metrics;
+  if (!how.known) return metrics;
+  metrics.source = how.source;
+  metrics.exact = how.exact;
+  metrics.missed_events = how.missed_events;
+  metrics.processor_seconds = how.processor_seconds;
+  const bool events = how.source == conns::to_string(conns::SourceKind::kBpf);
+  for (const auto& [id, figures] : snapshot.proxies) {
+    const conns::ListenerCounts& kernel = figures.kernel;
+    for (size_t state = 1; state < conns::kStates; ++state) {
+      if (state == conns::kTimeWait || state == conns::kClose || state == conns::kNewSynReceived) {
+        continue;
+      }
+      const std::string name(conns::tcp_state_name(static_cast<uint8_t>(state)));
+      metrics.by_state[{id, name}] = kernel.states[state];
+    }
+    metrics.queue[id] = kernel.queue;
+    metrics.queue_drops[id] = kernel.queue_drops;
+    if (!events) continue;
+    metrics.opened[id] = kernel.opened;
+    metrics.closed[id] = kernel.closed;
+    metrics.aborted[id] = kernel.aborted;
+    metrics.failed[id] = kernel.failed;
+    metrics.retransmits[id] = kernel.retransmits;
+  }
+  return metrics;
+}
+
+}  // namespace
+
 std::vector<prometheus::MetricFamily> App::Parts::metrics() {
+  begin_counters();
+  if (region.spec().record_bytes > 0) {
+    const record::RecordingCounts recorded = recorder.counts();
+    counters.recording_events = {
+        {"kept", recorded.kept}, {"behind", recorded.behind}, {"failing", recorded.failing}};
+  }
   counters.page_writes = publisher.counts().writes;
   counters.page_write_failures = publisher.counts().failures;
   counters.page_last_success = publisher.counts().last_success;
   counters.log_lines_suppressed = base::log::totals().suppressed;
+  counters.alerts_firing = alerts.size();
+  counters.alerts_received = {{"firing", alerts.received().firing},
+                              {"resolved", alerts.received().resolved}};
+  counters.flushes_pending = coordinator.flushes().pending();
+  counters.machine_memory_bytes = collector.snapshot().host.memory_total_bytes;
+  counters.machine_memory_available_bytes = collector.snapshot().host.memory_available_bytes;
   counters.telemetry_age_seconds.clear();
   for (const auto& [id, figures] : collector.snapshot().proxies) {
     counters.telemetry_age_seconds[id] = figures.telemetry_age_seconds;
   }
+  counters.connections = connection_metrics(collector.snapshot());
   return web::counter_families(counters);
 }
 

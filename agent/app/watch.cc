@@ -77,6 +77,7 @@ boost::asio::awaitable<base::Result<>> Watch::load() {
     }
   }
   parts_.book.restore(std::move(known), moment());
+  parts_.alerts.restore(parts_.book.unresolved(), parts_.timers.clock().now());
 
   auto learned = co_await parts_.store.get(kLearned);
   if (!learned) co_return learned.error();
@@ -89,6 +90,7 @@ boost::asio::awaitable<base::Result<>> Watch::load() {
 
 void Watch::start(runbook::Engine& engine) {
   running_ = true;
+  if (parts_.recorder != nullptr) parts_.recorder->start();
   responder_.start(engine);
   base::spawn(parts_.executor, parts_.gate, "watch", beat());
   base::spawn(parts_.executor, parts_.gate, "watch-store", keep_stored());
@@ -103,6 +105,7 @@ void Watch::observe(const std::vector<series::Sample>& samples) {
   bool urgent = false;
   for (const series::Sample& sample : samples) {
     parts_.detector.observe(sample);
+    if (parts_.recorder != nullptr) parts_.recorder->observe(sample);
     const std::string& name = sample.key.name;
     urgent = urgent || (sample.value == 1 && (name == "proxy_exited" || name == "backend_exited"));
     if (name == "canary_ok") {
@@ -125,7 +128,13 @@ boost::asio::awaitable<void> Watch::beat() {
 void Watch::tick() {
   if (!running_) return;
   ++parts_.counters.rule_evaluations;
-  apply_all(parts_.book.apply(parts_.detector.evaluate(parts_.timers.clock().now()), moment()));
+  const base::Instant now = parts_.timers.clock().now();
+  if (parts_.recorder != nullptr) parts_.recorder->tick(now);
+  std::vector<incident::Verdict> verdicts = parts_.detector.evaluate(now);
+  for (incident::Verdict& verdict : parts_.alerts.verdicts(now)) {
+    verdicts.push_back(std::move(verdict));
+  }
+  apply_all(parts_.book.apply(verdicts, moment()));
   responder_.look();
 }
 
@@ -273,6 +282,7 @@ boost::asio::awaitable<void> Watch::store_learned() {
 }
 
 boost::asio::awaitable<void> Watch::flush() {
+  if (parts_.recorder != nullptr) parts_.recorder->flush();
   co_await store_dirty();
   co_await store_learned();
 }

@@ -20,7 +20,9 @@
 #include "agent/app/responder.h"
 #include "agent/coord/region.h"
 #include "agent/coord/turn.h"
+#include "agent/incident/alerts.h"
 #include "agent/incident/book.h"
+#include "agent/record/recorder.h"
 #include "agent/rule/detector.h"
 #include "agent/runbook/engine.h"
 #include "agent/series/sample.h"
@@ -40,6 +42,7 @@ class Watch final : public runbook::RunListener {
     store::Store& store;
     rule::Detector& detector;
     incident::IncidentBook& book;
+    incident::Alerts& alerts;
     base::Timers& timers;
     base::Gate& gate;
     web::AgentCounters& counters;
@@ -47,6 +50,8 @@ class Watch final : public runbook::RunListener {
     std::function<void()> changed;
     // Whether what guards ask about has been measured since the start. Empty: always.
     std::function<bool()> is_measured;
+    // Keeps what the detector is told. Null: nobody does.
+    record::Recorder* recorder = nullptr;
   };
 
   explicit Watch(Parts parts);

@@ -1,6 +1,7 @@
 #include "agent/config/agent_config.h"
 
 #include <arpa/inet.h>
+#include <sys/un.h>
 
 #include <filesystem>
 #include <map>
@@ -14,6 +15,8 @@ using base::config::Document;
 using base::config::Map;
 using base::config::Node;
 using base::config::Problems;
+
+constexpr size_t kLongestSocketPath = sizeof(sockaddr_un::sun_path) - 1;
 
 bool is_address(const std::string& text) {
   in6_addr six{};
@@ -50,6 +53,8 @@ class Reader {
     spec_.rules_dir = map.required("rules_dir").text();
     spec_.runbooks_dir = map.required("runbooks_dir").text();
     spec_.policy = map.required("policy").text();
+    if (const auto budget = map.optional("budget")) read_budget(*budget);
+    if (const auto record = map.optional("record")) read_record(*record);
     const Node clusters = map.required("clusters");
     if (clusters.is_list() && clusters.list().empty()) clusters.problem("at least one cluster");
     for (const Node& cluster : clusters.list()) read_cluster(cluster);
@@ -76,11 +81,32 @@ class Reader {
                             {"agents", ports.agents}});
   }
 
+  void read_record(const Node& node) {
+    Map map(node);
+    spec_.record_bytes = map.bytes("size", spec_.record_bytes, 0, uint64_t{1} << 40);
+    // Segments of a few blocks are the least that can be read.
+    if (spec_.record_bytes > 0 && spec_.record_bytes < (1u << 20)) {
+      map.required("size").problem("0, or at least 1MiB");
+    }
+    map.finish();
+  }
+
   void read_programs(const Node& node) {
     Map map(node);
     spec_.programs.proxy = map.required("proxy").text();
     spec_.programs.memcached = map.required("memcached").text();
     spec_.programs.tool = map.required("tool").text();
+    map.finish();
+  }
+
+  void read_budget(const Node& node) {
+    Map map(node);
+    coord::AgentBudget& budget = spec_.budget;
+    budget.cpu_share = map.share("cpu", budget.cpu_share);
+    if (budget.cpu_share < 0.001) node.problem("cpu of 0.1% to 100% of a core");
+    budget.memory_bytes = map.bytes("memory", budget.memory_bytes, 16u << 20, uint64_t{1} << 40);
+    budget.disk_bytes_per_second =
+        map.bytes("disk", budget.disk_bytes_per_second, 1u << 10, uint64_t{1} << 40);
     map.finish();
   }
 
@@ -135,7 +161,7 @@ class Reader {
     Map map(node);
     coord::BackendSpec backend;
     backend.id = name(map, "id");
-    backend.address = address(map);
+    backend.address = backend_address(map);
     backend.memory = map.bytes("memory", backend.memory, 8u << 20, uint64_t{1} << 40);
     backend.weight = static_cast<uint32_t>(map.integer("weight", backend.weight, 1, 1000));
     map.finish();
@@ -161,11 +187,39 @@ class Reader {
     if (text.empty()) return text;
     if (!is_address(text)) {
       node.problem("an IPv4 or IPv6 address");
-    } else if (const auto [at, fresh] = addresses_.emplace(text, node.place().to_string());
-               !fresh) {
-      node.problem("an address of its own in the cluster, it is taken at " + at->second);
+    } else {
+      require_own(node, text, addresses_, "in the cluster");
     }
     return text;
+  }
+
+  // Also the path of a Unix socket, as of which there is one in the region.
+  std::string backend_address(Map& map) {
+    const Node node = map.required("address");
+    std::string text = node.text();
+    if (text.empty()) return text;
+    if (text.front() != '/') {
+      if (is_address(text)) {
+        require_own(node, text, addresses_, "in the cluster");
+      } else {
+        node.problem("an IPv4 or IPv6 address, or the absolute path of a Unix socket");
+      }
+    } else if (spec_.gameday) {
+      node.problem("an IPv4 or IPv6 address: game days forward each link, by TCP");
+    } else if (text.size() > kLongestSocketPath || text.back() == '/' ||
+               std::filesystem::path(text).lexically_normal().string() != text) {
+      node.problem("the path of a Unix socket, of at most " + std::to_string(kLongestSocketPath) +
+                   " bytes, without '.', '..' and '//'");
+    } else {
+      require_own(node, text, sockets_, "in the region");
+    }
+    return text;
+  }
+
+  static void require_own(const Node& node, const std::string& text,
+                          std::map<std::string, std::string>& taken, const std::string& where) {
+    const auto [at, fresh] = taken.emplace(text, node.place().to_string());
+    if (!fresh) node.problem("an address of its own " + where + ", it is taken at " + at->second);
   }
 
   void require_distinct(const Node& node, const std::map<std::string, uint16_t>& ports) {
@@ -180,6 +234,7 @@ class Reader {
   coord::RegionSpec spec_;
   std::map<std::string, std::string> names_;      // -> place
   std::map<std::string, std::string> addresses_;  // of the present cluster
+  std::map<std::string, std::string> sockets_;    // paths
 };
 
 base::Result<coord::RegionSpec> finish(coord::RegionSpec spec, const Problems& problems) {

@@ -6,6 +6,8 @@
 //   programs: {proxy: /usr/bin/mcguard-proxy, memcached: /usr/bin/memcached, tool:
 //   /usr/bin/mcguard} rules_dir: /usr/share/mcguard/rules runbooks_dir: /usr/share/mcguard/runbooks
 //   policy: /usr/share/mcguard/rules/policy.yaml
+//   budget: {cpu: 1%, memory: 64MiB, disk: 1MiB}
+//   record: {size: 64MiB}   # of signals on disk, the newest; 0: none
 //   clusters:
 //     - name: amber
 //       ports: {memcache: 11211, tls: 11212, open: 11213, backend: 11214, metrics: 7490, links:

@@ -45,8 +45,7 @@ boost::asio::awaitable<void> Coordinator::resume_tables(std::string cluster) {
   while (!around_.gate.closed()) {
     auto resumed = co_await tables_.resume(cluster);
     if (resumed.ok()) break;
-    base::log::info("tables_not_resumed",
-                    {{"cluster", cluster}, {"error", resumed.error().to_string()}});
+    base::log::info("tables_not_resumed", {{"cluster", cluster}, {"error", resumed.error()}});
     co_await around_.timers.wait_for(kTablesRetry);
   }
 }
@@ -61,16 +60,14 @@ boost::asio::awaitable<void> Coordinator::watch_store(std::string cluster) {
     base::log::warn("store_is_behind", {{"cluster", cluster}, {"remedy", "flushed, new epoch"}});
     auto recovered = co_await flushes_.recover(cluster, tables_.seen_flush(cluster));
     if (!recovered.ok()) {
-      base::log::warn("store_not_caught_up",
-                      {{"cluster", cluster}, {"error", recovered.error().to_string()}});
+      base::log::warn("store_not_caught_up", {{"cluster", cluster}, {"error", recovered.error()}});
       continue;
     }
     while (!around_.gate.closed()) {
       auto rebuilt = co_await tables_.rebuild(cluster);
       // After a time-out it goes on by itself.
       if (rebuilt.ok() || rebuilt.code() == base::ErrorCode::kTimeout) break;
-      base::log::warn("epoch_not_rebuilt",
-                      {{"cluster", cluster}, {"error", rebuilt.error().to_string()}});
+      base::log::warn("epoch_not_rebuilt", {{"cluster", cluster}, {"error", rebuilt.error()}});
       co_await around_.timers.wait_for(kStoreLook);
     }
   }

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "agent/coord/epoch_change.h"
+#include "agent/coord/fields.h"
 #include "agent/coord/tenant_json.h"
 #include "base/core/check.h"
 #include "base/core/text.h"
@@ -31,17 +32,6 @@ constexpr base::Duration kLookSlowly = std::chrono::milliseconds(200);
 constexpr base::Duration kTimerLook = std::chrono::milliseconds(200);
 constexpr std::string_view kFlushPrefix = "/flushes/";
 constexpr std::string_view kTimerPrefix = "/timers/flush/";
-
-std::string text(const boost::json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  return value != nullptr && value->is_string() ? std::string(value->get_string()) : std::string();
-}
-
-uint64_t number(const boost::json::object& object, std::string_view key) {
-  const auto* value = object.if_contains(key);
-  boost::system::error_code failed;
-  return value != nullptr && value->is_number() ? value->to_number<uint64_t>(failed) : 0;
-}
 
 boost::json::object to_journal(const FlushRequest& request) {
   boost::json::object journal;
@@ -293,7 +283,7 @@ boost::asio::awaitable<void> Flushes::complete_up_to(std::string name, uint64_t 
   auto erased = co_await store_.commit(std::move(transaction));
   if (!erased.ok()) {
     // They will be taken up once more after a restart, which changes nothing.
-    base::log::warn("flushes_not_closed", {{"error", erased.error().to_string()}});
+    base::log::warn("flushes_not_closed", {{"error", erased.error()}});
   }
 }
 
@@ -324,7 +314,7 @@ boost::asio::awaitable<void> Flushes::tell(std::string cluster, std::string prox
   auto told = co_await sync_.sync(proxy, false);
   clusters_[cluster].telling.erase(proxy);
   if (!told.ok()) {
-    base::log::info("flush_not_told", {{"proxy", proxy}, {"error", told.error().to_string()}});
+    base::log::info("flush_not_told", {{"proxy", proxy}, {"error", told.error()}});
   }
 }
 
@@ -332,8 +322,7 @@ boost::asio::awaitable<void> Flushes::raise(std::string cluster, std::string bac
   auto raised = co_await fences_.raise(backend);
   clusters_[cluster].raising.erase(backend);
   if (!raised.ok()) {
-    base::log::info("flush_not_fenced",
-                    {{"backend", backend}, {"error", raised.error().to_string()}});
+    base::log::info("flush_not_fenced", {{"backend", backend}, {"error", raised.error()}});
   }
 }
 
@@ -366,13 +355,13 @@ boost::asio::awaitable<base::Result<>> Flushes::load_timers() {
     const auto journal = parse_journal(entry);
     const auto id = base::parse_u64(std::string_view(entry.key).substr(kTimerPrefix.size()));
     if (!journal || !id) continue;
-    auto origin = parse_flush_origin(text(*journal, "origin"));
+    auto origin = parse_flush_origin(text_field(*journal, "origin"));
     FlushRequest request(static_cast<base::CacheId>(*id),
                          origin.ok() ? *origin : FlushOrigin::kAdminOperation,
-                         text(*journal, "who"), text(*journal, "reason"));
-    request.proxy = text(*journal, "proxy");
+                         text_field(*journal, "who"), text_field(*journal, "reason"));
+    request.proxy = text_field(*journal, "proxy");
     base::WallTime due;
-    due.ns = static_cast<int64_t>(number(*journal, "due_ns"));
+    due.ns = static_cast<int64_t>(number_field(*journal, "due_ns"));
     Timer timer{std::move(request), due};
     delayed_.insert_or_assign(static_cast<base::CacheId>(*id), std::move(timer));
   }
@@ -403,7 +392,7 @@ boost::asio::awaitable<void> Flushes::run_timers() {
       auto flushed = co_await flush(timer.request);
       if (!flushed.ok() && flushed.code() != base::ErrorCode::kTimeout &&
           flushed.code() != base::ErrorCode::kNotFound) {
-        base::log::warn("delayed_flush_failed", {{"error", flushed.error().to_string()}});
+        base::log::warn("delayed_flush_failed", {{"error", flushed.error()}});
         continue;  // at the next look
       }
       const auto at = delayed_.find(id);
@@ -413,7 +402,7 @@ boost::asio::awaitable<void> Flushes::run_timers() {
       transaction.erase(std::string(kTimerPrefix) + std::to_string(id));
       auto erased = co_await store_.commit(std::move(transaction));
       if (!erased.ok()) {
-        base::log::warn("flush_timer_not_closed", {{"error", erased.error().to_string()}});
+        base::log::warn("flush_timer_not_closed", {{"error", erased.error()}});
       }
     }
   }
@@ -421,7 +410,7 @@ boost::asio::awaitable<void> Flushes::run_timers() {
 
 // One line a flush; it may come twice after a crash, with the same sequence.
 void Flushes::log_line(const boost::json::object& journal, const FlushStep& step) const {
-  const std::string proxy = text(journal, "proxy");
+  const std::string proxy = text_field(journal, "proxy");
   const ProxySpec* spec = region_.proxy(proxy);
   std::string lines;
   for (const auto& [cache, generation] : step.caches) {
@@ -431,8 +420,9 @@ void Flushes::log_line(const boost::json::object& journal, const FlushStep& step
              " generation=" + std::to_string(generation) + " cluster=" + step.cluster +
              " sequence=" + std::to_string(step.sequence) +
              " host=" + (spec == nullptr ? "-" : proxy + "/" + spec->address) +
-             " origin=" + quoted(text(journal, "origin")) + " by=" + quoted(text(journal, "who")) +
-             " reason=" + quoted(text(journal, "reason")) + "\n";
+             " origin=" + quoted(text_field(journal, "origin")) +
+             " by=" + quoted(text_field(journal, "who")) +
+             " reason=" + quoted(text_field(journal, "reason")) + "\n";
   }
   const std::string path = region_.spec().log_path("flush");
   const base::net::UniqueFd file(

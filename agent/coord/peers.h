@@ -63,6 +63,7 @@ struct BackendStats {
   uint64_t bytes = 0;
   uint64_t limit_bytes = 0;
   uint64_t connections = 0;
+  uint64_t connection_limit = 0;  // 0: not said
   uint64_t uptime_seconds = 0;
   uint64_t evictions = 0;
 };

@@ -144,7 +144,7 @@ boost::asio::awaitable<base::Result<boost::json::value>> ProxySync::call(const s
     each.known.answered = clock_.now();
     each.known.silent_since = base::Instant();
     base::log::warn("proxy_refused_call",
-                    {{"proxy", proxy}, {"verb", name}, {"error", answer.error().to_string()}});
+                    {{"proxy", proxy}, {"verb", name}, {"error", answer.error()}});
   }
   co_return answer;
 }
@@ -203,7 +203,7 @@ ProxySync::Answer ProxySync::configure(const std::string& proxy) {
     boost::json::object entry;
     entry["id"] = backend.id;
     entry["address"] = backend.address;
-    entry["port"] = region_.link_port(cluster, proxy);
+    if (!backend.is_unix()) entry["port"] = region_.link_port(cluster, proxy);
     backends.push_back(std::move(entry));
   }
   args["backends"] = std::move(backends);

@@ -36,8 +36,7 @@ boost::asio::awaitable<void> Reconciler::watch_proxy(std::string proxy) {
       auto synced = co_await sync_.sync(proxy, ask);
       if (ask) ask_at = timers_.clock().now() + kReconcileEvery;
       if (!synced.ok()) {
-        base::log::info("proxy_out_of_step",
-                        {{"proxy", proxy}, {"error", synced.error().to_string()}});
+        base::log::info("proxy_out_of_step", {{"proxy", proxy}, {"error", synced.error()}});
       }
     }
     judge(proxy);
@@ -79,8 +78,7 @@ boost::asio::awaitable<void> Reconciler::watch_backend(std::string backend) {
       auto raised = co_await fences_.raise(backend);
       check_at = timers_.clock().now() + kReconcileEvery;
       if (!raised.ok()) {
-        base::log::info("fence_not_raised",
-                        {{"backend", backend}, {"error", raised.error().to_string()}});
+        base::log::info("fence_not_raised", {{"backend", backend}, {"error", raised.error()}});
         co_await timers_.wait_for(kRaiseAgain);
       }
     }

@@ -1,11 +1,7 @@
 #include "agent/coord/region.h"
 
-#include <unistd.h>
-
-#include <cstdio>
-
 #include "base/core/check.h"
-#include "base/core/hash.h"
+#include "base/telemetry/segment.h"
 
 namespace agent::coord {
 
@@ -58,12 +54,7 @@ std::string RegionSpec::forwarder_socket() const {
 }
 
 std::string RegionSpec::telemetry_path(std::string_view proxy) const {
-  const std::string file = "/" + std::string(proxy) + ".seg";
-  if (::access("/dev/shm", W_OK) != 0) return dir + "/run" + file;
-  char folder[48];
-  std::snprintf(folder, sizeof folder, "/dev/shm/mcguard-%016llx",
-                static_cast<unsigned long long>(base::hash64(dir, 0)));
-  return folder + file;
+  return base::telemetry::segment_directory(dir) + "/" + std::string(proxy) + ".seg";
 }
 
 std::vector<base::TableBackend> table_backends(const ClusterSpec& cluster) {

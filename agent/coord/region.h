@@ -53,9 +53,11 @@ struct ProxySpec {
 
 struct BackendSpec {
   std::string id;
-  std::string address;
+  std::string address;          // numeric, or the absolute path of memcached's Unix socket
   uint64_t memory = 64u << 20;  // bytes
   uint32_t weight = 1;
+
+  bool is_unix() const { return !address.empty() && address.front() == '/'; }
 };
 
 struct ClusterSpec {
@@ -63,6 +65,18 @@ struct ClusterSpec {
   ClusterPorts ports;
   std::vector<ProxySpec> proxies;
   std::vector<BackendSpec> backends;
+
+  // Where a backend listens beside its address; 0: nowhere, it has a Unix socket.
+  uint16_t port_of(const BackendSpec& backend) const {
+    return backend.is_unix() ? uint16_t{0} : ports.backend;
+  }
+};
+
+// What the agent may take of its host (agent.yaml: budget).
+struct AgentBudget {
+  double cpu_share = 0.01;                    // of one core
+  uint64_t memory_bytes = 64u << 20;          // resident
+  uint64_t disk_bytes_per_second = 1u << 20;  // written, by the kernel's account
 };
 
 struct RegionSpec {
@@ -73,7 +87,9 @@ struct RegionSpec {
   Programs programs;
   std::string rules_dir;
   std::string runbooks_dir;
-  std::string policy;  // file
+  std::string policy;                 // file
+  uint64_t record_bytes = 64u << 20;  // of signals on disk; 0: none are recorded
+  AgentBudget budget;
   std::vector<ClusterSpec> clusters;
 
   std::string run_path(std::string_view id, std::string_view suffix) const;  // D/run/<id><suffix>

@@ -283,7 +283,7 @@ boost::asio::awaitable<std::optional<Tables::Outcome>> Tables::take_step(
     }
   }
   if (!stored.ok()) {
-    base::log::warn("epoch_journal_failed", {{"error", stored.error().to_string()}});
+    base::log::warn("epoch_journal_failed", {{"error", stored.error()}});
     co_await timers_.wait_for(kStoreRetry);
   }
   co_return std::nullopt;
@@ -294,7 +294,7 @@ boost::asio::awaitable<void> Tables::ask_prepare(std::shared_ptr<Active> active,
   auto synced = co_await sync_.sync(proxy, false);
   const bool acknowledged = sync_.acknowledged_epoch(proxy, active->epoch);
   if (!synced.ok() && !acknowledged) {
-    base::log::debug("prepare_failed", {{"proxy", proxy}, {"error", synced.error().to_string()}});
+    base::log::debug("prepare_failed", {{"proxy", proxy}, {"error", synced.error()}});
   }
   active->change.on_prepare(proxy, acknowledged, timers_.clock().now());
   active->news.notify();
@@ -324,7 +324,7 @@ boost::asio::awaitable<void> Tables::tell_proxies(std::string cluster) {
 boost::asio::awaitable<void> Tables::tell(std::string proxy) {
   auto told = co_await sync_.sync(proxy, false);
   if (!told.ok()) {
-    base::log::info("epoch_not_told", {{"proxy", proxy}, {"error", told.error().to_string()}});
+    base::log::info("epoch_not_told", {{"proxy", proxy}, {"error", told.error()}});
   }
 }
 

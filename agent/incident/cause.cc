@@ -7,6 +7,14 @@ namespace {
 // Inferred from canaries alone, a "stuck" may as well be the network's doing.
 constexpr double kSureOfStuck = 0.9;
 
+// Of an alert only its place is known, not what it measures; our own rules for what is merely unusual
+// (less traffic, one that differs) say no more. What is said about a member in trouble, about
+// something within a network in trouble or about a cluster with either, is taken for a symptom.
+bool explains_unusual(Type type, const Scope& scope, const Scope& alert) {
+  if (family_of(type) == Family::kOther) return type == Type::kClusterLost;
+  return contains(scope, alert) || is_wide(alert);
+}
+
 bool is_unsure_stuck(const Verdict& verdict) {
   return (verdict.type == Type::kProxyStuck || verdict.type == Type::kBackendStuck) &&
          verdict.confidence < kSureOfStuck;
@@ -30,6 +38,8 @@ Family family_of(Type type) {
       return Family::kConnections;
     case Type::kClusterLost:
     case Type::kControlPlaneLost:
+    case Type::kResourcesLow:
+    case Type::kCertificateExpiring:
     case Type::kOther:
       break;
   }
@@ -80,9 +90,16 @@ bool same_cause(Type type, const Scope& scope, const Verdict& verdict) {
   return type == verdict.type && scope == verdict.scope;
 }
 
+bool same_cause(const Incident& incident, const Verdict& verdict) {
+  return incident.alert == verdict.alert && same_cause(incident.type, incident.scope, verdict);
+}
+
 bool explains(Type type, const Scope& scope, const Verdict& verdict, bool fresh) {
   const Family seen = family_of(verdict.type);
   if (!scope.cluster.empty() && scope.cluster != verdict.scope.cluster) return false;
+  if (!verdict.alert.empty() || verdict.type == Type::kOther) {
+    return explains_unusual(type, scope, verdict.scope);
+  }
   switch (family_of(type)) {
     case Family::kProxySick:
       // Its clients go to the other proxies, and the machine is busy with them.

@@ -23,6 +23,9 @@ bool is_wide(const Scope& scope);
 // The verdict belongs to an incident with this type and scope: it is added to it, and may widen it.
 bool same_cause(Type type, const Scope& scope, const Verdict& verdict);
 
+// The same, for an incident; an alert from outside belongs to its own incident only.
+bool same_cause(const Incident& incident, const Verdict& verdict);
+
 // An incident with this type and scope makes the verdict no news. `fresh`: it began or ended only
 // moments ago, when its shock still shows elsewhere in the cluster.
 bool explains(Type type, const Scope& scope, const Verdict& verdict, bool fresh);

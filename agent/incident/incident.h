@@ -23,6 +23,8 @@ enum class Type {
   kClusterLost,
   kSeveralClusters,
   kControlPlaneLost,
+  kResourcesLow,
+  kCertificateExpiring,
   kOther,
 };
 std::string_view to_string(Type type);  // "proxy_dead", …
@@ -55,6 +57,8 @@ struct Verdict {
   double confidence = 1;  // 0..1
   base::Instant since;    // when the trouble began, by the evidence
   std::string sentence;   // one sentence with numbers, for people
+  std::string title;      // of an incident that it opens; empty: by type and scope
+  std::string alert;      // fingerprint of the alert from outside that says so; empty: our own rule
   std::vector<Evidence> evidence;
 };
 
@@ -73,6 +77,7 @@ struct Incident {
   Scope scope;
   State state = State::kSuspected;
   std::string title;  // "Proxy amber-proxy-1 is dead"
+  std::string alert;  // fingerprint of the alert from outside that it is about; empty: found here
   double confidence = 1;
   base::WallTime started, detected, updated;
   base::WallTime resolved;      // ns == 0: not yet

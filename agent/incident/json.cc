@@ -131,6 +131,7 @@ json::object to_json_brief(const Incident& incident) {
   object["resolved_at"] = time_or_null(incident.resolved);
   object["confidence"] = incident.confidence;
   object["acknowledged_by"] = text(incident.acknowledged_by);
+  object["alert"] = text(incident.alert);
   return object;
 }
 
@@ -174,6 +175,7 @@ base::Result<Incident> from_json(const json::value& document) {
   incident.scope = {scope.text("cluster"), scope.text("proxy"), scope.text("backend"),
                     scope.text("client")};
   incident.title = reader.text("title");
+  if (object.contains("alert")) incident.alert = reader.text("alert");  // missing in older stores
   incident.confidence = reader.number("confidence");
   incident.started = reader.time("started_at");
   incident.detected = reader.time("detected_at");

@@ -13,6 +13,9 @@ namespace {
 constexpr base::Duration kLongestRun = std::chrono::hours(1);
 // For so long after its beginning a sick proxy or backend may show elsewhere in its cluster.
 constexpr base::Duration kShock = std::chrono::seconds(20);
+constexpr size_t kToldAlerts = 20;  // an incident
+// How long an alert may go on about what is over.
+constexpr base::Duration kAlertLag = std::chrono::minutes(3);
 constexpr base::Duration kEvidenceNews = std::chrono::seconds(10);
 
 }  // namespace
@@ -45,12 +48,21 @@ bool IncidentBook::Impl::is_fresh(const Tracked& tracked, base::Instant now) con
 }
 
 // An incident explains while its trouble lasts, while a run works on it, and while things settle.
-bool IncidentBook::Impl::is_explained(const Verdict& verdict, base::Instant now) const {
-  return std::any_of(open.begin(), open.end(), [&](const Tracked& tracked) {
+Tracked* IncidentBook::Impl::explaining(const Verdict& verdict, base::Instant now) {
+  const auto found = std::find_if(open.begin(), open.end(), [&](const Tracked& tracked) {
     if (tracked.incident.state == State::kSuspected && is_proven(verdict.type)) return false;
     const bool fresh = is_fresh(tracked, now);
-    if (!tracked.trouble && !fresh) return false;
+    if (!tracked.trouble && !fresh && verdict.alert.empty()) return false;
     return explains(tracked.incident.type, tracked.incident.scope, verdict, fresh);
+  });
+  return found == open.end() ? nullptr : &*found;
+}
+
+bool IncidentBook::Impl::is_explained_by_past(const Verdict& alert, base::WallTime now) const {
+  return std::any_of(past.begin(), past.end(), [&](const Tracked& tracked) {
+    const Incident& incident = tracked.incident;
+    return now - incident.resolved < kAlertLag &&
+           explains(incident.type, incident.scope, alert, false);
   });
 }
 
@@ -73,7 +85,7 @@ Tracked* IncidentBook::Impl::owner_of(const Verdict& verdict) {
   // A scope that contains the verdict's is a better home than one that would have to grow.
   Tracked* owner = nullptr;
   for (Tracked& tracked : open) {
-    if (!same_cause(tracked.incident.type, tracked.incident.scope, verdict)) continue;
+    if (!same_cause(tracked.incident, verdict)) continue;
     if (contains(tracked.incident.scope, verdict.scope)) return &tracked;
     if (owner == nullptr) owner = &tracked;
   }
@@ -100,11 +112,18 @@ Tracked* IncidentBook::Impl::reopen(const Verdict& verdict, Moment at) {
   if (is_proven(verdict.type)) return nullptr;
   for (auto it = past.rbegin(); it != past.rend(); ++it) {
     if (at.wall - it->incident.resolved >= policy.reopen) break;
-    if (!same_cause(it->incident.type, it->incident.scope, verdict)) continue;
+    if (!same_cause(it->incident, verdict)) continue;
     if (!contains(it->incident.scope, verdict.scope)) continue;
     Tracked tracked = std::move(*it);
     past.erase(std::next(it).base());
     tracked.began = at.now;
+    if (tracked.incident.scope != verdict.scope) {
+      // What is back may be less than what was there, and grows again if it is not.
+      tracked.incident.type = verdict.type;
+      tracked.incident.scope = verdict.scope;
+      tracked.incident.title = operator_title(verdict.type, verdict.scope);
+      tracked.incident.evidence.clear();
+    }
     tracked.enter(State::kOpen, at, "opened", "It is back: " + verdict.sentence);
     open.push_back(std::move(tracked));
     say(Change::Kind::kOpened, open.back());
@@ -133,7 +152,8 @@ void IncidentBook::Impl::offer(const Verdict& verdict, Moment at) {
     tracked = supersede(verdict, at);
   }
   if (tracked == nullptr) {
-    if (is_explained(verdict, at.now)) return;
+    if (Tracked* cause = explaining(verdict, at.now)) return note_symptom(*cause, verdict, at);
+    if (!verdict.alert.empty() && is_explained_by_past(verdict, at.wall)) return;
     tracked = reopen(verdict, at);
   }
   if (tracked == nullptr) {
@@ -148,6 +168,14 @@ void IncidentBook::Impl::offer(const Verdict& verdict, Moment at) {
   }
   symptoms.record(verdict.type, verdict.scope, at.now);
   absorb(*tracked, verdict, at);
+}
+
+// Whoever reads the incident sees which alerts were about it.
+void IncidentBook::Impl::note_symptom(Tracked& cause, const Verdict& verdict, Moment at) {
+  if (verdict.alert.empty() || cause.told_alerts.size() >= kToldAlerts) return;
+  if (!cause.told_alerts.insert(verdict.alert).second) return;
+  cause.add_timeline(at.wall, "note", verdict.sentence);
+  say(Change::Kind::kUpdated, cause, false);
 }
 
 void IncidentBook::Impl::absorb(Tracked& tracked, const Verdict& verdict, Moment at) {

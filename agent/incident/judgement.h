@@ -39,7 +39,10 @@ struct IncidentBook::Impl {
 
   // Its shock may still show elsewhere in the cluster.
   bool is_fresh(const Tracked& tracked, base::Instant now) const;
-  bool is_explained(const Verdict& verdict, base::Instant now) const;
+  // The incident that makes the verdict no news; null: none.
+  Tracked* explaining(const Verdict& verdict, base::Instant now);
+  // An alert measures the last minutes: what is over since shortly explains it too.
+  bool is_explained_by_past(const Verdict& alert, base::WallTime now) const;
   bool is_being_replaced(const Verdict& verdict, base::Instant now) const;
   Tracked* owner_of(const Verdict& verdict);
   Tracked* supersede(const Verdict& verdict, Moment at);
@@ -47,6 +50,7 @@ struct IncidentBook::Impl {
   std::string fresh_id(base::WallTime at) const;
 
   void offer(const Verdict& verdict, Moment at);
+  void note_symptom(Tracked& cause, const Verdict& verdict, Moment at);
   void absorb(Tracked& tracked, const Verdict& verdict, Moment at);
   void merge_covered(const std::string& id, Moment at);
   void advance(Tracked& tracked, Moment at);

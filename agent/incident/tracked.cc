@@ -66,7 +66,9 @@ Tracked new_incident(const Verdict& verdict, std::string id, Moment at) {
   incident.id = std::move(id);
   incident.type = verdict.type;
   incident.scope = verdict.scope;
-  incident.title = operator_title(verdict.type, verdict.scope);
+  incident.title =
+      verdict.title.empty() ? operator_title(verdict.type, verdict.scope) : verdict.title;
+  incident.alert = verdict.alert;
   incident.confidence = verdict.confidence;
   // The wall clock of a moment that only the monotonic clock knows.
   const base::Duration ago = std::max(base::Duration(0), at.now - verdict.since);

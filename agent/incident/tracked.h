@@ -30,7 +30,8 @@ struct Tracked {
   std::optional<base::Instant> last_run_end;
   base::Instant told_evidence;  // when new evidence was last reported as a change
   std::set<std::string> active_runs;
-  std::set<VerdictKey> verdicts;  // its active ones, as of the last call
+  std::set<std::string> told_alerts;  // from outside, that it explains
+  std::set<VerdictKey> verdicts;      // its active ones, as of the last call
 
   void add_timeline(base::WallTime at, std::string_view kind, std::string_view text);
   void enter(State state, Moment at, std::string_view kind, std::string_view text);

@@ -16,6 +16,8 @@ constexpr std::array kTypes = {Type::kProxyDead,
                                Type::kClusterLost,
                                Type::kSeveralClusters,
                                Type::kControlPlaneLost,
+                               Type::kResourcesLow,
+                               Type::kCertificateExpiring,
                                Type::kOther};
 constexpr std::array kStates = {State::kSuspected, State::kOpen, State::kMitigating,
                                 State::kMonitoring, State::kResolved};
@@ -44,6 +46,10 @@ std::string_view to_string(Type type) {
       return "several_clusters";
     case Type::kControlPlaneLost:
       return "control_plane_lost";
+    case Type::kResourcesLow:
+      return "resources_low";
+    case Type::kCertificateExpiring:
+      return "certificate_expiring";
     case Type::kOther:
       break;
   }
@@ -64,6 +70,10 @@ std::string_view to_string(State state) {
       break;
   }
   return "resolved";
+}
+
+std::span<const Type> all_types() {
+  return kTypes;
 }
 
 std::optional<Type> parse_type(std::string_view text) {
@@ -113,6 +123,10 @@ std::string operator_title(Type type, const Scope& scope) {
       return "Slow network in several clusters";
     case Type::kControlPlaneLost:
       return "The control plane is lost";
+    case Type::kResourcesLow:
+      return "Resources run out on " + at;
+    case Type::kCertificateExpiring:
+      return "The certificate of " + at + " expires";
     case Type::kOther:
       break;
   }

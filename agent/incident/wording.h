@@ -3,6 +3,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,7 @@
 
 namespace agent::incident {
 
+std::span<const Type> all_types();
 std::optional<Type> parse_type(std::string_view text);    // "proxy_dead"; the reverse of to_string
 std::optional<State> parse_state(std::string_view text);  // "open"
 

@@ -48,6 +48,8 @@ Effect effect_of(Type type, bool mitigating) {
       effect = {Status::kMajorOutage, Status::kMajorOutage, Status::kMajorOutage};
       break;
     case Type::kControlPlaneLost:
+    case Type::kResourcesLow:
+    case Type::kCertificateExpiring:
     case Type::kOther:
       break;
   }
@@ -222,6 +224,13 @@ PageIncident told(const ReportedIncident& reported, const std::vector<ClusterHea
   return page;
 }
 
+// What may happen and has not is the operators' business, and so is what is only unusual.
+bool is_told(const incident::Incident& incident) {
+  const bool is_unusual = incident.type == Type::kOther && incident.alert.empty();
+  return incident.state != incident::State::kSuspected && incident.type != Type::kResourcesLow &&
+         incident.type != Type::kCertificateExpiring && !is_unusual;
+}
+
 bool colours_components(const PageIncident& incident) {
   return incident.status == IncidentStatus::kInvestigating ||
          incident.status == IncidentStatus::kIdentified;
@@ -258,7 +267,7 @@ PageModel build_page(const PageIdentity& identity, const std::vector<ClusterHeal
   for (const ClusterHealth& cluster : clusters) model.groups.push_back(group_by_count(cluster));
 
   for (const ReportedIncident& reported : incidents) {
-    if (reported.incident.state == incident::State::kSuspected) continue;
+    if (!is_told(reported.incident)) continue;
     PageIncident page = told(reported, clusters);
     if (colours_components(page)) colour(page, model.groups);
     model.incidents.push_back(std::move(page));

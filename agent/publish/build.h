@@ -3,7 +3,8 @@
 // Two sources are joined, and the worse one wins: the counts of what serves right now
 // (ClusterHealth), and the incidents that are open or being mitigated. An incident in `monitoring`
 // no longer colours a component (what serves does), and one that is only `suspected` is not told to
-// anybody.
+// anybody. Nor are resources_low and certificate_expiring: what may happen and has not; nor `other`
+// that a rule of ours has found unusual (one that an alert from outside has opened is told).
 //
 //   incident type                    component        at least
 //   proxy_dead, proxy_stuck          Connections      partial_outage

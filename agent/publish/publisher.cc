@@ -105,7 +105,7 @@ asio::awaitable<base::Result<>> PagePublisher::publish_once(PageModel model) {
 
 void PagePublisher::note(const base::Result<>& result) {
   if (result) {
-    if (!counts_.last_error.empty()) base::log::info("page_write_recovered", {});
+    if (!counts_.last_error.empty()) base::log::info("page_write_recovered");
     ++counts_.writes;
     counts_.last_success = timers_.clock().wall();
     counts_.last_error.clear();
@@ -114,7 +114,7 @@ void PagePublisher::note(const base::Result<>& result) {
   ++counts_.failures;
   counts_.last_error = result.error().context;
   next_ = timers_.clock().now() + options_.retry;
-  base::log::warn("page_write_failed", {{"error", result.error().to_string()}});
+  base::log::warn("page_write_failed", {{"error", result.error()}});
 }
 
 asio::awaitable<void> PagePublisher::stop() {

@@ -69,6 +69,8 @@ Story story_of(Type type, const std::string& at) {
               "Caches work normally, but our automatic repair and this page's updates are limited.",
               "We are restoring automatic repair. Caches are not affected.",
               "Automatic repair works again. Caches were not affected."};
+    case Type::kResourcesLow:
+    case Type::kCertificateExpiring:
     case Type::kOther:
       break;
   }

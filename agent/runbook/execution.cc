@@ -22,7 +22,7 @@ namespace {
 
 // An action answers by its own deadline; this much later the engine stops waiting for it.
 constexpr base::Duration kGrace = 1s;
-constexpr base::Duration kSlice = 100ms;  // of a wait: how soon stop and abort are noticed
+constexpr base::Duration kWaitSlice = 100ms;  // of a wait: how soon stop and abort are noticed
 constexpr base::Duration kProbeTime = 5s;
 
 // Full jitter, from the step and the attempt: rooms that decide have no dice.
@@ -349,7 +349,7 @@ bool Execution::written(Written how) {
 awaitable<bool> Execution::pause(base::Duration time) {
   const Instant end = parts_.engine.timers.clock().now() + time;
   while (!interrupted() && parts_.engine.timers.clock().now() < end) {
-    const Instant slice = parts_.engine.timers.clock().now() + kSlice;
+    const Instant slice = parts_.engine.timers.clock().now() + kWaitSlice;
     co_await parts_.engine.timers.wait_until(std::min(end, slice));
   }
   co_return !interrupted();

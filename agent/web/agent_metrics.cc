@@ -24,6 +24,12 @@ constexpr std::array kMetrics = {
                "Processor time that the agent has used."},
     MetricInfo{"mcguard_agent_resident_memory_bytes", MetricType::Gauge, "",
                "Resident memory of the agent."},
+    MetricInfo{"mcguard_agent_brown_out", MetricType::Gauge, "step",
+               "1 for how much the agent allows itself: full, sparing, lean or essential."},
+    MetricInfo{"mcguard_agent_brown_out_changes_total", MetricType::Counter, "",
+               "Times that the agent went to another step."},
+    MetricInfo{"mcguard_agent_late_seconds", MetricType::Gauge, "",
+               "How late the agent's own thread is woken, in the mean of the last second."},
     MetricInfo{"mcguard_agent_controller", MetricType::Gauge, "",
                "1 if this agent is the controller."},
     MetricInfo{"mcguard_agent_proxies", MetricType::Gauge, "cluster, state",
@@ -46,8 +52,37 @@ constexpr std::array kMetrics = {
                "Data-path canaries, each a set and a get through a proxy to a backend."},
     MetricInfo{"mcguard_agent_telemetry_age_seconds", MetricType::Gauge, "proxy",
                "Age of the newest telemetry of a proxy."},
+    MetricInfo{"mcguard_agent_connections", MetricType::Gauge, "proxy, state",
+               "Sockets of a proxy's listeners by TCP state, counted by the kernel."},
+    MetricInfo{"mcguard_agent_connections_opened_total", MetricType::Counter, "proxy",
+               "Connections that a proxy's listeners took; from the kernel's events alone, like "
+               "the next four."},
+    MetricInfo{"mcguard_agent_connections_closed_total", MetricType::Counter, "proxy",
+               "Connections that ended."},
+    MetricInfo{"mcguard_agent_connections_aborted_total", MetricType::Counter, "proxy",
+               "Of those, reset or timed out."},
+    MetricInfo{"mcguard_agent_connections_failed_total", MetricType::Counter, "proxy",
+               "Handshakes that did not end well."},
+    MetricInfo{"mcguard_agent_connection_retransmits_total", MetricType::Counter, "proxy",
+               "Segments sent again to clients."},
+    MetricInfo{"mcguard_agent_listen_queue", MetricType::Gauge, "proxy",
+               "Connections that wait to be accepted."},
+    MetricInfo{"mcguard_agent_listen_drops", MetricType::Gauge, "proxy",
+               "Connections refused because that queue was full, since the listeners were opened."},
+    MetricInfo{"mcguard_agent_connection_source", MetricType::Gauge, "source",
+               "1 for the source of these counts: bpf, diagnostics or proxies."},
+    MetricInfo{"mcguard_agent_connection_counts_exact", MetricType::Gauge, "",
+               "1 while no event has been missed since connections were counted from scratch."},
+    MetricInfo{"mcguard_agent_connection_events_missed_total", MetricType::Counter, "",
+               "Events that the kernel dropped; each leads to a new count from scratch."},
+    MetricInfo{
+        "mcguard_agent_connection_watch_cpu_seconds_total", MetricType::Counter, "",
+        "Processor time that watching connections has used, besides the kernel's own events."},
     MetricInfo{"mcguard_agent_rule_evaluations_total", MetricType::Counter, "",
                "Evaluations of the detection rules."},
+    MetricInfo{"mcguard_agent_recording_events_total", MetricType::Counter, "fate",
+               "What the rules were told, by what became of it in the recording: kept, or left out "
+               "because the disk was behind or failing."},
     MetricInfo{"mcguard_agent_page_writes_total", MetricType::Counter, "",
                "Complete publications of the status page."},
     MetricInfo{"mcguard_agent_page_write_failures_total", MetricType::Counter, "",
@@ -56,6 +91,16 @@ constexpr std::array kMetrics = {
                "When the status page was last published."},
     MetricInfo{"mcguard_agent_log_lines_suppressed_total", MetricType::Counter, "",
                "Log lines held back by the rate limit."},
+    MetricInfo{"mcguard_agent_alerts_firing", MetricType::Gauge, "",
+               "Alerts that Alertmanager has sent and not resolved."},
+    MetricInfo{"mcguard_agent_alerts_received_total", MetricType::Counter, "status",
+               "Alerts taken from Alertmanager, each as often as it was sent."},
+    MetricInfo{"mcguard_agent_flushes_pending", MetricType::Gauge, "",
+               "Flushes that are decided and not yet complete on every proxy."},
+    MetricInfo{"mcguard_agent_machine_memory_bytes", MetricType::Gauge, "",
+               "Memory of the agent's machine."},
+    MetricInfo{"mcguard_agent_machine_memory_available_bytes", MetricType::Gauge, "",
+               "Of it, what programs can still have without swapping."},
     MetricInfo{"mcguard_agent_http_requests_total", MetricType::Counter, "status",
                "Requests to the operator API and console, by HTTP status."},
     MetricInfo{"mcguard_agent_event_readers", MetricType::Gauge, "",
@@ -99,6 +144,24 @@ auto label(const char* name) {
   return [=](const std::string& key) { return base::telemetry::Labels{{name, key}}; };
 }
 
+void add_connections(Families& out, const ConnectionMetrics& metrics) {
+  if (metrics.source.empty()) return;
+  add_each(out, "mcguard_agent_connections", metrics.by_state, pair_labels("proxy", "state"));
+  add_each(out, "mcguard_agent_connections_opened_total", metrics.opened, label("proxy"));
+  add_each(out, "mcguard_agent_connections_closed_total", metrics.closed, label("proxy"));
+  add_each(out, "mcguard_agent_connections_aborted_total", metrics.aborted, label("proxy"));
+  add_each(out, "mcguard_agent_connections_failed_total", metrics.failed, label("proxy"));
+  add_each(out, "mcguard_agent_connection_retransmits_total", metrics.retransmits, label("proxy"));
+  add_each(out, "mcguard_agent_listen_queue", metrics.queue, label("proxy"));
+  add_each(out, "mcguard_agent_listen_drops", metrics.queue_drops, label("proxy"));
+  add_each(out, "mcguard_agent_connection_source", std::map<std::string, int>{{metrics.source, 1}},
+           label("source"));
+  add_one(out, "mcguard_agent_connection_counts_exact", metrics.exact ? 1 : 0);
+  add_one(out, "mcguard_agent_connection_events_missed_total",
+          static_cast<double>(metrics.missed_events));
+  add_one(out, "mcguard_agent_connection_watch_cpu_seconds_total", metrics.processor_seconds);
+}
+
 }  // namespace
 
 std::span<const MetricInfo> agent_metrics() {
@@ -114,8 +177,10 @@ Families counter_families(const AgentCounters& counters) {
            pair_labels("cluster", "result"));
   add_each(out, "mcguard_agent_telemetry_age_seconds", counters.telemetry_age_seconds,
            label("proxy"));
+  add_connections(out, counters.connections);
   add_one(out, "mcguard_agent_rule_evaluations_total",
           static_cast<double>(counters.rule_evaluations));
+  add_each(out, "mcguard_agent_recording_events_total", counters.recording_events, label("fate"));
   add_one(out, "mcguard_agent_page_writes_total", static_cast<double>(counters.page_writes));
   add_one(out, "mcguard_agent_page_write_failures_total",
           static_cast<double>(counters.page_write_failures));
@@ -125,6 +190,15 @@ Families counter_families(const AgentCounters& counters) {
   }
   add_one(out, "mcguard_agent_log_lines_suppressed_total",
           static_cast<double>(counters.log_lines_suppressed));
+  add_one(out, "mcguard_agent_alerts_firing", static_cast<double>(counters.alerts_firing));
+  add_each(out, "mcguard_agent_alerts_received_total", counters.alerts_received, label("status"));
+  add_one(out, "mcguard_agent_flushes_pending", static_cast<double>(counters.flushes_pending));
+  if (counters.machine_memory_bytes != 0) {
+    add_one(out, "mcguard_agent_machine_memory_bytes",
+            static_cast<double>(counters.machine_memory_bytes));
+    add_one(out, "mcguard_agent_machine_memory_available_bytes",
+            static_cast<double>(counters.machine_memory_available_bytes));
+  }
   return out;
 }
 
@@ -137,6 +211,13 @@ Families status_families(const json::value& status) {
     add_one(out, "mcguard_agent_uptime_seconds", number_of(agent, "uptime_seconds"));
     add_one(out, "mcguard_agent_cpu_seconds_total", number_of(agent, "cpu_seconds"));
     add_one(out, "mcguard_agent_resident_memory_bytes", number_of(agent, "memory_bytes"));
+    std::map<std::string, int> steps;
+    for (const char* step : {"full", "sparing", "lean", "essential"}) {
+      steps[step] = text_of(agent, "brown_out") == step ? 1 : 0;
+    }
+    add_each(out, "mcguard_agent_brown_out", steps, label("step"));
+    add_one(out, "mcguard_agent_brown_out_changes_total", number_of(agent, "brown_out_changes"));
+    add_one(out, "mcguard_agent_late_seconds", number_of(agent, "late_seconds"));
     add_one(out, "mcguard_agent_controller", flag_of(agent, "controller") ? 1 : 0);
   }
   std::map<Pair, int> proxies, backends, states, incidents, runs;

@@ -28,6 +28,16 @@ struct MetricInfo {
 };
 std::span<const MetricInfo> agent_metrics();
 
+// How connections are counted and what was (agent/conns), by proxy.
+struct ConnectionMetrics {
+  std::string source;  // empty: not known yet
+  bool exact = false;
+  uint64_t missed_events = 0;
+  double processor_seconds = 0;
+  std::map<std::pair<std::string, std::string>, uint64_t> by_state;  // by proxy, state
+  std::map<std::string, uint64_t> opened, closed, aborted, failed, retransmits, queue, queue_drops;
+};
+
 // Counted by the application since its start.
 struct AgentCounters {
   std::map<std::string, uint64_t> incidents_opened;                       // by type
@@ -35,11 +45,18 @@ struct AgentCounters {
   std::map<std::pair<std::string, std::string>, uint64_t>
       canary_requests;                                  // by cluster, result: ok | failed
   std::map<std::string, double> telemetry_age_seconds;  // by proxy
+  ConnectionMetrics connections;
   uint64_t rule_evaluations = 0;
+  std::map<std::string, uint64_t> recording_events;  // by fate; empty: nothing is recorded
   uint64_t page_writes = 0;
   uint64_t page_write_failures = 0;
   base::WallTime page_last_success;  // ns == 0: never
   uint64_t log_lines_suppressed = 0;
+  uint64_t flushes_pending = 0;
+  uint64_t alerts_firing = 0;
+  std::map<std::string, uint64_t> alerts_received;  // by status
+  uint64_t machine_memory_bytes = 0;                // 0: not measured yet
+  uint64_t machine_memory_available_bytes = 0;
 };
 std::vector<prometheus::MetricFamily> counter_families(const AgentCounters& counters);
 

@@ -22,6 +22,7 @@ std::string scope_words(const json::value& incident) {
 
 std::string address_of(const json::value& member) {
   const std::string address = text_of(member, "address");
+  if (address.starts_with('/')) return address;  // a Unix socket
   const bool v6 = address.find(':') != std::string::npos;
   return (v6 ? "[" + address + "]" : address) + ":" +
          std::to_string(static_cast<int>(number_of(member, "port")));
@@ -157,6 +158,12 @@ std::string console_region(const json::value& status, const History& history, Co
   set(main, "CPU", share_words(uptime > 0 ? number_of(agent, "cpu_seconds") / uptime : 0));
   if (flag_of(status, "gameday")) main.ShowSection("GAMEDAY");
   if (!flag_of(agent, "controller")) main.ShowSection("NOT_CONTROLLER");
+  // As `mcguard status` does: a step that costs nothing has no reason.
+  if (const std::string why = text_of(agent, "brown_out_why"); !why.empty()) {
+    TemplateDictionary& step = *main.AddSectionDictionary("BROWN_OUT");
+    set(step, "STEP", text_of(agent, "brown_out"));
+    set(step, "WHY", why);
+  }
   fill_clusters(status, history, now, main);
   fill_incidents(status, now, main);
   fill_runs(status, now, main);

@@ -15,9 +15,9 @@ namespace agent::web {
 class OperatorApi {
  public:
   virtual ~OperatorApi() = default;
-  // Reads: status, incidents.list, incidents.show, runbooks.list, runbooks.show, runs.list, runs.show,
+  // Reads: status, incidents.list, incidents.show, alerts.list, prometheus.targets, runbooks.list, runbooks.show, runs.list, runs.show,
   // proxies.list, backends.list, caches.list, caches.show, credentials.list, conns, faults.list.
-  // Acts (need the operator token): incidents.ack, incidents.resolve, runbooks.plan, runbooks.run,
+  // Acts (need the operator token): incidents.ack, incidents.resolve, alerts.receive, runbooks.plan, runbooks.run,
   // runs.approve, runs.abort, caches.create, caches.delete, caches.flush, credentials.create,
   // credentials.update, credentials.delete, faults.set, faults.clear, region.stop.
   virtual boost::asio::awaitable<base::Result<boost::json::value>> call(

@@ -7,6 +7,7 @@
 #include "agent/web/event_hub.h"
 #include "agent/web/routes.h"
 #include "base/telemetry/exposition.h"
+#include "base/telemetry/process_metrics.h"
 
 namespace agent::web {
 
@@ -16,8 +17,6 @@ using base::net::HttpRequest;
 using base::net::HttpResponse;
 
 namespace {
-
-constexpr size_t kMaxBody = 64u << 10;
 
 std::string header(const HttpRequest& request, const char* name) {
   const auto found = request.headers.find(name);
@@ -154,12 +153,14 @@ asio::awaitable<HttpResponse> OperatorWeb::Inside::answer_api(HttpRequest reques
     co_return error_answer(404, "not_found", "no such path; docs/api.md lists them");
   }
   const Route& route = *match.route;
-  if (route.access == Access::kAct) {
+  if (route.access != Access::kRead) {
     const TokenAnswer token = check_token(header(request, "authorization"), options.token);
     if (token != TokenAnswer::kAccepted) co_return unauthenticated(token);
   }
-  if (request.body.size() > kMaxBody) {
-    co_return error_answer(413, "too_large", "the body: expected at most 65536 bytes");
+  if (request.body.size() > route.max_body) {
+    co_return error_answer(
+        413, "too_large",
+        "the body: expected at most " + std::to_string(route.max_body) + " bytes");
   }
   base::Result<json::object> args = arguments_of(request, match.args);
   if (!args) co_return error_answer(400, "invalid", args.error().context);
@@ -207,6 +208,7 @@ asio::awaitable<HttpResponse> OperatorWeb::Inside::expose(std::string accept) {
   if (providers.metrics) append(providers.metrics());
   counters.event_readers = hub.readers();
   append(web_families(counters));
+  append(base::telemetry::process_families());
   const base::telemetry::ExpositionFormat format = base::telemetry::negotiate(accept);
   HttpResponse response = text_answer(200, base::telemetry::expose(families, format));
   response.content_type = base::telemetry::content_type(format);

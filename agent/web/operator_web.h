@@ -2,7 +2,7 @@
 //
 // HttpServer hands every request to handle(). Order of the checks: Host (against DNS rebinding:
 // only localhost, 127.0.0.1, [::1] and the names configured), path, method, token for acts
-// (constant time), body (JSON object, at most 64 KiB). What is left becomes one OperatorApi::call.
+// (constant time), body (JSON object, at most what the route says). What is left becomes one OperatorApi::call.
 // Nothing is decided here. docs/api.md is the contract.
 #pragma once
 

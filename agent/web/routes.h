@@ -13,7 +13,8 @@
 
 namespace agent::web {
 
-enum class Access { kRead, kAct };
+// kSecret: a read that shows what customers store.
+enum class Access { kRead, kSecret, kAct };
 
 struct Route {
   std::string_view method;
@@ -21,6 +22,7 @@ struct Route {
   std::string_view verb;     // "incidents.ack"
   Access access = Access::kRead;
   int success = 200;
+  size_t max_body = 64u << 10;  // bytes
 };
 std::span<const Route> routes();
 

@@ -23,6 +23,18 @@ TEST(OwnCertificate, IsMadeOnceAndKept) {
   EXPECT_EQ(*base::read_file(certificate_path(spec)), first);
 }
 
+TEST(OwnCertificate, SaysWhenACertificateEnds) {
+  const test::TempDir dir;
+  const coord::RegionSpec spec = test::small_region(dir.path());
+  EXPECT_FALSE(certificate_end(certificate_path(spec)));
+  ASSERT_TRUE(ensure_certificate(spec).ok());
+  const auto end = certificate_end(certificate_path(spec));
+  ASSERT_TRUE(end);
+  struct stat made {};
+  ASSERT_EQ(::stat(certificate_path(spec).c_str(), &made), 0);
+  EXPECT_NEAR(double(*end - made.st_mtime) / (24 * 3600), 3650, 1);
+}
+
 TEST(OwnCertificate, KeepsTheKeyThatIsThere) {
   const test::TempDir dir;
   const coord::RegionSpec spec = test::small_region(dir.path());

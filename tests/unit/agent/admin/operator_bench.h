@@ -13,6 +13,7 @@
 #include "agent/admin/operator.h"
 #include "base/core/file.h"
 #include "tests/support/fake_actions.h"
+#include "tests/support/fake_connections.h"
 #include "tests/support/fake_facts.h"
 #include "tests/support/fake_region.h"
 #include "tests/support/fake_store.h"
@@ -46,17 +47,19 @@ struct OperatorBench {
                                                      backends, processes, timers, gate}};
   action::Canary canary{io.get_executor(), region, coordinator.journal(), coordinator.tenants(),
                         timers};
+  test::FakeConnections connections;
   collect::Collector collector{collect::View{io.get_executor(), region, coordinator.journal(),
-                                             backends, canary, timers, gate},
+                                             backends, canary, connections, timers, gate},
                                [](const std::vector<series::Sample>&) {}};
   incident::IncidentBook book{incident::BookPolicy{}};
+  incident::Alerts alerts;
   runbook::Engine engine{
       runbook::EngineParts(io.get_executor(), store, registry, facts, timers, listener)};
   int told = 0;
   int stops = 0;
-  Operator admin{OperatorParts{coordinator, provider, collector, book, engine, timers,
-                               [this](const incident::Change&) { ++told; }, [this] { ++stops; },
-                               clock.now()}};
+  Operator admin{OperatorParts{coordinator, proxies, provider, collector, book, alerts, engine,
+                               timers, [this](const incident::Change&) { ++told; },
+                               [this] { ++stops; }, clock.now()}};
 
   explicit OperatorBench(bool gameday = false) : region(spec(dir.path(), gameday)) {
     test::add_fake_actions(registry, world);

@@ -33,6 +33,38 @@ TEST(Operator, RefusesWrongTypesAndUnknownIncidentsOfARun) {
   EXPECT_TRUE(bench.world.calls.empty());
 }
 
+TEST(Operator, TakesAlertsAndListsThem) {
+  OperatorBench bench;
+  EXPECT_EQ(bench.code("alerts.receive"), ErrorCode::kInvalid);
+  const auto taken = bench.call("alerts.receive", R"({"version":"4","alerts":[{"status":"firing",
+      "labels":{"alertname":"Slow","proxy":"amber-proxy-1"},"annotations":{"summary":"It is slow"},
+      "startsAt":"2026-11-23T07:28:17Z","fingerprint":"ab12"}]})");
+  ASSERT_TRUE(taken.ok()) << taken.error().context;
+  EXPECT_EQ(boost::json::serialize(*taken), R"({"firing":1,"resolved":0})");
+  const incident::Moment at{bench.clock.now(), bench.clock.wall()};
+  (void)bench.book.apply(bench.alerts.verdicts(at.now), at);
+  const auto listed = bench.call("alerts.list");
+  const auto& alert = listed->at("alerts").at(0);
+  EXPECT_EQ(alert.at("fingerprint"), "ab12");
+  EXPECT_EQ(alert.at("scope").at("cluster"), "amber");
+  EXPECT_EQ(alert.at("incident"), bench.book.unresolved().at(0)->id.c_str());
+}
+
+TEST(Operator, NamesEveryProxyAsATargetOfPrometheus) {
+  OperatorBench bench;
+  const auto targets = bench.call("prometheus.targets");
+  ASSERT_TRUE(targets.ok());
+  size_t proxies = 0;
+  for (const auto& cluster : bench.region.spec().clusters) proxies += cluster.proxies.size();
+  ASSERT_EQ(targets->as_array().size(), proxies);
+  const auto& first = targets->as_array()[0].as_object();
+  const auto& cluster = bench.region.spec().clusters[0];
+  EXPECT_EQ(first.at("targets").at(0),
+            host_port(cluster.proxies[0].address, cluster.ports.metrics).c_str());
+  EXPECT_EQ(first.at("labels").at("cluster"), cluster.name.c_str());
+  EXPECT_EQ(first.at("labels").at("proxy"), cluster.proxies[0].id.c_str());
+}
+
 TEST(Operator, RunsExactlyThePlanThatWasShown) {
   OperatorBench bench;
   EXPECT_EQ(bench.code("runbooks.run",
@@ -83,6 +115,28 @@ TEST(Operator, ShowsAPasswordOnceAndNeverInLists) {
       EXPECT_EQ(shown.find(secret), std::string::npos) << verb << " " << secret;
     }
   }
+}
+
+TEST(Operator, ShowsWhatAllProxiesOfItsClusterKnowOfACache) {
+  OperatorBench bench;
+  const auto created = bench.call("caches.create", R"({"label":"shop","cluster":"amber"})");
+  ASSERT_TRUE(created.ok()) << created.error().context;
+  const std::string id =
+      R"({"id":)" + boost::json::serialize(bench.call("caches.list")->at("caches").at(0).at("id")) +
+      "}";
+  bench.proxies.at("amber-proxy-1").usage = boost::json::parse(
+      R"({"generation":1,"connections":2,"evictions":0,"expired":0,"every":64,"items":[64,10,128,10]})");
+  bench.proxies.at("amber-proxy-2").usage = boost::json::parse(
+      R"({"generation":1,"connections":1,"evictions":0,"expired":0,"every":64,"items":[128,10,192,10]})");
+  auto usage = bench.call("caches.show", id.c_str())->at("usage");
+  EXPECT_EQ(usage.at("items").to_number<int>(), 3 * 64);
+  EXPECT_EQ(usage.at("bytes").to_number<int>(), 3 * 640);
+  EXPECT_EQ(usage.at("connections").to_number<int>(), 3);
+  EXPECT_EQ(usage.at("proxies").to_number<int>(), 2);
+  bench.proxies.at("amber-proxy-2").absent = true;
+  usage = bench.call("caches.show", id.c_str())->at("usage");
+  EXPECT_EQ(usage.at("items").to_number<int>(), 2 * 64);
+  EXPECT_EQ(usage.at("proxies").to_number<int>(), 1);
 }
 
 TEST(Operator, HidesTheCanarysOwnCaches) {

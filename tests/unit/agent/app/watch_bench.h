@@ -31,12 +31,13 @@ struct WatchBench {
     web::AgentCounters counters;
     rule::Detector detector;
     incident::IncidentBook book{incident::BookPolicy{}};
+    incident::Alerts alerts;
     Watch watch;
     runbook::Engine engine;
     explicit Agent(WatchBench& bench)
         : detector(read_rules("rules").value()),
           watch(Watch::Parts{bench.io.get_executor(), bench.region, bench.store, detector, book,
-                             bench.timers, gate, counters, [&bench] { ++bench.changes; },
+                             alerts, bench.timers, gate, counters, [&bench] { ++bench.changes; },
                              [&bench] { return bench.measured; }}),
           engine(runbook::EngineParts(bench.io.get_executor(), bench.store, bench.registry,
                                       bench.facts, bench.timers, watch)) {

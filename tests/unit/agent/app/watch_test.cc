@@ -42,6 +42,32 @@ TEST(Watch, KeepsOneIncidentThroughARestart) {
   EXPECT_EQ(bench.world.happened("proxy.replace"), 1);
 }
 
+TEST(Watch, AnAlertFromOutsideGathersEvidenceAndOutlivesARestart) {
+  WatchBench bench;
+  bench.start();
+  incident::Alert alert;
+  alert.fingerprint = "ab12";
+  alert.name = "Slow";
+  alert.scope.cluster = "amber";
+  alert.starts = bench.clock.wall();
+  const incident::Moment at{bench.clock.now(), bench.clock.wall()};
+  ASSERT_TRUE(bench.agent->alerts.receive({alert}, at).ok());
+  bench.timers.run_for(5s);
+  ASSERT_EQ(bench.stored().size(), 1u);
+  EXPECT_EQ(bench.stored()[0].title, "Slow");
+  EXPECT_EQ(bench.world.happened("evidence.gather"), 1);
+  bench.start();
+  bench.timers.run_for(60s);
+  ASSERT_EQ(bench.stored().size(), 1u);
+  EXPECT_NE(bench.stored()[0].state, incident::State::kResolved);
+  alert.firing = false;
+  ASSERT_TRUE(
+      bench.agent->alerts.receive({alert}, incident::Moment{bench.clock.now(), bench.clock.wall()})
+          .ok());
+  bench.timers.run_for(60s);
+  EXPECT_EQ(bench.stored()[0].state, incident::State::kResolved);
+}
+
 // The run ended, the incident was about to: a new run would replace a proxy that is well.
 TEST(Watch, ActsAgainAfterARestartOnlyOnTroubleThatShows) {
   WatchBench bench;

@@ -55,12 +55,60 @@ TEST(AgentConfig, NamesThePlaceOfEveryProblem) {
             std::string::npos);
 }
 
+TEST(AgentConfig, ReadsWhatTheAgentMayTake) {
+  const auto with = [](const std::string& budget) {
+    return changed("policy:", "budget: " + budget + "\npolicy:");
+  };
+  auto spec = parse_agent_config(with("{cpu: 2%, memory: 32MiB}"), "agent.yaml", "/d");
+  ASSERT_TRUE(spec.ok()) << spec.error().context;
+  EXPECT_DOUBLE_EQ(spec->budget.cpu_share, 0.02);
+  EXPECT_EQ(spec->budget.memory_bytes, 32u << 20);
+  EXPECT_EQ(spec->budget.disk_bytes_per_second, 1u << 20);
+  EXPECT_NE(problem(with("{cpu: 200%}")).find("agent.yaml:6"), std::string::npos);
+  EXPECT_NE(problem(with("{cpu: 0%}")).find("0.1% to 100%"), std::string::npos);
+  EXPECT_NE(problem(with("{memory: 1MiB}")).find("budget.memory"), std::string::npos);
+  EXPECT_NE(problem(with("{net: 1MiB}")).find("net"), std::string::npos);
+}
+
 TEST(AgentConfig, RefusesIdsAndAddressesThatAreTaken) {
   EXPECT_NE(problem(changed("id: amber-proxy-2", "id: amber-proxy-1")).find("taken at"),
             std::string::npos);
   EXPECT_NE(problem(changed("address: 127.0.1.11", "address: 127.0.1.1")).find("taken at"),
             std::string::npos);
   EXPECT_NE(problem(changed("id: amber-proxy-2", "id: forwarder")).find("mcguard itself"),
+            std::string::npos);
+}
+
+TEST(AgentConfig, TakesUnixSocketsForBackends) {
+  std::string text = changed("gameday: true", "gameday: false");
+  const std::string before = "address: 127.0.1.11", path = "/run/mcguard/amber-1.sock";
+  text.replace(text.find(before), before.size(), "address: " + path);
+  const auto spec = parse_agent_config(text, "agent.yaml", "/srv/region");
+  ASSERT_TRUE(spec.ok()) << spec.error().context;
+  const coord::ClusterSpec& amber = spec->clusters.at(0);
+  EXPECT_EQ(amber.backends.at(0).address, path);
+  EXPECT_EQ(amber.port_of(amber.backends.at(0)), 0);
+  const auto with = [&](const std::string& other) {
+    std::string wrong = text;
+    return problem(wrong.replace(wrong.find(path), path.size(), other));
+  };
+  EXPECT_NE(with("run/b.sock").find("absolute path of a Unix socket"), std::string::npos);
+  EXPECT_NE(with("/run//b.sock").find("without '.', '..' and '//'"), std::string::npos);
+  EXPECT_NE(with("/run/b.sock/").find("the path of a Unix socket"), std::string::npos);
+  EXPECT_NE(with("/" + std::string(107, 'x')).find("at most 107 bytes"), std::string::npos);
+  EXPECT_NE(problem(changed(before, "address: " + path)).find("game days forward each link"),
+            std::string::npos);
+}
+
+TEST(AgentConfig, RefusesASocketThatIsTaken) {
+  const std::string two =
+      "{id: one, address: /run/b.sock}\n      - {id: two, address: /run/b.sock}\n";
+  const std::string text =
+      "programs: {proxy: p, memcached: m, tool: t}\nrules_dir: r\nrunbooks_dir: b\npolicy: p\n"
+      "clusters:\n  - name: amber\n    proxies: [{id: amber-proxy-1, address: 127.0.1.1}]\n"
+      "    backends:\n      - " +
+      two;
+  EXPECT_NE(problem(text).find("an address of its own in the region, it is taken at"),
             std::string::npos);
 }
 

@@ -203,6 +203,19 @@ TEST_F(Book, TheSameInferredTroubleSoonAfterReopensTheIncident) {
   EXPECT_NE(only().id, id);
 }
 
+TEST_F(Book, WhatIsBackMayBeLessThanWhatWasThere) {
+  apply({verdict(Type::kNetworkDegraded, kCluster)});
+  const std::string id = only().id;
+  last({}, 30s);
+  ASSERT_TRUE(book.unresolved().empty());
+  apply({verdict(Type::kNetworkDegraded, kBackend)});
+  EXPECT_EQ(only().id, id);
+  EXPECT_EQ(only().scope, kBackend);
+  EXPECT_EQ(only().title, operator_title(Type::kNetworkDegraded, kBackend));
+  apply({verdict(Type::kNetworkDegraded, kCluster)});
+  EXPECT_EQ(only().scope, kCluster);
+}
+
 TEST_F(Book, ASecondEndOrHangIsAnIncidentOfItsOwnHoweverSoon) {
   for (const Type type : {Type::kBackendDead, Type::kBackendStuck}) {
     apply({verdict(type, kBackend)});

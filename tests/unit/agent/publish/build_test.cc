@@ -97,6 +97,21 @@ TEST(BuildPage, ColoursComponentsByIncidentType) {
   }
 }
 
+TEST(BuildPage, WhatMayHappenAndHasNotIsNotTold) {
+  for (const Type type : {Type::kResourcesLow, Type::kCertificateExpiring}) {
+    const PageModel model = sample_page({sample_incident(type, State::kOpen, {"opened"})});
+    EXPECT_TRUE(model.incidents.empty());
+    EXPECT_EQ(model.groups[0].status(), ComponentStatus::kOperational);
+  }
+}
+
+TEST(BuildPage, WhatIsOnlyUnusualIsToldWhenPeopleSaySo) {
+  ReportedIncident reported = sample_incident(Type::kOther, State::kOpen, {"opened"});
+  EXPECT_TRUE(sample_page({reported}).incidents.empty());
+  reported.incident.alert = "fingerprint";
+  EXPECT_EQ(sample_page({reported}).incidents.size(), 1u);
+}
+
 TEST(BuildPage, AnIncidentWithoutAClusterConcernsEveryCluster) {
   ReportedIncident reported = sample_incident(Type::kSeveralClusters, State::kOpen, {"opened"});
   reported.incident.scope = {};

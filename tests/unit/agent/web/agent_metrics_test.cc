@@ -21,7 +21,19 @@ std::vector<prometheus::MetricFamily> every_family() {
   counters.runs_finished[{"replace-proxy", "completed"}] = 2;
   counters.canary_requests[{"amber", "ok"}] = 100;
   counters.telemetry_age_seconds["amber-proxy-2"] = 0.05;
+  counters.alerts_received["firing"] = 1;
+  counters.recording_events["failing"] = 12;
+  counters.machine_memory_bytes = 8'000'000'000;
   counters.page_last_success = base::WallTime{1'795'418'897'042'000'000};
+  ConnectionMetrics& connections = counters.connections;
+  connections.source = "bpf";
+  connections.exact = true;
+  connections.by_state[{"amber-proxy-1", "established"}] = 1000;
+  for (auto* each :
+       {&connections.opened, &connections.closed, &connections.aborted, &connections.failed,
+        &connections.retransmits, &connections.queue, &connections.queue_drops}) {
+    (*each)["amber-proxy-1"] = 7;
+  }
   WebCounters web;
   web.requests[200] = 9;
   std::vector<prometheus::MetricFamily> all = status_families(test::sample_status());

@@ -49,6 +49,21 @@ TEST(Console, SaysHowToApproveARunThatWaits) {
               HasSubstr("mcguard runbook approve run-20261123-075958-400-replace-proxy"));
 }
 
+TEST(Console, ShowsTheStepAtWhichTheAgentSpares) {
+  json::value status = test::sample_status();
+  EXPECT_THAT(region_page(status), Not(HasSubstr("brown-out")));
+  json::object& agent = status.at("agent").get_object();
+  agent["brown_out"] = "full";
+  agent["brown_out_why"] = "";
+  EXPECT_THAT(region_page(status), Not(HasSubstr("brown-out")));
+  agent["brown_out"] = "lean";
+  agent["brown_out_why"] = "the host is 99 % busy & the agent is woken 70 ms late";
+  EXPECT_THAT(
+      region_page(status),
+      HasSubstr("<span class=\"state warn\">brown-out: lean</span><span>the host is 99 % busy "
+                "&amp; the agent is woken 70 ms late</span>"));
+}
+
 TEST(Console, SaysSoWhenThereIsNothing) {
   const std::string page =
       region_page(json::parse(R"({"region":"new","clusters":[],"incidents":[],"runs":[]})"));

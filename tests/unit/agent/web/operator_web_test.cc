@@ -148,6 +148,16 @@ TEST_F(OperatorWebTest, SaysWhatIsWrongWithABody) {
   EXPECT_EQ(error_code(large), "too_large");
 }
 
+TEST_F(OperatorWebTest, TakesAGroupOfAlertsInOneBody) {
+  api_.answer("alerts.receive", json::object{});
+  const std::string large = "{\"a\":\"" + std::string(500'000, 'x') + "\"}";
+  EXPECT_EQ(handle(act("POST", "/api/v1/alerts", large)).status, 200);
+  const HttpResponse too_large =
+      handle(act("POST", "/api/v1/alerts", "{\"a\":\"" + std::string(600'000, 'x') + "\"}"));
+  EXPECT_EQ(too_large.status, 413);
+  EXPECT_THAT(too_large.body, HasSubstr("at most 524288 bytes"));
+}
+
 TEST_F(OperatorWebTest, TurnsErrorsIntoTheirStatus) {
   api_.fail("runbooks.run", base::Error(base::ErrorCode::kRefused, "the guard budget says no"));
   const HttpResponse response = handle(act("POST", "/api/v1/runbooks/flush/run"));

@@ -22,6 +22,9 @@ TEST(Routes, MapEachMethodAndPathToItsVerb) {
       {"GET", "/api/v1/incidents/inc-1", "incidents.show", R"({"id":"inc-1"})"},
       {"POST", "/api/v1/incidents/inc-1/ack", "incidents.ack", R"({"id":"inc-1"})"},
       {"POST", "/api/v1/incidents/inc-1/resolve", "incidents.resolve", R"({"id":"inc-1"})"},
+      {"GET", "/api/v1/alerts", "alerts.list", "{}"},
+      {"POST", "/api/v1/alerts", "alerts.receive", "{}"},
+      {"GET", "/api/v1/prometheus/targets", "prometheus.targets", "{}"},
       {"GET", "/api/v1/runbooks", "runbooks.list", "{}"},
       {"GET", "/api/v1/runbooks/flush", "runbooks.show", R"({"name":"flush"})"},
       {"POST", "/api/v1/runbooks/flush/plan", "runbooks.plan", R"({"name":"flush"})"},
@@ -42,6 +45,9 @@ TEST(Routes, MapEachMethodAndPathToItsVerb) {
       {"PATCH", "/api/v1/credentials/u", "credentials.update", R"({"user":"u"})"},
       {"DELETE", "/api/v1/credentials/u", "credentials.delete", R"({"user":"u"})"},
       {"GET", "/api/v1/conns", "conns", "{}"},
+      {"GET", "/api/v1/samples/keys", "samples.keys", "{}"},
+      {"GET", "/api/v1/samples/slow", "samples.slow", "{}"},
+      {"GET", "/api/v1/samples/clients", "samples.clients", "{}"},
       {"GET", "/api/v1/faults", "faults.list", "{}"},
       {"POST", "/api/v1/faults", "faults.set", "{}"},
       {"DELETE", "/api/v1/faults", "faults.clear", "{}"},
@@ -58,7 +64,13 @@ TEST(Routes, MapEachMethodAndPathToItsVerb) {
 
 TEST(Routes, LetOnlyReadsPassWithoutAToken) {
   for (const Route& route : routes()) {
-    EXPECT_EQ(route.access == Access::kRead, route.method == "GET") << route.pattern;
+    EXPECT_EQ(route.access != Access::kAct, route.method == "GET") << route.pattern;
+  }
+}
+
+TEST(Routes, ShowCustomersKeysToWhoeverHasTheToken) {
+  for (const char* path : {"/api/v1/samples/keys", "/api/v1/samples/slow"}) {
+    EXPECT_EQ(match_route("GET", path).route->access, Access::kSecret) << path;
   }
 }
 
