@@ -1,11 +1,10 @@
-// Latencies: how long requests took, in the buckets of the telemetry segment (1.6 % wide), so that a
-// figure of the load generator and one of the proxy mean the same. Fixed memory; merged exactly.
+// Latencies: how long requests took, in the telemetry's own histogram, so that a figure of the load
+// generator and one of the proxy mean the same; and the longest of them as it was.
 #pragma once
 
-#include <array>
 #include <cstdint>
 
-#include "base/telemetry/segment.h"
+#include "base/telemetry/histogram.h"
 #include "base/time/clock.h"
 
 namespace cli {
@@ -16,16 +15,15 @@ class Latencies {
   void record(base::Duration took);
   void merge(const Latencies& other);
 
-  uint64_t count() const { return count_; }
+  uint64_t count() const { return histogram_.count(); }
   base::Duration mean() const;
   base::Duration longest() const { return longest_; }
-  // The middle of the bucket in which the quantile lies; 0 without any. `quantile` from 0 to 1.
+  // Within 0.8 %; 0 without any. `quantile` from 0 to 1.
   base::Duration at(double quantile) const;
 
  private:
-  std::array<uint64_t, base::telemetry::kHistogramBuckets> buckets_{};
-  uint64_t count_ = 0;
-  base::Duration sum_{0}, longest_{0};
+  base::telemetry::Histogram histogram_;
+  base::Duration longest_{0};
 };
 
 }  // namespace cli

@@ -24,6 +24,7 @@ using namespace std::chrono_literals;
 
 constexpr Duration kAnswerTimeout = 5s;
 constexpr Duration kSweepEvery = 500ms;
+constexpr Duration kStormSweepEvery = 50ms;
 constexpr Duration kReconnectPause = 50ms;
 constexpr uint32_t kFillBatch = 64;
 constexpr size_t kMostPipelined = 4096;  // on one connection of an open loop
@@ -94,8 +95,15 @@ class Generator {
   void run() {
     Instant now = clock_.now();
     next_due_ = now;
-    for (auto& slot : sessions_) begin(*slot, now);
-    Instant sweep = now + kSweepEvery;
+    for (auto& slot : sessions_) {
+      if (is_storm()) {
+        idle_.push_back(slot.get());
+      } else {
+        begin(*slot, now);
+      }
+    }
+    const Duration sweep_every = is_storm() ? kStormSweepEvery : kSweepEvery;
+    Instant sweep = now + sweep_every;
     std::array<epoll_event, 512> events;
     while (!phase_.over.load(std::memory_order_relaxed)) {
       const int count = ::epoll_wait(epoll_.get(), events.data(), int(events.size()), wait_ms(now));
@@ -107,7 +115,7 @@ class Generator {
       if (options_.rate > 0) send_due(clock_.now());
       if (now >= sweep) {
         give_up_late(now);
-        sweep = now + kSweepEvery;
+        sweep = now + sweep_every;
       }
     }
     notice_phase();
@@ -124,8 +132,11 @@ class Generator {
     bool dead = false;   // waits for retry_at
     bool asked = false;  // this connection has had a request
     Instant retry_at;
+    Instant due;  // in a storm
     uint32_t events = 0;
   };
+
+  bool is_storm() const { return options_.churn && options_.rate > 0; }
 
   int wait_ms(Instant now) const {
     if (options_.rate <= 0) return 20;
@@ -138,7 +149,9 @@ class Generator {
     const bool measuring = phase_.measuring.load(std::memory_order_relaxed);
     if (measuring == measuring_) return;
     measuring_ = measuring;
-    if (measuring) report_ = LoadReport();
+    if (!measuring) return;
+    report_ = LoadReport();
+    report_.began = clock_.now();
   }
 
   void begin(Slot& slot, Instant now) {
@@ -146,6 +159,14 @@ class Generator {
     if (!slot.session.connect(now)) return fail(slot, now);
     slot.dead = slot.asked = false;
     want_events(slot, EPOLL_CTL_ADD, EPOLLOUT);
+  }
+
+  void count_requests(uint64_t answered, Instant now) {
+    report_.requests += answered;
+    if (options_.interval == Duration(0) || !measuring_) return;
+    const auto at = static_cast<size_t>((now - report_.began) / options_.interval);
+    if (report_.series.size() <= at) report_.series.resize(at + 1);
+    report_.series[at] += answered;
   }
 
   void want_events(Slot& slot, int operation, uint32_t events) {
@@ -160,6 +181,7 @@ class Generator {
     ++report_.errors;
     if (!slot.session.last_error().empty()) report_.last_error = slot.session.last_error();
     slot.session.close();
+    if (is_storm()) return idle_.push_back(&slot);
     slot.dead = true;
     slot.retry_at = now + kReconnectPause;
   }
@@ -177,7 +199,7 @@ class Generator {
     } else if ((events & (EPOLLIN | EPOLLHUP | EPOLLERR)) != 0) {
       const uint64_t before = report_.latencies.count();
       const Session::Heard heard = session.receive(now, report_.latencies);
-      report_.requests += report_.latencies.count() - before;
+      count_requests(report_.latencies.count() - before, now);
       report_.hits += heard.values;
       report_.errors += heard.errors;
       if (heard.errors > 0) report_.last_error = session.last_error();
@@ -193,10 +215,11 @@ class Generator {
     if (!slot.busy || slot.session.outstanding() > 0) return;
     if (options_.churn && slot.asked) {
       slot.session.close();
-      return begin(slot, now);
+      return is_storm() ? idle_.push_back(&slot) : begin(slot, now);
     }
-    if (options_.rate > 0) return;
-    for (uint32_t i = 0; i < options_.depth; ++i) queue(slot, now);
+    if (options_.rate > 0 && !is_storm()) return;
+    const Instant due = is_storm() ? slot.due : now;
+    for (uint32_t i = 0; i < options_.depth; ++i) queue(slot, due);
     slot.asked = true;
     if (!slot.session.flush()) fail(slot, now);
   }
@@ -220,6 +243,11 @@ class Generator {
     if (busy_ == 0) return;
     const double per_ns = options_.rate / options_.threads / 1e9;
     while (next_due_ <= now) {
+      if (is_storm()) {
+        next_due_ = next_due_ + Duration(static_cast<int64_t>(gap_(random_) / per_ns) + 1);
+        break_out(now);
+        continue;
+      }
       Slot* const slot = next_ready();
       if (slot == nullptr) {
         ++report_.errors;  // nobody is connected: the request is lost, not postponed
@@ -233,6 +261,19 @@ class Generator {
       }
       next_due_ = next_due_ + Duration(static_cast<int64_t>(gap_(random_) / per_ns) + 1);
     }
+  }
+
+  // One more connection of a storm.
+  void break_out(Instant now) {
+    if (idle_.empty()) {
+      ++report_.errors;
+      report_.last_error = "more connections are needed for this rate";
+      return;
+    }
+    Slot* const slot = idle_.back();
+    idle_.pop_back();
+    slot->due = now;
+    begin(*slot, now);
   }
 
   Slot* next_ready() {
@@ -250,13 +291,19 @@ class Generator {
 
   void give_up_late(Instant now) {
     for (auto& slot : sessions_) {
+      if (is_storm()) {
+        const bool is_late =
+            slot->session.state() != Session::State::kClosed && now - slot->due > options_.give_up;
+        if (is_late) fail(*slot, now);
+        continue;
+      }
       const Session& session = slot->session;
       const bool waits = session.outstanding() > 0 || (session.state() != Session::State::kReady &&
                                                        session.state() != Session::State::kClosed);
       if (slot->dead && now >= slot->retry_at) {
         begin(*slot, now);
-      } else if (waits && now - session.since() > kAnswerTimeout) {
-        report_.last_error = "no answer within 5 s";
+      } else if (waits && now - session.since() > options_.give_up) {
+        report_.last_error = "no answer in time";
         fail(*slot, now);
       }
     }
@@ -271,6 +318,7 @@ class Generator {
   std::uniform_real_distribution<double> share_{0, 1};
   std::exponential_distribution<double> gap_{1};
   std::vector<std::unique_ptr<Slot>> sessions_;
+  std::vector<Slot*> idle_;  // in a storm: without a connection
   size_t busy_ = 0;
   size_t cursor_ = 0;
   Instant next_due_;
@@ -387,6 +435,7 @@ base::Result<LoadReport> run_load(const LoadOptions& options, const base::Clock&
   phase.over = true;
   for (std::thread& thread : threads) thread.join();
   LoadReport sum;
+  sum.began = began;
   sum.took = took;
   for (auto& generator : generators) {
     const LoadReport& one = generator->report();
@@ -395,6 +444,8 @@ base::Result<LoadReport> run_load(const LoadOptions& options, const base::Clock&
     sum.errors += one.errors;
     sum.connects += one.connects;
     sum.latencies.merge(one.latencies);
+    sum.series.resize(std::max(sum.series.size(), one.series.size()));
+    for (size_t i = 0; i < one.series.size(); ++i) sum.series[i] += one.series[i];
     if (!one.last_error.empty()) sum.last_error = one.last_error;
   }
   return sum;

@@ -5,6 +5,10 @@
 // times that do not depend on the replies, and latencies are from when each was due, so that a
 // server which stands still is not spared the requests that would have come meanwhile.
 //
+// A storm (an open loop of new connections): as many connections a second as the rate says connect, log
+// in, ask once and close, whether the server keeps up or not; one that is not done by `give_up` after
+// it was due is closed and counts as an error.
+//
 // Bounded: it ends after `warmup` + `duration`, with one thread per `threads`.
 #pragma once
 
@@ -35,10 +39,12 @@ struct LoadOptions {
   uint32_t keys_per_get = 1;
   double set_share = 0;  // of the requests, 0 to 1
   double rate = 0;       // requests a second of all connections; 0: closed loop
-  bool churn = false;    // a new connection for each request
-  bool fill = true;      // every key is stored first, so that gets hit
+  bool churn = false;    // a new connection for each request; with a rate: so many a second
+  base::Duration give_up = std::chrono::seconds(5);  // on a request, or on a new connection
+  bool fill = true;                                  // every key is stored first, so that gets hit
   base::Duration warmup = std::chrono::seconds(1);
   base::Duration duration = std::chrono::seconds(10);
+  base::Duration interval{0};  // 0: no series
   uint64_t seed = 1;
 };
 
@@ -47,7 +53,9 @@ struct LoadReport {
   uint64_t hits = 0;
   uint64_t errors = 0;  // error replies, failed connects, lost connections
   uint64_t connects = 0;
+  base::Instant began;
   base::Duration took{0};
+  std::vector<uint64_t> series;  // requests answered in each interval since `began`
   Latencies latencies;
   std::string last_error;
 

@@ -42,6 +42,7 @@ std::vector<PortUse> ports_of(const Definition& definition) {
       uses.push_back({proxy.address, cluster.ports.open, "the open listener of proxy " + proxy.id});
     }
     for (const Member& backend : cluster.backends) {
+      if (!backend.address.empty() && backend.address.front() == '/') continue;  // a Unix socket
       uses.push_back({backend.address, cluster.ports.backend, "backend " + backend.id});
       if (!definition.gameday) continue;
       for (size_t p = 0; p < cluster.proxies.size(); ++p) {

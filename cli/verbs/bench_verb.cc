@@ -24,7 +24,7 @@ struct BenchOptions {
   std::string password_file;
   std::vector<pid_t> pids;  // whose CPU is counted
   std::string set_share = "0";
-  std::string warmup = "1s", duration = "10s";
+  std::string warmup = "1s", duration = "10s", give_up = "5s", interval = "0";
   bool no_fill = false;
   bool tls = false;
 };
@@ -71,6 +71,18 @@ base::Result<> read_options(BenchOptions& options, const std::string& dir) {
   if (!warmup) return usage("--warmup " + options.warmup + ": expected a duration such as 1s");
   if (!duration || duration->count() == 0) {
     return usage("--duration " + options.duration + ": expected a duration such as 10s");
+  }
+  const auto give_up = parse_duration(options.give_up);
+  if (!give_up || give_up->count() == 0) {
+    return usage("--give-up " + options.give_up + ": expected a duration such as 5s");
+  }
+  options.load.give_up = *give_up;
+  if (options.interval != "0") {
+    const auto interval = parse_duration(options.interval);
+    if (!interval || *interval < std::chrono::milliseconds(1)) {
+      return usage("--interval " + options.interval + ": expected a duration such as 100ms");
+    }
+    options.load.interval = *interval;
   }
   options.load.set_share = *share;
   options.load.warmup = *warmup;
@@ -124,6 +136,10 @@ json::object to_json(const LoadReport& report, base::Duration cpu, bool has_cpu)
     object["server_cpu_microseconds_per_request"] =
         seconds(cpu) * 1e6 / static_cast<double>(report.requests);
   }
+  if (!report.series.empty()) {
+    object["began_monotonic_seconds"] = static_cast<double>(report.began.ns) / 1e9;
+    object["series"] = json::array(report.series.begin(), report.series.end());
+  }
   return object;
 }
 
@@ -176,6 +192,7 @@ void add_bench_verb(CLI::App& app, Context& context) {
       app, context, "bench", "send a bounded load and show what it costs",
       {"bench", "bench --depth 16 --set-share 10% --duration 5s",
        "bench --rate 20000 --connections 50   # open loop: latencies from when requests were due",
+       "bench --churn --rate 20000 --connections 5000 --give-up 500ms   # a reconnect storm",
        "bench --server 127.0.0.1:11211 --pid 4711"},
       [&context, options] { return run_bench(context, *options); });
   LoadOptions& load = options->load;
@@ -204,7 +221,11 @@ void add_bench_verb(CLI::App& app, Context& context) {
   bench
       ->add_option("--rate", load.rate, "requests a second, open loop; default: as fast as it goes")
       ->check(CLI::PositiveNumber);
-  bench->add_flag("--churn", load.churn, "a new connection for each request");
+  bench->add_flag("--churn", load.churn,
+                  "a new connection for each request; with --rate so many a second, come what may");
+  bench->add_option("--give-up", options->give_up, "on a request without an answer (5s)");
+  bench->add_option("--interval", options->interval,
+                    "also count the answers of each such interval: series, in json and yaml");
   bench->add_flag("--no-fill", options->no_fill, "do not store the keys first");
   bench->add_option("--warmup", options->warmup, "not measured");
   bench->add_option("--duration", options->duration, "measured");

@@ -18,7 +18,10 @@ CLI::App* add_verb(CLI::App& parent, Context& context, const std::string& name,
   std::string footer = "Examples:";
   for (const std::string& example : examples) footer += "\n  mcguard " + example;
   if (!examples.empty()) verb->footer(footer);
-  verb->callback([&context, act = std::move(act)] { context.action = act; });
+  // A verb's callback runs after those of the verbs below it.
+  verb->callback([&context, verb, act = std::move(act)] {
+    if (verb->get_subcommands().empty()) context.action = act;
+  });
   return verb;
 }
 

@@ -73,10 +73,25 @@ void add_forwarder(CLI::App& app, Context& context) {
   forwarder->add_option("--seed", options->seed, "of its draws; the same seed draws the same");
 }
 
-// The first word that is no verb, when the command line does not even begin with one.
+// Where the agent is may be said before the verb and before a noun's verb too.
+void accept_before_the_verb(CLI::App& app, Context& context) {
+  const auto verbs = app.get_subcommands([](const CLI::App*) { return true; });
+  if (verbs.empty()) return;
+  if (app.get_option_no_throw("--dir") == nullptr) add_connection_options(app, context);
+  for (CLI::App* verb : verbs) accept_before_the_verb(*verb, context);
+}
+
+// The first word that is no verb, when what comes before it is well-formed.
 std::string first_unknown(int argc, const char* const* argv, const CLI::App& app) {
-  if (argc < 2 || argv[1][0] == '-') return {};
-  const std::string word = argv[1];
+  int at = 1;
+  while (at < argc && argv[at][0] == '-') {
+    const std::string word = argv[at];
+    const std::string name = word.substr(0, word.find('='));
+    if (name == "-h" || name == "--help" || app.get_option_no_throw(name) == nullptr) return {};
+    at += name == word ? 2 : 1;
+  }
+  if (at >= argc) return {};
+  const std::string word = argv[at];
   const auto named =
       app.get_subcommands([&](const CLI::App* verb) { return verb->check_name(word); });
   return named.empty() ? word : "";
@@ -116,16 +131,13 @@ int run_tool(int argc, const char* const* argv) {
       "5 unreachable.\nStart with: mcguard up; mcguard status; mcguard top");
   add_local_verbs(app, context);
   add_read_verbs(app, context);
+  add_sample_verbs(app, context);
+  add_replay_verbs(app, context);
   add_incident_verbs(app, context);
   add_runbook_verbs(app, context);
   add_tenant_verbs(app, context);
   add_fault_verbs(app, context);
-  // Also before the verb; hidden, since every verb lists them.
-  for (CLI::Option* option : {app.add_option("--dir", context.endpoint.dir),
-                              app.add_option("--url", context.endpoint.url),
-                              app.add_option("--token-file", context.endpoint.token_file)}) {
-    option->group("");
-  }
+  accept_before_the_verb(app, context);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& problem) {

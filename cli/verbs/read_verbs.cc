@@ -107,25 +107,6 @@ void add_cluster_verbs(CLI::App& app, Context& context) {
   add_read_options(*one, context);
 }
 
-void add_conns_verb(CLI::App& app, Context& context) {
-  auto by = std::make_shared<std::string>("state");
-  auto port = std::make_shared<uint16_t>(0);
-  CLI::App* verb =
-      add_verb(app, context, "conns", "TCP connections of this machine, counted by the kernel",
-               {"conns --by client", "conns --by state --port 11211"}, [&context, by, port] {
-                 const std::string query =
-                     "?by=" + *by + (*port == 0 ? "" : "&port=" + std::to_string(*port));
-                 return show(context, "/api/v1/conns" + query,
-                             [](const json::value& value, const View& view) {
-                               return connections_view(as_object(value), view);
-                             });
-               });
-  verb->add_option("--by", *by, "state, client or port")
-      ->check(CLI::IsMember({"state", "client", "port"}));
-  verb->add_option("--port", *port, "only connections to this port")->check(CLI::Range(1, 65535));
-  add_read_options(*verb, context);
-}
-
 }  // namespace
 
 void add_read_verbs(CLI::App& app, Context& context) {

@@ -6,6 +6,9 @@
 namespace cli {
 
 void add_read_verbs(CLI::App& app, Context& context);  // status, top, proxy, backend, …
+void add_conns_verb(CLI::App& app, Context& context);
+void add_sample_verbs(CLI::App& app, Context& context);  // top keys, top clients, slow
+void add_replay_verbs(CLI::App& app, Context& context);  // replay, record, rules
 void add_incident_verbs(CLI::App& app, Context& context);
 void add_runbook_verbs(CLI::App& app, Context& context);  // runbook, run, flush
 void add_tenant_verbs(CLI::App& app, Context& context);   // cache, credential

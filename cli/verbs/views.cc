@@ -21,7 +21,9 @@ void each_object(const json::array& list, Each each) {
 }
 
 std::string address_of(const json::object& object) {
-  return text_of(object, "address") + ":" + text_of(object, "port");
+  const std::string address = text_of(object, "address");
+  if (address.starts_with('/')) return address;  // a Unix socket
+  return address + ":" + text_of(object, "port");
 }
 
 std::string scope_of(const json::object& incident) {
@@ -133,12 +135,22 @@ std::string status_view(const json::object& status, const View& view) {
   std::string out = "region " + view.terminal.paint(text_of(status, "region"), Style::kBold) +
                     "  agent " + text_of(agent, "version") + " (process " + text_of(agent, "pid") +
                     ", up " + format_age(base::Duration(uptime)) + ")" +
-                    (truth_of(status, "gameday") ? "  game day" : "") + "\n\n";
+                    (truth_of(status, "gameday") ? "  game day" : "") + "\n";
+  if (const std::string why = text_of(agent, "brown_out_why"); !why.empty()) {
+    out += view.terminal.paint("brown-out: " + text_of(agent, "brown_out"), Style::kWarn) + ", " +
+           why + "\n";
+  }
+  out += "\n";
   out += clusters_view(status, view);
   for (const json::value& cluster : list_of(status, "clusters")) {
     if (!cluster.is_object()) continue;
     out += "\n" + proxies_view(list_of(cluster.get_object(), "proxies"), view);
     out += "\n" + backends_view(list_of(cluster.get_object(), "backends"), view);
+  }
+  const json::object& connections = object_of(status, "connections");
+  if (const std::string source = text_of(connections, "source"); !source.empty()) {
+    out += "\nconnections counted by " + source +
+           (truth_of(connections, "exact") ? ", exact" : "; " + text_of(connections, "why")) + "\n";
   }
   const json::array incidents = unfinished(list_of(status, "incidents"), "resolved");
   out += "\n";
@@ -224,17 +236,64 @@ std::string credentials_view(const json::array& credentials, const View& view) {
   return table.render(view.terminal);
 }
 
+namespace {
+
+// "exact, by the kernel's events" and the like: what the figures above are worth.
+std::string connections_source(const json::object& answer) {
+  const std::string source = text_of(answer, "source");
+  std::string text;
+  if (!truth_of(answer, "known")) {
+    text = "not counted yet";
+  } else if (source == "bpf") {
+    text = truth_of(answer, "exact") ? "exact, by the kernel's events"
+                                     : "by the kernel's events, being counted anew";
+  } else if (source == "diagnostics") {
+    const auto age = static_cast<int64_t>(number_of(answer, "age_seconds") * 1e9);
+    text = "by socket diagnostics, " + format_age(base::Duration(age)) + " old";
+  } else {
+    text = "not counted by the kernel";
+  }
+  const std::string why = text_of(answer, "why");
+  if (!why.empty()) text += "; " + why;
+  const double waiting = number_of(answer, "time_wait");
+  if (waiting > 0) text += "\nbesides, of all ports: " + format_count(waiting) + " in time_wait";
+  return text + "\n";
+}
+
+}  // namespace
+
 std::string connections_view(const json::object& answer, const View& view) {
   const json::array& rows = list_of(answer, "rows");
-  if (rows.empty()) return "no connections\n";
-  std::string by = text_of(answer, "by");
-  for (char& c : by) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
-  Table table({by.empty() ? "KEY" : by, "CONNS"});
+  const std::string source = text_of(answer, "source");
+  std::string end = source.empty() ? "" : "\n" + connections_source(answer);
+  if (rows.empty()) return "no connections\n" + end;
+  const std::string by = text_of(answer, "by");
+  std::string head = by.empty() ? "key" : by;
+  for (char& c : head) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
+  // What only events tell is not shown as nought.
+  const bool events = source == "bpf" && (by == "client" || by == "port");
+  std::vector<std::string> heads{head, "CONNS"};
+  std::vector<std::string> more;
+  if (events && by == "client") more = {"opened", "bytes"};
+  if (events && by == "port") {
+    more = {"opened", "closed", "aborted", "failed", "retransmits", "queue", "queue_drops"};
+  }
+  for (const std::string& name : more) {
+    std::string title = name == "queue_drops" ? "drops" : name;
+    for (char& c : title) c = static_cast<char>(c - 32);
+    heads.push_back(title);
+  }
+  Table table(heads);
   each_object(rows, [&](const json::object& row) {
-    table.add({text_of(row, text_of(answer, "by")),
-               number_cell(format_count(number_of(row, "connections")))});
+    std::vector<Cell> cells{text_of(row, by),
+                            number_cell(format_count(number_of(row, "connections")))};
+    for (const std::string& name : more) {
+      cells.push_back(number_cell(format_count(number_of(row, name))));
+    }
+    table.add(cells);
   });
-  return table.render(view.terminal);
+  const std::string spread = text_of(object_of(answer, "spread"), "sentence");
+  return table.render(view.terminal) + (spread.empty() ? "" : "\n" + spread) + end;
 }
 
 std::string faults_view(const json::array& faults, const View& view) {

@@ -116,6 +116,41 @@ TEST_F(ToolTest, AWrongCommandLineIsUsage) {
   EXPECT_EQ(run({"flush", "--cache", "1"}), kUsage) << "a reason is required";
 }
 
+TEST_F(ToolTest, SaysWhichWordIsNoCommandWhateverComesBeforeIt) {
+  for (const std::vector<std::string>& before :
+       {std::vector<std::string>{"--dir", dir_.path()}, {"--dir=" + dir_.path()}}) {
+    std::vector<std::string> words = {"mcguard"};
+    words.insert(words.end(), before.begin(), before.end());
+    words.push_back("bogus");
+    EXPECT_EQ(run_bare(words), kUsage);
+    EXPECT_NE(err_.find("no command \"bogus\""), std::string::npos) << err_;
+  }
+  EXPECT_EQ(run_bare({"mcguard", "--dir"}), kUsage);
+  EXPECT_EQ(run_bare({"mcguard", "--bogus", "status"}), kUsage);
+  EXPECT_NE(err_.find("--bogus"), std::string::npos) << err_;
+}
+
+TEST_F(ToolTest, WhereTheAgentIsMayBeSaidAnywhere) {
+  agent_.answer("GET /api/v1/status", R"({"region":"local","clusters":[{"name":"amber"}]})");
+  agent_.answer("GET /api/v1/incidents", R"({"incidents":[]})");
+  const std::string dir = dir_.path();
+  EXPECT_EQ(run_bare({"mcguard", "status", "--dir", dir}), kDone) << err_;
+  EXPECT_EQ(run_bare({"mcguard", "--dir", dir, "status"}), kDone) << err_;
+  EXPECT_EQ(run_bare({"mcguard", "--url", agent_.url(), "status"}), kDone) << err_;
+  EXPECT_EQ(run_bare({"mcguard", "--dir", dir, "incident", "list"}), kDone) << err_;
+  EXPECT_EQ(run_bare({"mcguard", "incident", "--dir", dir, "list"}), kDone) << err_;
+  EXPECT_EQ(run_bare({"mcguard", "incident", "list", "--dir", dir}), kDone) << err_;
+  // And the help says so.
+  for (const std::vector<std::string>& place : {std::vector<std::string>{"mcguard", "--help"},
+                                                {"mcguard", "incident", "--help"},
+                                                {"mcguard", "incident", "list", "--help"}}) {
+    EXPECT_EQ(run_bare(place), kDone);
+    for (const char* option : {"--dir", "--url", "--token-file"}) {
+      EXPECT_NE(out_.find(option), std::string::npos) << option << "\n" << out_;
+    }
+  }
+}
+
 TEST_F(ToolTest, AnUnreachableAgentSaysWhatToDo) {
   std::ofstream(dir_.file("region.json")) << R"({"urls":{"operator":"http://127.0.0.1:1"}})";
   EXPECT_EQ(run({"status"}), kUnreachable);

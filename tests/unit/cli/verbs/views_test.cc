@@ -44,6 +44,17 @@ TEST(Views, StatusShowsWhatRunsAndWhatIsWrong) {
   EXPECT_EQ(text.find("old"), std::string::npos) << "resolved ones are for incident list";
 }
 
+TEST(Views, StatusTellsThatTheAgentDoesLessAndWhy) {
+  auto status = parsed(kStatus);
+  EXPECT_EQ(status_view(status, view()).find("brown-out"), std::string::npos);
+  auto& agent = status["agent"].as_object();
+  agent["brown_out"] = "lean";
+  agent["brown_out_why"] = "the host's cores are 99 % busy and the agent is woken 61.0 ms late";
+  EXPECT_NE(status_view(status, view())
+                .find("brown-out: lean, the host's cores are 99 % busy and the agent is woken"),
+            std::string::npos);
+}
+
 TEST(Views, AnEmptyAnswerIsNoReasonToFail) {
   EXPECT_NE(status_view({}, view()).find("no incident"), std::string::npos);
   EXPECT_EQ(incidents_view({}, view()), "no incidents\n");
