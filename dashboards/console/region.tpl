@@ -1,6 +1,6 @@
 {{%AUTOESCAPE context="HTML"}}
 <main>
-<div class="facts"><span>Region <b>{{REGION}}</b></span><span>{{NOW}}</span><span>agent {{VERSION}}, pid {{PID}}</span><span>up {{UPTIME}}</span><span>{{MEMORY}}</span><span>{{CPU}} CPU since start</span>{{#GAMEDAY}}<span class="state warn">game day</span>{{/GAMEDAY}}{{#NOT_CONTROLLER}}<span class="state warn">not the controller</span>{{/NOT_CONTROLLER}}</div>
+<div class="facts"><span>Region <b>{{REGION}}</b></span><span>{{NOW}}</span><span>agent {{VERSION}}, pid {{PID}}</span><span>up {{UPTIME}}</span><span>{{MEMORY}}</span><span>{{CPU}} CPU since start</span>{{#GAMEDAY}}<span class="state warn">game day</span>{{/GAMEDAY}}{{#NOT_CONTROLLER}}<span class="state warn">not the controller</span>{{/NOT_CONTROLLER}}{{#BROWN_OUT}}<span class="state warn">brown-out: {{STEP}}</span><span>{{WHY}}</span>{{/BROWN_OUT}}</div>
 <h2>Incidents</h2>
 {{#NO_OPEN}}<p class="faint">No open incident.</p>{{/NO_OPEN}}
 {{#OPEN}}
