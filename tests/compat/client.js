@@ -12,6 +12,7 @@ async function main() {
   seen.miss = (await client.get('compat:nothing')).value;
   seen.add = await client.add('compat:memjs', 'two', {});
   seen.replace = await client.replace('compat:memjs', 'three', {});
+  await client.delete('compat:memjs:n');  // of a run before
   seen.incr = (await client.increment('compat:memjs:n', 5, {initial: 7})).value;
   seen.incr2 = (await client.increment('compat:memjs:n', 5, {initial: 7})).value;
   seen.append = await client.append('compat:memjs', '!');
