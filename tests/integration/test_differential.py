@@ -1,145 +1,126 @@
 """The same bytes to memcached and to the proxy: the same bytes back, wherever they are split.
 
-Each case is a stream of the text protocol with {k}, {l}, {m} for keys of its own and {b} for one in
-base64. It ends with `mn`, whose MN shows whether the connection was still followed, and with the end
-of the client's stream. Only cas tokens may differ: they are compared by what they do.
+The streams are in tests/support/text_cases.py and binary_cases.py. Each ends with `mn` or a NOOP, whose
+answer shows whether the connection was still followed, and with the end of the client's stream. Only cas
+tokens may differ: they are compared by what they do.
 """
-import os
 import re
-import socket
-import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
-from proxy_bed import Client, ProxyBed  # noqa: E402
-from region import wait_for  # noqa: E402
+import binary_cases  # noqa: E402
+import text_cases  # noqa: E402
+from differential import (Direct, converse, frames_shown, split_once, split_wholly, text_shown,  # noqa: E402
+                          text_stream)
+from proxy_bed import Client, FakeAgent, ProxyBed, frame  # noqa: E402
 
-CLASSIC = [
-    "get {k}", "gets {k}", "get {k} {l} {m}", "get", "gets", "gat", "gat 10", "gats 10 {k}",
-    "set {k} 5 0 3|abc;get {k};get {k} {l} {k}", "set {k} 5 0 3|abc;gat 100 {k};gat 0 {k} {l}",
-    "set {k} 0 0 0|;get {k}", "set {k} 4294967295 0 1|x;get {k}", "set {k} 4294967296 0 1|x",
-    "set {k} -1 0 1|x", "set {k} 0 -1 1|x;get {k}", "set {k} 0 0 3 noreply|abc;get {k}",
-    "set {k} 0 0 3 nonsense|abc;get {k}", "set {k} 0 0|", "set {k} a 0 1", "set {k} 0 b 1",
-    "set {k} 0 0 c", "set {k} 0 0 -1", "set {k} 0 0 2|abc;mn", "set {k} 0 0 4|abc",
-    "add {k} 0 0 1|x;add {k} 0 0 1|y;get {k}", "replace {k} 0 0 1|x;set {k} 0 0 1|x;replace {k} 1 0 1|y;get {k}",
-    "append {k} 0 0 1|x;set {k} 7 0 1|b;append {k} 0 0 1|c;prepend {k} 0 0 1|a;get {k}",
-    "cas {k} 0 0 1 1|x", "set {k} 0 0 1|x;gets {k}", "cas {k} 0 0 1 abc|x", "cas {k} 0 0 1",
-    "set {k} 0 0 2|10;incr {k} 5;decr {k} 20;incr {k} 18446744073709551615;get {k}",
-    "incr {k} 1", "decr {k} 1", "incr {k}", "incr {k} abc", "incr {k} -1", "set {k} 0 0 1|x;incr {k} 1",
-    "set {k} 0 0 2|10;decr {k} 1;get {k}", "set {k} 0 0 1|5;incr {k} 1 noreply;get {k}",
-    "delete {k}", "set {k} 0 0 1|x;delete {k};get {k}", "delete {k} 0", "delete {k} 1", "delete",
-    "delete {k} 0 noreply", "set {k} 0 0 1|x;delete {k} noreply;get {k}",
-    "touch {k} 10", "set {k} 0 0 1|x;touch {k} 10;touch {k} 0 noreply;get {k}", "touch {k}", "touch {k} abc",
-    "verbosity 1", "verbosity", "verbosity 1 noreply", "nonsense", "", " get {k}", "get  {k}  {l} ", "GET {k}",
-    "mn;mn;mn", "get " + "x" * 251, "set " + "x" * 251 + " 0 0 1|a;mn", "get " + "x" * 250,
-]
-META = [
-    "mg {k}", "mg {k} v", "mg {k} v q", "mg {k} q;mn", "mg", "mg {k} s v f t", "mg {k} v v", "mg {k} !", "mg {k} Oabc v",
-    "ms {k} 3|abc;mg {k} v;mg {k} f v t s k O12", "ms {k} 3 T0 F5|abc;mg {k} f t v", "ms {k} S3|abc;mn",
-    "ms {k} 3 q|abc;mg {k} v k q", "ms {k} 3 k O1|abc", "ms {k} 3 k q O1|abc;mn", "ms {k} abc", "ms {k}", "ms",
-    "ms {k} 2 T30|hi;mg {k} t v;mg {k} T90 t v;mg {k} t", "ms {k} 2 ME|hi;ms {k} 2 ME|ho;ms {k} 2 ME q|ho;mg {k} v",
-    "ms {k} 2 MR|hi;ms {k} 2|hi;ms {k} 2 MR|ho;mg {k} v", "ms {k} 1 MA|b;ms {k} 1|b;ms {k} 1 MA|c;ms {k} 1 MP|a;mg {k} v",
-    "ms {k} 1 MX|b;mn", "ms {k} 1 Mset|b;mg {k} v", "ms {k} 2 I C1|hi", "ms {k} 1 F4294967296|a;mn", "ms {k} 1 Tx|a;mn",
-    "md {k}", "md {k} q", "ms {k} 1|a;md {k};mg {k} v", "ms {k} 1|a;md {k} q k;mg {k} v", "md {k} k O7", "md",
-    "ms {k} 1|a;md {k} C1", "ms {k} 1|a;md {k} I T30;mg {k} v t;mg {k} v", "ms {k} 1|a;md {k} C0;mg {k} v",
-    "ma {k}", "ma {k} q", "ma {k} N0", "ma {k} N0 J13 v t;ma {k} v;ma {k} MD D3 v", "ms {k} 1|5;ma {k} v;ma {k} D10 v k O9",
-    "ms {k} 1|5;ma {k} q;mg {k} v", "ms {k} 1|x;ma {k}", "ms {k} 1|5;ma {k} Dabc;mn", "ma {k} MX", "ma", "ms {k} 1|5;ma {k} MI v;ma {k} M- v;ma {k} M+ v",
-    "mg {k} N30 v;mg {k} N30 v t;ms {k} 1|a;mg {k} v", "ms {k} 1 T10|a;mg {k} R30 v;mg {k} R30 v",
-    "ms {k} 1|a;mg {k} h l t;mg {k} v h;mg {k} h", "me", "me {k}", "mg {k} v P/path Lhint", "ms {k} 1 P1 L2|a;mg {k} v",
-    "ms {b} 3 b|abc;mg {b} b v k;mg {b} b k O5;md {b} b k;mg {b} b v", "mg !!! b v", "ms !!! 1 b|a;mn", "mg {k} b v;mn",
-    "mg " + "x" * 251 + " v", "mz {k}", "ms {k} 1 noreply|a;mn", "mg {k} v k O" + "z" * 33,
-]
+TEXT = [*text_cases.CLASSIC, *text_cases.META, *text_cases.NOREPLY, *text_cases.CAS, *text_cases.NUMBERS,
+        *text_cases.EXPIRY, *text_cases.BOGUS, *text_cases.META_MORE]
+BINARY = list(binary_cases.SMALL)
+SHORT = 400  # bytes of a stream that is split at every position; longer ones, at some
 
 
-class Direct:
-    def __init__(self, network):
-        self.address = network.rsplit(".", 1)[0] + ".41"
-        root = ["-u", "nobody"] if os.getuid() == 0 else []
-        self.process = subprocess.Popen(["memcached", "-l", self.address, "-p", "11214", "-U", "0",
-                                         "-m", "64", "-t", "1", *root])
-        wait_for("memcached listens", self.listens, 5)
-
-    def listens(self):
-        try:
-            Client(self.address, 11214).close()
-            return True
-        except OSError:
-            return False
-
-    def close(self):
-        self.process.kill()
-        self.process.wait()
+@pytest.fixture(scope="module", name="servers")
+def start_servers():
+    with ProxyBed() as bed, Direct(bed.address) as direct:
+        yield direct.place, (bed.address, bed.open_port)
 
 
-@pytest.fixture(scope="module")
-def servers():
-    with ProxyBed() as bed:
-        direct = Direct(bed.address)
-        try:
-            yield (direct.address, 11214), (bed.address, bed.open_port)
-        finally:
-            direct.close()
+def compare(servers, what, data, pieces, shown):
+    # memcached's second may change between a store and the next command.
+    direct, proxied = (re.sub(rb" la=[01]\b", b" la=0", converse(server, pieces)) for server in servers)
+    assert shown(proxied) == shown(direct), (what, data[:300])
 
 
-def stream(case, number):
-    """The case's bytes; `;` separates commands and `|` a command from its data."""
-    names = {"k": f"k{number:06}", "l": f"l{number:06}", "m": f"m{number:06}", "b": "Zm9v" + f"{number:08}"}
-    parts = []
-    for command in case.split(";"):
-        line, bar, data = command.partition("|")
-        line = re.sub(r"\{([klmb])\}", lambda m: names[m[1]], line)
-        parts.append(line + "\r\n" + (data + "\r\n" if bar else ""))
-    return "".join(parts).encode() + b"mn\r\n"
+def some_splits(data):
+    """Where much can go wrong, in a stream too long for every position."""
+    places = {1, 2, len(data) - 1, len(data) // 2, *(i for i in range(23, len(data) - 1) if data[i:i + 1] in b"\r\n")}
+    return ([data[:at], data[at:]] for at in sorted(places)[:50])
 
 
-def converse(server, pieces):
-    """Everything that comes back when this, and then the end of the stream, was sent."""
-    with socket.create_connection(server, timeout=5) as s:
-        s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        got = b""
-        try:
-            for piece in pieces:
-                s.sendall(piece)
-            s.shutdown(socket.SHUT_WR)
-            while part := s.recv(65536):
-                got += part
-        except ConnectionError:
-            got += b"<reset>"
-        return got
+def ways(data):
+    """Whole, split in two, byte by byte."""
+    yield [data]
+    yield from split_once(data) if len(data) <= SHORT else some_splits(data)
+    if len(data) <= SHORT:
+        yield split_wholly(data)
 
 
-def without_cas(data):
-    """Tokens are compared by what they do, not by their value: gets' fourth number, and c… flags."""
-    data = re.sub(rb"(VALUE \S+ \d+ \d+) \d+", rb"\1 CAS", data)
-    return re.sub(rb" c\d+", b" cCAS", data)
+@pytest.mark.parametrize("case", TEXT)
+def test_a_text_stream_wherever_it_is_split(servers, case):
+    number = TEXT.index(case) * 1000
+    for i in range(sum(1 for _ in ways(text_stream(case, number)))):
+        data = text_stream(case, number + i)  # the same length, keys of its own
+        pieces = list(ways(data))[i]
+        compare(servers, case, data, pieces, text_shown)
 
 
-def compare(servers, case, number, pieces_of):
-    data = stream(case, number)
-    direct, proxied = (converse(server, pieces_of(data)) for server in servers)
-    assert without_cas(proxied) == without_cas(direct), (case, data)
+@pytest.mark.parametrize("letter", text_cases.LETTERS)
+def test_every_letter_as_a_flag(servers, letter):
+    cases = list(text_cases.flag_cases(letter))
+    for i, case in enumerate(cases):
+        number = 1_000_000 + text_cases.LETTERS.index(letter) * 1000 + i * 2
+        data = text_stream(case, number)
+        compare(servers, case, data, [data], text_shown)
+        data = text_stream(case, number + 1)
+        compare(servers, case, data, split_wholly(data), text_shown)
 
 
-@pytest.mark.parametrize("case", CLASSIC + META)
-def test_the_reply_is_memcacheds(servers, case):
-    number = (CLASSIC + META).index(case) * 1000
-    compare(servers, case, number, lambda data: [data])
+def test_values_that_are_too_large(servers):
+    for i, case in enumerate(text_cases.LARGE):
+        data = text_stream(case, 2_000_000 + i * 10)
+        compare(servers, case[:60], data, [data], text_shown)
+        for j, at in enumerate((30, 70, 5000, len(data) - 20), 1):
+            data = text_stream(case, 2_000_000 + i * 10 + j)
+            compare(servers, case[:60], data, [data[:at], data[at:]], text_shown)
+    for i, (name, make) in enumerate(binary_cases.LARGE.items()):
+        data = make(b"large%06d" % i) + frame(binary_cases.NOOP)
+        compare(servers, name, data, [data], frames_shown)
+        data = make(b"larger%05d" % i) + frame(binary_cases.NOOP)
+        compare(servers, name, data, [data[:100], data[100:9000], data[9000:]], frames_shown)
 
 
-@pytest.mark.parametrize("case", [c for c in CLASSIC + META if len(c) < 200])
-def test_wherever_it_is_split(servers, case):
-    number = (CLASSIC + META).index(case) * 1000 + 500
-    for at in range(1, len(stream(case, number))):
-        compare(servers, case, number + at, lambda data, at=at: [data[:at], data[at:]])
+@pytest.mark.parametrize("name", BINARY)
+def test_a_binary_stream_wherever_it_is_split(servers, name):
+    def stream(i):
+        return binary_cases.SMALL[name](b"b%03d%04d" % (BINARY.index(name), i)) + frame(binary_cases.NOOP, opaque=99)
+
+    for i in range(sum(1 for _ in ways(stream(0)))):
+        data = stream(i)
+        compare(servers, name, data, list(ways(data))[i], frames_shown)
 
 
-def test_byte_by_byte(servers):
-    for number, case in enumerate(CLASSIC + META):
-        if len(case) < 200:
-            compare(servers, case, 900_000 + number, lambda data: [data[i:i + 1] for i in range(len(data))])
+FLUSHES = ["flush_all", "flush_all 0", "flush_all noreply", "flush_all 0 noreply", "flush_all 1000",
+           "flush_all 1000 noreply", "flush_all 1000 2"]
+
+
+def test_flushes_are_answered_as_memcached_does():
+    """Slow to make by the hundred: whole, and split where words meet."""
+    with ProxyBed() as bed, Direct(bed.address) as direct:
+        def answer(args):
+            if args.get("delay_s"):
+                return {"ok": True, "value": None}
+            return {"ok": True, "value": bed.flush(args["cache"], bed.flushes + 2)}
+
+        both = direct.place, (bed.address, bed.open_port)
+        with FakeAgent(bed, answer):
+            for i, command in enumerate(FLUSHES):
+                case = "set {k} 0 0 1|a;" + command + ";get {k};set {k} 0 0 1|b;get {k}"
+                data = text_stream(case, i)
+                at = data.index(command.encode()) + 5
+                compare(both, case, data, [data], text_shown)
+                compare(both, case, data, [data[:at], data[at:]], text_shown)
+            for op in (binary_cases.FLUSH, binary_cases.FLUSHQ):
+                for extras in (b"", binary_cases.until(0), binary_cases.until(1000)):
+                    key = b"flush%d%d" % (op, len(extras))
+                    data = (frame(binary_cases.SET, key, b"a", binary_cases.store()) + frame(op, extras=extras) +
+                            frame(binary_cases.GET, key) + frame(binary_cases.NOOP))
+                    compare(both, f"flush {op:#x} {extras}", data, [data], frames_shown)
+                    at = data.index(frame(op, extras=extras)) + 10
+                    compare(both, f"flush {op:#x} {extras}", data, [data[:at], data[at:]], frames_shown)
 
 
 def test_cas_tokens_do_what_memcacheds_do(servers):

@@ -85,7 +85,7 @@ def test_before_tls(bed):
 
 
 def test_what_is_malformed_or_late_is_closed_and_counted(bed):
-    counter = 'mcguard_proxy_errors_total{reason="protocol"}'
+    counter = 'mcguard_proxy_errors_total{reason="proxy_header"}'
     before = bed.metric(counter)
     for header in (LOGIN, TEXT[:-2] + b"\n", b"\r\n\r\n\0\r\nQUIT\n\x31\x11\0\0", b""):
         with connect(bed) as client:

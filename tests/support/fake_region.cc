@@ -79,6 +79,7 @@ Result<boost::json::value> FakeProxies::answer(Proxy& proxy, const agent::coord:
     value["fence"] = status.fence;
     return boost::json::value(value);
   }
+  if (call.verb == "usage") return proxy.usage;
   if (call.fence < status.fence) return Error(ErrorCode::kRefused, "an older fence");
   status.fence = call.fence;
   if (call.verb == "change" && number("base") != status.config_generation) {

@@ -24,6 +24,7 @@ class FakeProxies final : public agent::coord::ProxyControl {
  public:
   struct Proxy {
     agent::coord::ProxyStatus status;
+    boost::json::value usage = nullptr;        // its answer to `usage`
     bool silent = false;                       // accepts calls and never answers
     bool absent = false;                       // no socket
     std::map<uint32_t, uint32_t> generations;  // cache -> flush generation

@@ -290,6 +290,10 @@ log: {{level: {self.log_level}, file: {self.path}/proxy.log}}
         path = self.path / "proxy.log"
         return path.read_text() if path.exists() else ""
 
+    def says(self, text, seconds=5):
+        """Waits for it in the log, which is written behind the work."""
+        return wait_for(f"the log says {text}", lambda: text in self.log(), seconds)
+
     # The agent's part.
     def raw_control(self, verb, fence=1, **args):
         with socket.socket(socket.AF_UNIX) as s:

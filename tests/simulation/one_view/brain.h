@@ -10,6 +10,10 @@ namespace one_view {
 using agent::coord::EpochChange;
 using agent::coord::FenceOutcome;
 
+// How often reconcilers look again, and what waits for another's work.
+inline constexpr Duration kReconcileEvery = 1s;
+inline constexpr Duration kLookEvery = 50ms;
+
 class Brain {
  public:
   explicit Brain(Controller& controller);

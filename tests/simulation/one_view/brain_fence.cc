@@ -7,8 +7,6 @@ namespace one_view {
 namespace {
 constexpr Duration kFenceWriteTimeout = 200ms;
 constexpr Duration kFlushTimeout = 500ms;
-constexpr Duration kReconcileEvery = 1s;
-constexpr Duration kLookEvery = 50ms;
 constexpr Duration kRaiseAgain = 200ms;
 constexpr int kSwapTries = 3;
 }  // namespace

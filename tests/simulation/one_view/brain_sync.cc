@@ -7,8 +7,6 @@ namespace {
 constexpr Duration kStatusTimeout = 200ms;
 constexpr Duration kStepTimeout = 300ms;
 constexpr Duration kConfigureTimeout = 2s;
-constexpr Duration kReconcileEvery = 1s;
-constexpr Duration kLookEvery = 50ms;
 }  // namespace
 
 void Brain::take_turn(Peer& peer, Work work) {

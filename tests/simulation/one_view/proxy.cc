@@ -117,7 +117,8 @@ void SimProxy::connect(Worker& worker, size_t backend) {
       simulation_, *backends_[backend], process, lines[backend],
       [this, &worker, backend](Reply reply) { receive(worker, backend, std::move(reply)); });
   if (link.wire == nullptr) {
-    link.at = simulation_.now() + std::max(link.backoff.next(), proxy::health::kFirstDelay);
+    link.at = simulation_.now() +
+              std::max(link.backoff.lost(simulation_.now()), proxy::health::kFirstDelay);
     return;
   }
   link.state = Link::State::kProbing;
@@ -197,7 +198,7 @@ void SimProxy::handle_one(Worker& worker, size_t backend) {
     if (record) worker.seen.raise_to(*record);
     if (link.state == Link::State::kProbing) {
       link.state = Link::State::kUp;
-      link.backoff.succeeded();
+      link.backoff.answered(simulation_.now());
     }
     return;
   }
@@ -241,7 +242,7 @@ void SimProxy::lose(Link& link) {
   link.received.clear();
   link.fence.reset();
   link.state = Link::State::kDown;
-  link.at = simulation_.now() + link.backoff.next();
+  link.at = simulation_.now() + link.backoff.lost(simulation_.now());
   for (const Pending& pending : std::exchange(link.in_flight, {})) {
     if (pending.operation && !pending.answered) answer(pending.operation, 0, false);
   }
