@@ -71,9 +71,11 @@ struct ShiftRule : Common {
   double threshold_cluster = 40;  // log likelihood ratio summed over the proxies of a cluster
   double threshold_single = 80;   // the same for one proxy, backend or link alone
   double slot_cap = 3;            // what one 10 ms slot of one proxy may add
-  int spread = 5;                 // quarter seconds with slow requests before anything is said
-  base::Duration hold = 5s;       // after a start, a restart or a step of the load
-  double load_step = 2;           // times the usual request rate
+  // Quarter seconds with slow requests before anything is said; one fewer for every two proxies above
+  // two that look, but 2 at least for a cluster and 3 for one place in it.
+  int spread = 5;
+  base::Duration hold = 5s;  // after a start, a restart or a step of the load
+  double load_step = 2;      // times the usual request rate
   base::Duration forget = 30min;
   double clip = 3;  // an excursion teaches at most so many times the learned share
   base::Duration clear_after = 5s;

@@ -1,6 +1,7 @@
 #include "agent/rule/shift_cluster.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "agent/rule/phrase.h"
@@ -17,13 +18,21 @@ constexpr double kTiny = 8;        // requests in a cluster's slot; so few mix b
 constexpr double kTinyRate = 150;  // requests a second in a cluster
 constexpr base::Duration kRunGap = 100ms;     // slots further apart are not one pause
 constexpr base::Duration kLongestPause = 1s;  // what stays all slow for longer is no pause
-constexpr base::Duration kComplete = 250ms;   // after so long every link has told its slot
+constexpr base::Duration kComplete = 250ms;   // after so long every proxy has told its slot
 constexpr base::Duration kNoData = 10s;
 constexpr double kLostEvidence = 3;    // of one unanswered canary, each time it is told
 constexpr double kHealthy = 20;        // log likelihood ratio that says the trouble is over
 constexpr double kWiden = 5;           // by so much a wider place must be the better explanation
 constexpr double kStepRequests = 200;  // per second; smaller steps of the load are no steps
 constexpr size_t kEvidenceLinks = 16;
+// Witnesses (proxies) from which on slowness need not be spread over as many quarter seconds, how many
+// of them make up for one, and what is always needed: of a cluster, of one place in it.
+constexpr int kFewWitnesses = 2;
+constexpr int kWitnessesPerBin = 2;
+constexpr int kLeastSpreadOfAll = 2;
+constexpr int kLeastSpread = 3;
+constexpr int kDenseSlots =
+    12;  // with slow requests: no few short stalls, however many proxies saw them
 
 }  // namespace
 
@@ -73,6 +82,7 @@ void ShiftCluster::observe(const std::string& proxy, const std::string& backend,
     link.hold_until = std::max(link.hold_until, at + rule_.hold);
   }
   link.last = std::max(link.last, at);
+  rows_[link.row].told = std::max(rows_[link.row].told, at);
   if (slow > 0) moments_.mark(at, number_);
   slots_.add(at, {index, static_cast<float>(std::min(slow, all)), static_cast<float>(all)});
 }
@@ -83,6 +93,7 @@ void ShiftCluster::lost(const std::string& proxy, const std::string& backend, ba
   link.last = std::max(link.last, now);
   link.bin(now).evidence += static_cast<float>(kLostEvidence);
   link.bin(now).slow += 1;
+  link.bin(now).slow_slots |= 1u;
   link.bin(now).all += 1;
   const double cap = 2 * rule_.threshold_single;
   link.sum.add(kLostEvidence, now, cap);
@@ -176,6 +187,7 @@ void ShiftCluster::add_evidence(base::Instant at) {
     const double all = slot_all_[i] * weight;
     Bin& bin = link.bin(at);
     bin.slow += static_cast<float>(slot_slow_[i]);
+    if (slot_slow_[i] > 0) bin.slow_slots |= 1u << (at.ns / SlotBuffer::kSlotNs % kSlotsPerBin);
     bin.all += static_cast<float>(slot_all_[i]);
     link.learn_slow += slow;
     link.learn_all += all;
@@ -199,8 +211,10 @@ void ShiftCluster::add_evidence(base::Instant at) {
   for (const uint32_t index : touched_columns_) {
     columns_[index].sum.add(std::min(columns_[index].evidence, slot_cap), at, cap);
   }
-  // One or two requests on each of many links: what is slow together may have one reason.
-  if (tiny) total = std::min(total, slot_cap);
+  // Proxies may share a machine: what is slow in the same moment may have one reason, and that of one
+  // or two requests on each of many links surely counts once.
+  const auto rows = static_cast<double>(touched_rows_.size());
+  total = std::min(total, tiny ? slot_cap : slot_cap * std::sqrt(rows));
   whole_.sum.add(total, at, cap);
   if (!active_) return;
   last_data_ = at;
@@ -315,12 +329,43 @@ void ShiftCluster::look_for_trouble(base::Instant now) {
   close(where, since, now);
 }
 
+// Until when every proxy has told its slots. One that has told nothing for a while is not waited for.
+base::Instant ShiftCluster::complete(base::Instant now) const {
+  base::Instant all = now;
+  bool any = false;
+  for (const Group& row : rows_) {
+    if (now - row.told > kComplete) continue;
+    any = true;
+    all = std::min(all, row.told + base::Duration(SlotBuffer::kSlotNs));
+  }
+  return any ? all : now - kComplete;
+}
+
+// Over how many quarter seconds slow requests must be spread. What a single machine suffers now and
+// then lasts for a second at most; many proxies that say the same in moment after moment, or that say
+// that all is well but for one, need not wait for that to pass.
+int ShiftCluster::needed_spread(Attribution::Kind kind, int slow_slots, int64_t since_bin,
+                                base::Instant now) const {
+  if (slow_slots < kDenseSlots) return rule_.spread;
+  std::vector<bool> saw(rows_.size());
+  for (const Link& link : links_) {
+    if (now < link.hold_until) continue;
+    saw[link.row] = saw[link.row] ||
+                    std::any_of(link.bins.begin(), link.bins.end(),
+                                [&](auto& bin) { return bin.number >= since_bin && bin.all > 0; });
+  }
+  const auto witnesses = static_cast<int>(std::count(saw.begin(), saw.end(), true));
+  const int spared = std::max(0, witnesses - kFewWitnesses) / kWitnessesPerBin;
+  const int least = kind == Attribution::Kind::kAll ? kLeastSpreadOfAll : kLeastSpread;
+  return std::max(std::min(least, rule_.spread), rule_.spread - spared);
+}
+
 // Closes on a place if the slow requests there are spread over time, and writes down what was seen.
 void ShiftCluster::close(const Attribution& where, base::Instant since, base::Instant now) {
   const Attribution before = where_;
   where_ = where;
   const int64_t begin = since.ns / kBin.count();
-  std::array<bool, kBins> slow_bins{};
+  std::array<uint32_t, kBins> slow_slots{};
   double slow = 0, all = 0, usual = 0;
   std::vector<incident::Evidence> evidence;
   for (const Link& link : links_) {
@@ -330,7 +375,7 @@ void ShiftCluster::close(const Attribution& where, base::Instant since, base::In
       if (link.bins[i].number < begin) continue;
       link_slow += link.bins[i].slow;
       link_all += link.bins[i].all;
-      slow_bins[i] = slow_bins[i] || link.bins[i].slow > 0;
+      slow_slots[i] |= link.bins[i].slow_slots;
     }
     if (link_all <= 0) continue;
     slow += link_slow;
@@ -341,8 +386,12 @@ void ShiftCluster::close(const Attribution& where, base::Instant since, base::In
                                            columns_[link.column].name, ""}),
                         link.share.share(), link_slow / link_all, "share of slow requests"});
   }
-  const auto spread = std::count(slow_bins.begin(), slow_bins.end(), true);
-  if (spread < rule_.spread || all <= 0) {
+  int spread = 0, moments = 0;
+  for (const uint32_t slots : slow_slots) {
+    spread += slots != 0;
+    moments += std::popcount(slots);
+  }
+  if (spread < needed_spread(where.kind, moments, begin, now) || all <= 0) {
     where_ = before;
     return;
   }
@@ -394,7 +443,7 @@ incident::Verdict ShiftCluster::verdict() const {
 }
 
 void ShiftCluster::evaluate(base::Instant now, std::vector<incident::Verdict>& out) {
-  slots_.take(now - kComplete,
+  slots_.take(complete(now),
               [this](base::Instant at, const auto& entries) { take_slot(at, entries); });
   if (!rule_.enabled) {
     ended_ = ended_ || active_;

@@ -9,7 +9,7 @@
 //   - with tiny traffic, a moment in which other clusters are slow as well is the machine's;
 //   - a slot's evidence is capped per proxy and counts as at most kTrials requests, so that neither
 //     one bad moment nor sheer volume decides;
-//   - slow slots must spread over several quarter seconds;
+//   - slow slots must spread over several quarter seconds, fewer where many proxies look;
 //   - the usual share is learned with slow forgetting, clipped, and not at all while in doubt;
 //   - a step of the load holds everything for some seconds and its share is learned: slowness that
 //     comes with the load is overload, not the network.
@@ -60,10 +60,12 @@ class ShiftCluster {
  private:
   static constexpr base::Duration kBin = std::chrono::milliseconds(250);
   static constexpr size_t kBins = 64;  // 16 s, the longest look back
+  static constexpr int64_t kSlotsPerBin = kBin.count() / series::SlotBuffer::kSlotNs;
 
   struct Bin {
     int64_t number = -1;
     float evidence = 0, slow = 0, all = 0;
+    uint32_t slow_slots = 0;  // a bit for each of its slots that had slow requests
   };
   struct Link {
     uint32_t row = 0, column = 0;
@@ -79,6 +81,7 @@ class ShiftCluster {
   struct Group {
     std::string name;
     series::Cusum sum;
+    base::Instant told;  // the newest slot that a proxy has told
     base::Instant run_begin, last_slot;
     bool was_slow = false;
     double slow = 0, all = 0, evidence = 0;  // of the slot at hand
@@ -97,6 +100,9 @@ class ShiftCluster {
   bool covers(const Link& link) const;
   std::vector<MatrixCell> matrix(base::Instant since, base::Instant now) const;
   void look_for_trouble(base::Instant now);
+  base::Instant complete(base::Instant now) const;
+  int needed_spread(Attribution::Kind kind, int slow_slots, int64_t since_bin,
+                    base::Instant now) const;
   void close(const Attribution& where, base::Instant since, base::Instant now);
   void watch_trouble(base::Instant now);
   incident::Verdict verdict() const;

@@ -141,6 +141,44 @@ TEST(Timeline, UnderTrafficTheShiftIsFoundFaster) {
   }
 }
 
+TEST(Timeline, TheMoreProxiesLookTheSoonerAShiftIsFound) {
+  for (const int proxies : {2, 12}) {
+    WorldOptions options = seeded(35);
+    options.proxies = options.backends = proxies;
+    options.rate = 1000.0 / proxies;
+    World world(options);
+    world.run_for(30s);
+    world.cluster("amber").slow_share = 0.15;
+    const double delay = detection_delay(world, 10s);
+    if (proxies == 2) {
+      EXPECT_GE(delay, 0.75) << "a machine's own second of trouble must pass";
+    } else {
+      EXPECT_GT(delay, 0);
+      EXPECT_LE(delay, 0.5);
+    }
+    world.run_for(5s);
+    ASSERT_NE(world.only_incident(), nullptr) << world.story();
+    EXPECT_EQ(world.only_incident()->scope.to_string(), "cluster amber");
+  }
+}
+
+TEST(Timeline, ManyProxiesOnAMachineThatStallsRaiseNothing) {
+  for (const double rate : {5.0, 80.0}) {
+    WorldOptions options = seeded(36);
+    options.proxies = options.backends = 12;
+    options.rate = rate;
+    options.pauses = 1;
+    options.background = 0.003;
+    World world(options);
+    world.run_for(1min);
+    for (const auto length : {200ms, 900ms, 3000ms}) {
+      world.pause(length);
+      world.run_for(20s);
+    }
+    EXPECT_EQ(world.incident_count(), 0U) << "rate " << rate << "\n" << world.story();
+  }
+}
+
 TEST(Timeline, OneSlowProxyOrBackendIsNotTheNetwork) {
   for (const bool row : {true, false}) {
     WorldOptions options = seeded(40);
