@@ -1,7 +1,7 @@
 // How soon the outage's shift is found in a fleet of twelve nodes: 10 to 20 % of the requests from a
 // fraction of a millisecond to 5 to 15 ms, on all nodes of a cluster or on one.
 //
-//   shift_delay [RUNS [SEED]]     default 100 runs of each
+//   shift_delay [RUNS [SEED]]     default 20 runs of each
 //
 // A cluster of twelve proxies and twelve backends at 1,000 requests a second each, on virtual time, with
 // the machines' short pauses. Each run is a new fleet that has learned for a minute. Prints one line
@@ -83,7 +83,7 @@ bool measure(const std::string& name, int runs, uint64_t seed, const Fault& faul
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int runs = argc > 1 ? std::atoi(argv[1]) : 100;
+  const int runs = argc > 1 ? std::atoi(argv[1]) : 20;
   const uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
   if (runs < 1) {
     std::fprintf(stderr, "usage: shift_delay [RUNS [SEED]], with RUNS at least 1\n");
