@@ -265,7 +265,15 @@ void Collector::measure(base::Instant now, std::vector<Sample>& out) {
     if (at == shares.end() || at->second.seconds <= 0) continue;
     figures.requests_per_second = static_cast<double>(at->second.requests) / at->second.seconds;
     figures.failures_per_second = static_cast<double>(at->second.failures) / at->second.seconds;
-    figures.p99_seconds = latency_figures(at->second.latencies).p99_seconds;
+    const LatencyFigures latency = latency_figures(at->second.latencies);
+    figures.p99_seconds = latency.p99_seconds;
+    const auto tell = [&](const char* name, double value, uint64_t weight) {
+      Sample each = sample(name, *view_.region.process(id), value);
+      each.weight = static_cast<double>(weight);
+      if (weight > 0) out.push_back(std::move(each));
+    };
+    tell("backend_failures", static_cast<double>(at->second.failures), at->second.requests);
+    tell("backend_p99_seconds", latency.p99_seconds, latency.count);
   }
 }
 

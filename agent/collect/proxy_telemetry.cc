@@ -1,11 +1,13 @@
 #include "agent/collect/proxy_telemetry.h"
 
 #include <algorithm>
+#include <array>
 
 namespace agent::collect {
 namespace {
 
 using base::telemetry::BackendCells;
+using base::telemetry::Failure;
 using base::telemetry::Histogram;
 using base::telemetry::kPaceSlot;
 using base::telemetry::kPaceSlots;
@@ -15,6 +17,11 @@ using base::telemetry::WorkerBlock;
 // A worker may still be writing into the slots just ended.
 constexpr int64_t kSettlingSlots = 2;
 constexpr uint32_t kSlotMask = (1u << 24) - 1;
+
+// What a request meets through no fault of whoever sent it.
+constexpr std::array kOurFailures = {
+    Failure::kBackendDown, Failure::kBackendTimeout, Failure::kBackendReset, Failure::kBackendError,
+    Failure::kSlotMoving,  Failure::kFenced,         Failure::kQueueFull,    Failure::kOverload};
 
 double age(base::Instant now, uint64_t at_ns) {
   if (at_ns == 0) return 0;
@@ -141,6 +148,7 @@ ProxyTelemetry::Counters ProxyTelemetry::take(base::Instant now) const {
     const WorkerBlock& worker = reader_->worker(i);
     for (const auto& cell : worker.requests) counters.requests += cell.get();
     for (const auto& cell : worker.failures) counters.failures += cell.get();
+    for (const Failure failure : kOurFailures) counters.failed += worker.failure(failure).get();
     counters.opened += worker.connections_opened.get();
     for (size_t b = 0; b < backend_names_.size(); ++b) {
       const BackendCells& cells = worker.backends[b];
@@ -168,11 +176,32 @@ Histogram ProxyTelemetry::take_latencies(size_t backend) const {
   return sum;
 }
 
+void ProxyTelemetry::tell_window(const Counters& before, const Counters& latest,
+                                 const LatencyFigures& latency,
+                                 std::vector<series::Sample>& out) const {
+  const auto tell = [&](const char* name, double value, uint64_t weight) {
+    series::Sample each = sample(name, latest.at, value);
+    each.weight = static_cast<double>(weight);
+    if (weight > 0) out.push_back(std::move(each));
+  };
+  const uint64_t requests = minus(latest.requests, before.requests);
+  const uint64_t canaries = minus(latest.canaries, before.canaries);
+  tell("proxy_failures", static_cast<double>(minus(latest.failed, before.failed)),
+       minus(requests, canaries));
+  tell("proxy_p99_seconds", latency.p99_seconds, latency.count);
+  // Of the process before, when this one has not been read yet.
+  if (before.cpu_seconds > 0 && latest.cpu_seconds > before.cpu_seconds) {
+    tell("proxy_processor_seconds", latest.cpu_seconds - before.cpu_seconds, requests);
+  }
+}
+
 void ProxyTelemetry::measure(base::Instant now, ProxyFigures& figures,
                              std::map<std::string, BackendShare>& backends,
                              std::vector<series::Sample>& out, uint64_t canary_requests) {
   if (reader_ == nullptr) return;
   Counters latest = take(now);
+  latest.cpu_seconds = figures.cpu_seconds;
+  latest.canaries = (history_.empty() ? 0 : history_.back().canaries) + canary_requests;
   out.push_back(sample("proxy_draining", now, reader_->header().draining.get() != 0 ? 1 : 0));
   figures.connections = 0;
   for (uint32_t i = 0; i < reader_->workers(); ++i) {
@@ -215,9 +244,10 @@ void ProxyTelemetry::measure(base::Instant now, ProxyFigures& figures,
     figures.p50_seconds = latency.p50_seconds;
     figures.p99_seconds = latency.p99_seconds;
     figures.slow_share = latency.slow_share;
+    tell_window(before, latest, latency, out);
   }
   history_.push_back(std::move(latest));
-  if (history_.size() > kFigureSeconds + 1) history_.pop_front();
+  if (history_.size() > kFigureSeconds) history_.pop_front();
 }
 
 }  // namespace agent::collect

@@ -57,6 +57,9 @@ class ProxyTelemetry {
   struct Counters {
     base::Instant at;
     uint64_t requests = 0, failures = 0, opened = 0;
+    uint64_t failed = 0;    // of the failures those that clients did not cause
+    uint64_t canaries = 0;  // of the requests, as told
+    double cpu_seconds = 0;
     struct Backend {
       uint64_t requests = 0, failures = 0;
       base::telemetry::Histogram latencies;
@@ -67,6 +70,9 @@ class ProxyTelemetry {
   void read_backends(base::Instant now, std::vector<series::Sample>& out);
   void read_pace(size_t backend, base::Instant now, std::vector<series::Sample>& out);
   Counters take(base::Instant now) const;
+  // What is compared between peers, of the whole window.
+  void tell_window(const Counters& before, const Counters& latest, const LatencyFigures& latency,
+                   std::vector<series::Sample>& out) const;
   base::telemetry::Histogram take_latencies(size_t backend) const;
   series::Sample sample(const char* name, base::Instant at, double value,
                         const std::string& backend = {}) const;
@@ -79,7 +85,7 @@ class ProxyTelemetry {
   base::Instant whole_;              // when it was last read whole
   int64_t next_pace_slot_ = 0;       // absolute number; all before were reported
   double heartbeat_age_ = 0, telemetry_age_ = 0;
-  std::deque<Counters> history_;  // at most kFigureSeconds + 1, one a second
+  std::deque<Counters> history_;  // at most kFigureSeconds, one a second
 };
 
 }  // namespace agent::collect

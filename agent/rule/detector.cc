@@ -8,6 +8,7 @@
 #include "agent/rule/drop.h"
 #include "agent/rule/expiry.h"
 #include "agent/rule/liveness.h"
+#include "agent/rule/peer.h"
 #include "agent/rule/saturation.h"
 #include "agent/rule/shift.h"
 #include "agent/rule/silence.h"
@@ -65,6 +66,13 @@ bool read(const json::value& item, LearnedTraffic& level) {
          read(*object, "proxy", level.proxy) && read(*object, "of", level.of) &&
          read(*object, "value", level.value) && read(*object, "seconds", level.seconds);
 }
+bool read(const json::value& item, LearnedDifference& difference) {
+  const json::object* object = item.if_object();
+  return object != nullptr && read(*object, "cluster", difference.cluster) &&
+         read(*object, "proxy", difference.proxy) && read(*object, "backend", difference.backend) &&
+         read(*object, "of", difference.of) && read(*object, "ratio", difference.ratio) &&
+         read(*object, "seconds", difference.seconds) && difference.ratio > 0;
+}
 
 }  // namespace
 
@@ -79,7 +87,8 @@ struct Detector::Impl {
         drop(rules.traffic_drop),
         silence(rules.telemetry_silent),
         saturation(rules.resources_low),
-        expiry(rules.certificate_expiring) {}
+        expiry(rules.certificate_expiring),
+        peer(rules.peer_differs) {}
 
   RuleSet rules;
   Liveness liveness;
@@ -89,6 +98,7 @@ struct Detector::Impl {
   Silence silence;
   Saturation saturation;
   Expiry expiry;
+  Peer peer;
   base::Instant swept;
 
   static const std::unordered_map<std::string, Observe>& observers();
@@ -102,6 +112,7 @@ struct Detector::Impl {
     use(silence);
     use(saturation);
     use(expiry);
+    use(peer);
   }
 };
 
@@ -115,6 +126,7 @@ const std::unordered_map<std::string, Detector::Impl::Observe>& Detector::Impl::
          i.drop.exited(s);
          i.silence.exited(s);
          i.saturation.exited(s);
+         i.peer.exited(s);
        }},
       {"proxy_heartbeat_age_seconds",
        [](Impl& i, const series::Sample& s) {
@@ -134,6 +146,7 @@ const std::unordered_map<std::string, Detector::Impl::Observe>& Detector::Impl::
          i.liveness.backend_exited(s);
          i.silence.exited(s);
          i.saturation.exited(s);
+         i.peer.exited(s);
        }},
       {"backend_probe_ok",
        [](Impl& i, const series::Sample& s) {
@@ -145,6 +158,7 @@ const std::unordered_map<std::string, Detector::Impl::Observe>& Detector::Impl::
          i.surge.connections(s);
          i.drop.connections(s);
          i.silence.heard(Silence::kConnections, s);
+         i.peer.measured(Peer::kConnections, s);
        }},
       {"backend_connection_slots",
        [](Impl& i, const series::Sample& s) {
@@ -159,7 +173,21 @@ const std::unordered_map<std::string, Detector::Impl::Observe>& Detector::Impl::
        [](Impl& i, const series::Sample& s) { i.saturation.used(Saturation::kMemory, s); }},
       {"certificate_seconds", [](Impl& i, const series::Sample& s) { i.expiry.left(s); }},
       {"proxy_requests", [](Impl& i, const series::Sample& s) { i.drop.requests(s); }},
-      {"proxy_draining", [](Impl& i, const series::Sample& s) { i.drop.draining(s); }},
+      {"proxy_draining",
+       [](Impl& i, const series::Sample& s) {
+         i.drop.draining(s);
+         i.peer.draining(s);
+       }},
+      {"proxy_failures",
+       [](Impl& i, const series::Sample& s) { i.peer.measured(Peer::kFailures, s); }},
+      {"proxy_p99_seconds",
+       [](Impl& i, const series::Sample& s) { i.peer.measured(Peer::kLatency, s); }},
+      {"proxy_processor_seconds",
+       [](Impl& i, const series::Sample& s) { i.peer.measured(Peer::kProcessor, s); }},
+      {"backend_failures",
+       [](Impl& i, const series::Sample& s) { i.peer.measured(Peer::kFailures, s); }},
+      {"backend_p99_seconds",
+       [](Impl& i, const series::Sample& s) { i.peer.measured(Peer::kLatency, s); }},
       {"client_connections", [](Impl& i, const series::Sample& s) { i.surge.client(s); }},
   };
   return kObservers;
@@ -188,6 +216,9 @@ std::vector<incident::Verdict> Detector::evaluate(base::Instant now) {
   impl_->surge.evaluate(now, verdicts);
   impl_->drop.evaluate(now, verdicts);
   impl_->silence.evaluate(now, verdicts);
+  // What another rule has said about somebody is no difference of its own.
+  for (const incident::Verdict& verdict : verdicts) impl_->peer.exclude(verdict.scope, now);
+  impl_->peer.evaluate(now, verdicts);
   impl_->saturation.evaluate(now, verdicts);
   impl_->expiry.evaluate(now, verdicts);
   if (now - impl_->swept >= kSweepEvery) {
@@ -206,6 +237,7 @@ void Detector::set_rules(RuleSet rules) {
   impl_->silence.set_rule(impl_->rules.telemetry_silent);
   impl_->saturation.set_rule(impl_->rules.resources_low);
   impl_->expiry.set_rule(impl_->rules.certificate_expiring);
+  impl_->peer.set_rule(impl_->rules.peer_differs);
 }
 
 void Detector::forget(const incident::Scope& gone) {
@@ -215,6 +247,7 @@ void Detector::forget(const incident::Scope& gone) {
   impl_->drop.forget(gone);
   impl_->silence.forget(gone);
   impl_->saturation.forget(gone);
+  impl_->peer.forget(gone);
 }
 
 std::string Detector::save() const {
@@ -242,11 +275,21 @@ std::string Detector::save() const {
                                    {"value", level.value},
                                    {"seconds", level.seconds}});
   }
+  json::array differences;
+  for (const LearnedDifference& difference : impl_->peer.learned()) {
+    differences.push_back(json::object{{"cluster", difference.cluster},
+                                       {"proxy", difference.proxy},
+                                       {"backend", difference.backend},
+                                       {"of", difference.of},
+                                       {"ratio", difference.ratio},
+                                       {"seconds", difference.seconds}});
+  }
   json::object memory;
   memory["version"] = kMemoryVersion;
   memory["links"] = std::move(links);
   memory["levels"] = std::move(levels);
   memory["traffic"] = std::move(traffic);
+  memory["differences"] = std::move(differences);
   return json::serialize(memory);
 }
 
@@ -277,6 +320,15 @@ base::Result<> Detector::restore(std::string_view text, base::Instant now) {
       if (!read(item, traffic.emplace_back())) return bad_memory("a malformed entry in traffic");
     }
   }
+  std::vector<LearnedDifference> differences;
+  if (const json::array* items = list_of(*object, "differences")) {
+    for (const json::value& item : *items) {
+      if (!read(item, differences.emplace_back())) {
+        return bad_memory("a malformed entry in differences");
+      }
+    }
+  }
+  for (const LearnedDifference& difference : differences) impl_->peer.restore(difference, now);
   for (const LearnedTraffic& level : traffic) impl_->drop.restore(level, now);
   for (const LearnedLink& link : links) impl_->shift.restore(link);
   for (const LearnedLevel& level : levels) impl_->surge.restore(level, now);

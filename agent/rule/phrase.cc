@@ -18,6 +18,11 @@ std::string with_digits(double value, int digits, const char* unit) {
 std::string seconds_text(double seconds) {
   return with_digits(seconds, 1, " s");
 }
+std::string brief_text(double seconds) {
+  if (seconds < 1e-3) return with_digits(seconds * 1e6, 0, " µs");
+  if (seconds < 1) return with_digits(seconds * 1e3, 1, " ms");
+  return seconds_text(seconds);
+}
 std::string percent_text(double share) {
   return with_digits(share * 100, share < 0.01 ? 2 : 1, " %");
 }

@@ -26,10 +26,11 @@ enum Test : size_t {
   kDrop,
   kAbsence,
   kSaturation,
-  kExpiry
+  kExpiry,
+  kPeer
 };
-const std::vector<std::string> kTests = {"exit", "proxy_stuck", "backend_stuck", "surge", "shift",
-                                         "drop", "absence",     "saturation",    "expiry"};
+const std::vector<std::string> kTests = {"exit", "proxy_stuck", "backend_stuck", "surge",  "shift",
+                                         "drop", "absence",     "saturation",    "expiry", "peer"};
 
 // What a rule of each test may report.
 const std::vector<std::vector<Type>> kTypes = {{Type::kProxyDead, Type::kBackendDead},
@@ -40,7 +41,8 @@ const std::vector<std::vector<Type>> kTypes = {{Type::kProxyDead, Type::kBackend
                                                {Type::kOther},
                                                {Type::kOther},
                                                {Type::kResourcesLow},
-                                               {Type::kCertificateExpiring}};
+                                               {Type::kCertificateExpiring},
+                                               {Type::kOther}};
 
 // `Set`: a RuleSet, constant or not.
 template <class Set>
@@ -49,7 +51,7 @@ auto all_rules(Set& rules) {
   return std::to_array<Rule*>({&rules.proxy_dead, &rules.proxy_stuck, &rules.backend_dead,
                                &rules.backend_stuck, &rules.connection_surge, &rules.latency_shift,
                                &rules.traffic_drop, &rules.telemetry_silent, &rules.resources_low,
-                               &rules.certificate_expiring});
+                               &rules.certificate_expiring, &rules.peer_differs});
 }
 
 constexpr base::Duration kLeast = 10ms;
@@ -144,6 +146,25 @@ void read_thresholds(Map& map, ExpiryRule& rule) {
   read(map, "days", rule.days, 0.01, 3650);
 }
 
+void read_thresholds(Map& map, PeerRule& rule) {
+  read(map, "members", rule.members, 4, 1000);
+  read(map, "least_requests", rule.least_requests, 1, 1e9);
+  read(map, "factor", rule.factor, 1.1, 1000);
+  read(map, "spread", rule.spread, 1, 1000);
+  rule.least_failures = map.share("least_failures", rule.least_failures);
+  rule.least_latency = map.duration("least_latency", rule.least_latency, 100us, 1min);
+  read(map, "least_cores", rule.least_cores, 0.01, 1000);
+  read(map, "least_connections", rule.least_connections, 1, 1e9);
+  read(map, "lasting_failures", rule.lasting_failures);
+  read(map, "lasting", rule.lasting);
+  read(map, "clear_factor", rule.clear_factor, 1, 1000);
+  read(map, "clear_after", rule.clear_after);
+  read(map, "learn_first", rule.learn_first);
+  read(map, "hold", rule.hold);
+  read(map, "accept_after", rule.accept_after);
+  read(map, "forget", rule.forget);
+}
+
 // Shares that would make the likelihood ratio meaningless.
 void check(Map& map, const ShiftRule& rule) {
   if (rule.least_share > 0 && rule.fault_share > rule.least_share && rule.fault_share < 0.9) return;
@@ -154,6 +175,10 @@ void check(Map& map, const ShiftRule& rule) {
 void check(Map& map, const DropRule& rule) {
   if (rule.clear_share >= rule.share) return;
   map.optional("clear_share").value_or(map.node()).problem("clear_share of at least share");
+}
+void check(Map& map, const PeerRule& rule) {
+  if (rule.clear_factor <= rule.factor) return;
+  map.optional("clear_factor").value_or(map.node()).problem("clear_factor of at most factor");
 }
 void check(Map&, const Common&) {}
 
@@ -216,6 +241,8 @@ class Loader {
         return fill(map, name, rules_.resources_low);
       case kExpiry:
         return fill(map, name, rules_.certificate_expiring);
+      case kPeer:
+        return fill(map, name, rules_.peer_differs);
       default:
         return fill(map, name, rules_.latency_shift);
     }
@@ -255,6 +282,7 @@ RuleSet::RuleSet() {
   name(telemetry_silent, "telemetry_silent", Type::kOther);
   name(resources_low, "resources_low", Type::kResourcesLow);
   name(certificate_expiring, "certificate_expiring", Type::kCertificateExpiring);
+  name(peer_differs, "peer_differs", Type::kOther);
 }
 
 std::vector<std::string> rule_names(const RuleSet& rules) {

@@ -118,6 +118,26 @@ struct ExpiryRule : Common {
   double days = 14;  // left: fewer than so many
 };
 
+// test: peer. One member of a cluster against the others of its kind, each by what is usual for it.
+struct PeerRule : Common {
+  int members = 4;             // that can be compared; among fewer nobody can say which one differs
+  double least_requests = 50;  // a second, of a member that is compared
+  double factor = 3;           // times the median of its peers, corrected by what is usual for it;
+  double spread = 6;           // so many deviations of its peers (median absolute ones) beyond it;
+  double least_failures = 0.005;          // and at least so much more: of its requests,
+  base::Duration least_latency = 2ms;     // in the 99th percentile,
+  double least_cores = 0.2;               // of what its requests take,
+  double least_connections = 300;         // or open connections;
+  base::Duration lasting_failures = 30s;  // for so long, what clients get errors of,
+  base::Duration lasting = 3min;          // or so long, all else
+  double clear_factor = 2;
+  base::Duration clear_after = 1min;
+  base::Duration learn_first = 15min;
+  base::Duration hold = 30s;         // after a start, a drain, an end of a peer or other trouble
+  base::Duration accept_after = 2h;  // then this is what is usual
+  base::Duration forget = 6h;
+};
+
 struct RuleSet {
   ExitRule proxy_dead;
   ProxyStuckRule proxy_stuck;
@@ -129,6 +149,7 @@ struct RuleSet {
   SilenceRule telemetry_silent;
   SaturationRule resources_low;
   ExpiryRule certificate_expiring;
+  PeerRule peer_differs;
 
   // All rules on, with the defaults above.
   RuleSet();

@@ -10,12 +10,22 @@
 //   proxy_connections_opened{cluster,proxy}    opened in the last second; 1 Hz
 //   proxy_requests{cluster,proxy}              clients' requests a second, without the agent's
 //                                              canaries; 1 Hz
+//   proxy_failures{cluster,proxy}              value = its clients' requests that failed and not by
+//                                              their own fault, weight = all of them without the
+//                                              agent's canaries; of the last 10 s; 1 Hz
+//   proxy_p99_seconds{cluster,proxy}           of its requests to backends in the last 10 s, weight =
+//                                              how many; 1 Hz
+//   proxy_processor_seconds{cluster,proxy}     value = processor time that its process took in the
+//                                              last 10 s, weight = requests in them; 1 Hz
 //   proxy_draining{cluster,proxy}              1 while it drains, else 0; 1 Hz
 //   client_connections{cluster,proxy,client}   top client addresses, at most 10 a proxy; 1 Hz
 //   canary_ok{cluster,proxy,backend}           1 or 0 per probe (set and get through the proxy)
 //   canary_seconds{cluster,proxy,backend}      duration of a successful probe
 //   backend_exited{cluster,backend}            as proxy_exited
 //   backend_probe_ok{cluster,backend}          1 or 0: the agent's own probe, straight to memcached
+//   backend_failures{cluster,backend}          value = the proxies' requests that it failed, weight =
+//                                              all; of the last 10 s; 1 Hz
+//   backend_p99_seconds{cluster,backend}       as proxy_p99_seconds, of all proxies together
 //   backend_connection_slots{cluster,backend}  value = memcached's open connections, weight = its
 //                                              limit; at each reading of its statistics
 //   proxy_descriptors{cluster,proxy}           value = open files, weight = its limit; 1 Hz

@@ -1,8 +1,10 @@
 // False alarms over simulated days: how often the rules say something about nodes on which nothing is
-// wrong, though much happens: a load with day and night that doubles at once, a nightly batch, garbage
-// collections and one pause of seconds, connections and requests that come and go with deployments.
+// wrong, though much happens: a load with day and night that doubles at once, a nightly batch of large values
+// through one proxy with a hot key on one backend, garbage collections, one pause of seconds of the whole
+// machine and some of single members, connections and requests that come and go with deployments, a
+// rollout that replaces each proxy in turn, nodes that join, and hardware that is not the same everywhere.
 //
-//   false_alarms [DAYS [SEED]]     of two clusters with two proxies each: four node-days a day
+//   false_alarms [DAYS [SEED]]     of two clusters with five proxies and four backends each
 //
 // Prints each false alarm, and one line per figure; exits 1 when the rate is above its bound. The bound
 // of the rate is the upper one of a Poisson law at 95 %.
@@ -17,7 +19,10 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr int kNodes = 4;
+constexpr int kProxies = 5;
+constexpr size_t kPreferred = 3;
+constexpr double kPreference = 2.5;
+constexpr int kNodes = 2 * kProxies;
 constexpr double kMostPerNodeDay = 0.25;  // what a few days can show at 95 %
 
 // The largest rate at which so few would still be seen in one of twenty trials.
@@ -34,7 +39,18 @@ double upper_bound(int seen, double node_days) {
 
 class Day {
  public:
-  explicit Day(uint64_t seed) : world_(options(seed)), random_(seed) {}
+  explicit Day(uint64_t seed) : world_(options(seed)), random_(seed) {
+    for (const char* name : kClusters) {
+      auto& cluster = world_.cluster(name);
+      // Older machines, and clients that prefer one.
+      cluster.proxies[1].cost *= 3;
+      cluster.proxies[2].p99 *= 4;
+      cluster.backends[3].p99 *= 5;
+      for (auto& [client, connections] : cluster.proxies[kPreferred].clients) {
+        connections *= kPreference;
+      }
+    }
+  }
 
   // The day's false alarms.
   int live() {
@@ -50,9 +66,12 @@ class Day {
   static test::WorldOptions options(uint64_t seed) {
     test::WorldOptions wanted;
     wanted.seed = seed;
+    wanted.proxies = kProxies;
+    wanted.backends = 4;
     wanted.clients = true;
     wanted.background = 0.001;
-    wanted.descriptors = 1000;  // more than half in use: each rise could be the one that fills it
+    // More than half in use on the proxy that clients prefer: each rise could be the one that fills it.
+    wanted.descriptors = 1500;
     return wanted;
   }
 
@@ -61,11 +80,16 @@ class Day {
     const bool batch = hour >= 2 && hour < 2.5;
     const bool doubled = hour >= 14 && hour < 15;
     const double rate = 20 + 15 * std::sin((hour - 9) / 24 * 2 * 3.14159);
-    for (const char* name : {"amber", "birch"}) {
+    for (const char* name : kClusters) {
       auto& cluster = world_.cluster(name);
       cluster.rate = rate * (batch ? 6 : 1) * (doubled ? 2 : 1);
       if (minute % 240 == 97) deploy(cluster);
+      if (minute == 9 * 60) roll_out(cluster);
+      if (minute == 12 * 60) join(cluster);
+      if (minute > 12 * 60) find(cluster.proxies.back());
+      if (minute % 150 == 45) pause(cluster);
     }
+    batch_of_one(world_.cluster("amber"), minute);
     if (minute == 11 * 60 + 7) world_.pause(3s);
     if (minute % 90 == 13) world_.pause(800ms);
   }
@@ -78,15 +102,79 @@ class Day {
     world_.run_for(3s);
     cluster.request_share = 1;
     for (auto& proxy : cluster.proxies) {
+      const bool preferred = &proxy == &cluster.proxies[kPreferred];
       proxy.clients.clear();
       for (int i = 1; i <= 10; ++i) {
         const std::string address =
             "10." + std::to_string(deployments_) + ".0." + std::to_string(i);
-        proxy.clients[address] = 25 + static_cast<double>(random_() % 20);
+        proxy.clients[address] =
+            (25 + static_cast<double>(random_() % 20)) * (preferred ? kPreference : 1);
       }
     }
   }
 
+  // Large values of one cache, from clients of one proxy; for two minutes all want the same key.
+  static void batch_of_one(test::World::Cluster& cluster, int minute) {
+    const auto times = [&](int at, double& of, double factor) {
+      if (minute == at) of *= factor;
+    };
+    times(2 * 60, cluster.proxies[0].p99, 2.5);
+    times(2 * 60, cluster.proxies[0].cost, 2);
+    times(2 * 60 + 30, cluster.proxies[0].p99, 1 / 2.5);
+    times(2 * 60 + 30, cluster.proxies[0].cost, 0.5);
+    times(2 * 60 + 10, cluster.backends[1].p99, 20);
+    times(2 * 60 + 12, cluster.backends[1].p99, 0.05);
+  }
+
+  // A member that stands still for some seconds: it shows for ten more.
+  void pause(test::World::Cluster& cluster) {
+    auto& proxy = cluster.proxies[random_() % kProxies];
+    auto& backend = cluster.backends[random_() % 4];
+    const double p99[] = {proxy.p99, backend.p99};
+    proxy.p99 = backend.p99 = 3;
+    proxy.failures = backend.failures = 0.2;
+    world_.run_for(14s);
+    proxy.p99 = p99[0];
+    backend.p99 = p99[1];
+    proxy.failures = backend.failures = 0.0001;
+  }
+
+  // Each proxy is drained and followed by a new process, which its clients greet at once: slow, dear
+  // and with some errors at first.
+  void roll_out(test::World::Cluster& cluster) {
+    for (auto& proxy : cluster.proxies) {
+      proxy.draining = true;
+      world_.run_for(4s);
+      proxy.draining = false;
+      const test::World::Proxy before = proxy;
+      proxy.p99 *= 10;
+      proxy.cost *= 10;
+      proxy.failures = 0.01;
+      world_.run_for(20s);
+      proxy.p99 = before.p99;
+      proxy.cost = before.cost;
+      proxy.failures = before.failures;
+      world_.run_for(40s);
+    }
+  }
+
+  // A node without clients; they find it within the next hours.
+  void join(test::World::Cluster& cluster) {
+    auto& proxy = world_.join(cluster);
+    const test::World::Proxy later = proxy;
+    proxy.p99 *= 3;
+    proxy.cost *= 4;
+    proxy.failures = 0.02;
+    world_.run_for(30s);
+    proxy = later;
+  }
+  void find(test::World::Proxy& proxy) {
+    const int clients = static_cast<int>(random_() % 10);
+    auto& connections = proxy.clients["10.0.0." + std::to_string(clients + 1)];
+    connections = std::min(30.0, connections + 1);
+  }
+
+  static constexpr const char* kClusters[] = {"amber", "birch"};
   test::World world_;
   std::mt19937_64 random_;
   int deployments_ = 0;
@@ -95,7 +183,7 @@ class Day {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const int days = argc > 1 ? std::atoi(argv[1]) : 4;
+  const int days = argc > 1 ? std::atoi(argv[1]) : 2;
   const uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
   int seen = 0;
   for (int day = 0; day < days; ++day) seen += Day(seed + static_cast<uint64_t>(day)).live();

@@ -161,6 +161,53 @@ TEST_F(Telemetry, MeasuresTheLastSeconds) {
   EXPECT_EQ(named(samples, "proxy_connections_opened").at(0).value, 4);
 }
 
+// What peers are compared by: of ten seconds, without what clients do wrong and the canaries ask.
+TEST_F(Telemetry, TellsWhatTheWindowHeld) {
+  std::vector<Sample> samples;
+  std::map<std::string, ProxyTelemetry::BackendShare> shares;
+  ProxyFigures figures;
+  figures.cpu_seconds = 7;
+  read();
+  telemetry_.measure(now_, figures, shares, samples);
+  EXPECT_TRUE(named(samples, "proxy_failures").empty()) << "a difference of two";
+  for (int second = 1; second <= 12; ++second) {
+    auto& worker = writer_->worker(0);
+    worker.requests[0].add(100);
+    worker.failure(base::telemetry::Failure::kBackendTimeout).add(2);
+    worker.failure(base::telemetry::Failure::kFenced).add(1);
+    worker.failure(base::telemetry::Failure::kProtocol).add(50);
+    worker.failure(base::telemetry::Failure::kTooLarge).add(50);
+    record(0, base::telemetry::Operation::kGet, milliseconds(second < 2 ? 500 : 1), 98);
+    record(0, base::telemetry::Operation::kGet, milliseconds(20), 2);
+    figures.cpu_seconds += 0.25;
+    now_ = now_ + std::chrono::seconds(1);
+    samples.clear();
+    telemetry_.measure(now_, figures, shares, samples, 4);
+  }
+  const auto only = [&](const char* name) { return named(samples, name).at(0); };
+  EXPECT_EQ(only("proxy_failures").value, 30);
+  EXPECT_EQ(only("proxy_failures").weight, 960);
+  EXPECT_EQ(only("proxy_failures").key.proxy, "amber-proxy-1");
+  EXPECT_NEAR(only("proxy_p99_seconds").value, 0.020, 0.0002);
+  EXPECT_EQ(only("proxy_p99_seconds").weight, 1000);
+  EXPECT_NEAR(only("proxy_processor_seconds").value, 2.5, 1e-9);
+  EXPECT_EQ(only("proxy_processor_seconds").weight, 1000);
+}
+
+TEST_F(Telemetry, SaysNothingOfAWindowWithoutRequests) {
+  std::vector<Sample> samples;
+  std::map<std::string, ProxyTelemetry::BackendShare> shares;
+  ProxyFigures figures;
+  read();
+  for (int second = 0; second < 3; ++second) {
+    telemetry_.measure(now_, figures, shares, samples, 4);
+    now_ = now_ + std::chrono::seconds(1);
+  }
+  EXPECT_TRUE(named(samples, "proxy_failures").empty());
+  EXPECT_TRUE(named(samples, "proxy_p99_seconds").empty());
+  EXPECT_TRUE(named(samples, "proxy_processor_seconds").empty());
+}
+
 TEST_F(Telemetry, FiguresAreOfWhatCameSinceTheLastReading) {
   std::vector<Sample> samples;
   std::map<std::string, ProxyTelemetry::BackendShare> shares;
@@ -234,12 +281,23 @@ TEST(Collector, MeasuresSoonAfterItsStartAndThenEverySecond) {
   ASSERT_TRUE(segment.ok());
   region.started("amber-proxy-1", ::getpid(), "token", clock.wall());
 
+  ASSERT_TRUE((*segment)->backend_index("amber-backend-1").ok());
   collector.start();
   timers.run_for(milliseconds(250));
   EXPECT_TRUE(collector.snapshot().proxies.at("amber-proxy-1").measured);
   EXPECT_FALSE(collector.snapshot().proxies.at("amber-proxy-2").measured);
   EXPECT_TRUE(named(samples, "proxy_connections_opened").empty()) << "a difference of two";
+  auto& cells = (*segment)->worker(0).backends[0];
+  cells.requests.add(40);
+  cells.failures.add(3);
+  base::telemetry::record_latency((*segment)->latencies(0), cells, base::telemetry::Operation::kGet,
+                                  milliseconds(2), clock.now());
   timers.run_for(milliseconds(1000));
+  EXPECT_EQ(named(samples, "backend_failures").at(0).value, 3);
+  EXPECT_EQ(named(samples, "backend_failures").at(0).weight, 40);
+  EXPECT_EQ(named(samples, "backend_failures").at(0).key.backend, "amber-backend-1");
+  EXPECT_NEAR(named(samples, "backend_p99_seconds").at(0).value, 0.002, 0.00002);
+  EXPECT_EQ(named(samples, "backend_p99_seconds").at(0).weight, 1);
   EXPECT_EQ(named(samples, "proxy_connections_opened").size(), 1u);
   EXPECT_TRUE(named(samples, "proxy_connections").empty()) << "nothing is known yet";
 

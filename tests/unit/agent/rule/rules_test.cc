@@ -21,11 +21,11 @@ RuleFile shipped(const std::string& name) {
   return {"rules/" + name, text.str()};
 }
 
-const std::vector<std::string> kShipped = {"proxy_dead.yaml",       "proxy_stuck.yaml",
-                                           "backend_dead.yaml",     "backend_stuck.yaml",
-                                           "connection_surge.yaml", "latency_shift.yaml",
-                                           "traffic_drop.yaml",     "telemetry_silent.yaml",
-                                           "resources_low.yaml",    "certificate_expiring.yaml"};
+const std::vector<std::string> kShipped = {
+    "proxy_dead.yaml",           "proxy_stuck.yaml",      "backend_dead.yaml",
+    "backend_stuck.yaml",        "connection_surge.yaml", "latency_shift.yaml",
+    "traffic_drop.yaml",         "telemetry_silent.yaml", "resources_low.yaml",
+    "certificate_expiring.yaml", "peer_differs.yaml"};
 
 std::string problem(const std::string& text) {
   const auto rules = parse_rules({{"r.yaml", text}});
@@ -53,6 +53,7 @@ TEST(Rules, ShippedFilesSayWhatTheDefaultsSay) {
   same_head(rules->telemetry_silent, usual.telemetry_silent);
   same_head(rules->resources_low, usual.resources_low);
   same_head(rules->certificate_expiring, usual.certificate_expiring);
+  same_head(rules->peer_differs, usual.peer_differs);
   EXPECT_EQ(rules->certificate_expiring.days, usual.certificate_expiring.days);
   EXPECT_EQ(rules->resources_low.within, usual.resources_low.within);
   EXPECT_EQ(rules->resources_low.least, usual.resources_low.least);
@@ -94,6 +95,22 @@ TEST(Rules, ShippedFilesSayWhatTheDefaultsSay) {
   EXPECT_EQ(rules->telemetry_silent.times, usual.telemetry_silent.times);
   EXPECT_EQ(rules->telemetry_silent.hold, usual.telemetry_silent.hold);
   EXPECT_EQ(rules->telemetry_silent.clear_after, usual.telemetry_silent.clear_after);
+  EXPECT_EQ(rules->peer_differs.members, usual.peer_differs.members);
+  EXPECT_EQ(rules->peer_differs.least_requests, usual.peer_differs.least_requests);
+  EXPECT_EQ(rules->peer_differs.factor, usual.peer_differs.factor);
+  EXPECT_EQ(rules->peer_differs.spread, usual.peer_differs.spread);
+  EXPECT_EQ(rules->peer_differs.least_failures, usual.peer_differs.least_failures);
+  EXPECT_EQ(rules->peer_differs.least_latency, usual.peer_differs.least_latency);
+  EXPECT_EQ(rules->peer_differs.least_cores, usual.peer_differs.least_cores);
+  EXPECT_EQ(rules->peer_differs.least_connections, usual.peer_differs.least_connections);
+  EXPECT_EQ(rules->peer_differs.lasting_failures, usual.peer_differs.lasting_failures);
+  EXPECT_EQ(rules->peer_differs.lasting, usual.peer_differs.lasting);
+  EXPECT_EQ(rules->peer_differs.clear_factor, usual.peer_differs.clear_factor);
+  EXPECT_EQ(rules->peer_differs.clear_after, usual.peer_differs.clear_after);
+  EXPECT_EQ(rules->peer_differs.learn_first, usual.peer_differs.learn_first);
+  EXPECT_EQ(rules->peer_differs.hold, usual.peer_differs.hold);
+  EXPECT_EQ(rules->peer_differs.accept_after, usual.peer_differs.accept_after);
+  EXPECT_EQ(rules->peer_differs.forget, usual.peer_differs.forget);
   EXPECT_EQ(rules->traffic_drop.share, usual.traffic_drop.share);
   EXPECT_EQ(rules->traffic_drop.least_requests, usual.traffic_drop.least_requests);
   EXPECT_EQ(rules->traffic_drop.least_connections, usual.traffic_drop.least_connections);
@@ -146,6 +163,9 @@ TEST(Rules, WrongKeysTypesAndValuesNameTheirPlace) {
               HasSubstr("above least_share"));
   EXPECT_THAT(problem("rule: a\ntype: network_degraded\ntest: shift\nleast_share: 20%\n"),
               HasSubstr("above least_share"));
+  EXPECT_THAT(problem("rule: a\ntype: other\ntest: peer\nmembers: 3\n"), HasSubstr("r.yaml:4:10"));
+  EXPECT_THAT(problem("rule: a\ntype: other\ntest: peer\nclear_factor: 4\n"),
+              HasSubstr("of at most factor"));
 }
 
 TEST(Rules, TwoFilesForOneTestAreRefused) {

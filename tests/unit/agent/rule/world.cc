@@ -7,11 +7,19 @@ namespace test {
 using agent::series::Sample;
 using agent::series::SeriesKey;
 
+namespace {
+
+constexpr double kBusy = 10;    // times what the links of an idle region carry
+constexpr double kWindow = 10;  // seconds
+
+}  // namespace
+
 World::World(WorldOptions options)
     : detector(agent::rule::RuleSet()),
       book(agent::incident::BookPolicy()),
       options_(options),
-      random_(options.seed) {
+      random_(options.seed),
+      window_random_(options.seed) {
   for (const char* name : {"amber", "birch"}) {
     Cluster cluster;
     cluster.name = name;
@@ -38,6 +46,14 @@ World::Cluster& World::cluster(const std::string& name) {
 void World::pause(base::Duration length) {
   pause_begin_ = now_;
   pause_end_ = now_ + length;
+}
+
+World::Proxy& World::join(Cluster& cluster) {
+  Proxy& proxy = cluster.proxies.emplace_back();
+  proxy.id = cluster.name + "-proxy-" + std::to_string(cluster.proxies.size());
+  proxy.connections = 0;
+  book.set_cluster(cluster.name, cluster.proxies.size(), cluster.backends.size());
+  return proxy;
 }
 
 void World::kill(Proxy& proxy) {
@@ -108,6 +124,7 @@ void World::tell_pace(Cluster& cluster) {
 void World::tell_canaries(Cluster& cluster) {
   for (const Backend& backend : cluster.backends) {
     observe({"backend_exited", cluster.name, "", backend.id, ""}, now_, backend.dead ? 1 : 0);
+    if (steps_ % 10 == 0 && !backend.dead) tell_window(cluster, backend);
     observe({"backend_probe_ok", cluster.name, "", backend.id, ""}, now_,
             backend.dead || backend.stopped ? 0 : 1);
     for (const Proxy& proxy : cluster.proxies) {
@@ -141,19 +158,51 @@ void World::tell_connections(Cluster& cluster) {
     observe({"proxy_descriptors", cluster.name, proxy.id, "", ""}, now_, 250 + sum,
             options_.descriptors);
     tell_requests(cluster, proxy);
+    tell_window(cluster, proxy);
   }
+}
+
+double World::noisy(double value) {
+  return value * std::lognormal_distribution<double>(0, 0.15)(window_random_);
+}
+
+// What is said of the last ten seconds. A pause of the whole machine shows in all.
+void World::tell_window(const Cluster& cluster, const Proxy& proxy) {
+  const double links = static_cast<double>(cluster.backends.size());
+  const double mean = cluster.rate * links * kBusy * kWindow * cluster.request_share;
+  const int requests = std::poisson_distribution<int>(mean)(window_random_);
+  if (proxy.stopped || requests == 0) return;
+  const double pause = now_ - pause_end_ < 10s ? base::to_seconds(pause_end_ - pause_begin_) : 0;
+  const SeriesKey key{"", cluster.name, proxy.id, "", ""};
+  const auto tell = [&](const char* name, double value) {
+    SeriesKey named = key;
+    named.name = name;
+    observe(named, now_, value, requests);
+  };
+  tell("proxy_failures", std::binomial_distribution<int>(requests, proxy.failures)(window_random_));
+  tell("proxy_p99_seconds", std::max(noisy(proxy.p99), pause / 2));
+  tell("proxy_processor_seconds", noisy(0.1 + proxy.cost * requests));
+}
+void World::tell_window(const Cluster& cluster, const Backend& backend) {
+  const double proxies = static_cast<double>(cluster.proxies.size());
+  const double mean = cluster.rate * proxies * kBusy * kWindow * cluster.request_share;
+  const int requests = std::poisson_distribution<int>(mean)(window_random_);
+  if (backend.stopped || requests == 0) return;
+  observe({"backend_failures", cluster.name, "", backend.id, ""}, now_,
+          std::binomial_distribution<int>(requests, backend.failures)(window_random_), requests);
+  observe({"backend_p99_seconds", cluster.name, "", backend.id, ""}, now_, noisy(backend.p99),
+          requests);
 }
 
 // What clients ask for in a second: ten times what the links of an idle region carry. Nothing is
 // asked while the machine stands still.
 void World::tell_requests(const Cluster& cluster, const Proxy& proxy) {
-  constexpr double kBusy = 10;
   const double links = static_cast<double>(cluster.backends.size());
   std::poisson_distribution<int> arrivals(cluster.rate * links * kBusy * cluster.request_share);
   int count = arrivals(random_);
   if (proxy.stopped || (now_ >= pause_begin_ && now_ < pause_end_)) count = 0;
   observe({"proxy_requests", cluster.name, proxy.id, "", ""}, now_, count);
-  observe({"proxy_draining", cluster.name, proxy.id, "", ""}, now_, 0);
+  observe({"proxy_draining", cluster.name, proxy.id, "", ""}, now_, proxy.draining ? 1 : 0);
 }
 
 void World::step() {

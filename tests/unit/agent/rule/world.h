@@ -41,11 +41,17 @@ class World {
     double connections = 50;
     std::map<std::string, double> clients;
     base::Instant pause_until;
+    bool draining = false;
+    double failures = 0.0001;  // of its requests
+    double p99 = 0.0008;       // seconds, of its requests to backends
+    double cost = 40e-6;       // seconds of processor time for a request
   };
   struct Backend {
     std::string id;
     bool dead = false, stopped = false;
     base::Instant stopped_at;
+    double failures = 0.0001;  // of the proxies' requests to it
+    double p99 = 0.0008;       // seconds
   };
   struct Cluster {
     std::string name;
@@ -60,6 +66,8 @@ class World {
 
   Cluster& cluster(const std::string& name);
   void pause(base::Duration length);  // the whole machine
+  // One more proxy, without clients yet. References to the cluster's others hold no longer.
+  Proxy& join(Cluster& cluster);
   void kill(Proxy& proxy);
   void stop(Proxy& proxy);
   void stop(Backend& backend);
@@ -94,9 +102,12 @@ class World {
   void tell_canaries(Cluster& cluster);
   void tell_connections(Cluster& cluster);
   void tell_requests(const Cluster& cluster, const Proxy& proxy);
+  void tell_window(const Cluster& cluster, const Proxy& proxy);
+  void tell_window(const Cluster& cluster, const Backend& backend);
+  double noisy(double value);
 
   WorldOptions options_;
-  std::mt19937_64 random_;
+  std::mt19937_64 random_, window_random_;
   std::vector<Cluster> clusters_;
   base::Instant now_{1'000'000'000'000};
   base::Instant pause_begin_, pause_end_;
