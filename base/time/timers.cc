@@ -6,23 +6,80 @@
 #include <boost/system/system_error.hpp>
 
 namespace base {
+namespace {
+
+// What ends within so long of each other ends together: timers for the same instant are set a few
+// microseconds apart.
+constexpr Duration kTogether = 100us;
+
+class Registered {
+ public:
+  Registered(std::set<boost::asio::steady_timer*>& waiting, boost::asio::steady_timer& timer)
+      : waiting_(waiting), timer_(&timer) {
+    waiting_.insert(timer_);
+  }
+  Registered(const Registered&) = delete;
+  Registered& operator=(const Registered&) = delete;
+  ~Registered() { waiting_.erase(timer_); }
+
+ private:
+  std::set<boost::asio::steady_timer*>& waiting_;
+  boost::asio::steady_timer* timer_;
+};
+
+}  // namespace
+
+Instant next_beat(Instant earliest, Duration period) {
+  const int64_t step = period.count();
+  return Instant{(earliest.ns + step - 1) / step * step};
+}
 
 boost::asio::awaitable<void> Timers::wait_for(Duration d) {
   co_await wait_until(clock().now() + d);
 }
 
+boost::asio::awaitable<void> Timers::wait_for_beat(Duration period) {
+  co_await wait_until(next_beat(clock().now() + period / 2, period));
+}
+
+// The clock may be a test's; the steady_timer only needs the distance.
+boost::asio::steady_timer AsioTimers::timer_at(Instant when) const {
+  using Steady = boost::asio::steady_timer::clock_type;
+  const Duration distance = when - clock_.now();
+  const Instant exact{Duration(Steady::now().time_since_epoch() + distance).count()};
+  const Instant shared = distance > kTogether ? next_beat(exact, kTogether) : exact;
+  return {executor_, Steady::time_point(Duration(shared.ns))};
+}
+
 boost::asio::awaitable<void> AsioTimers::wait_until(Instant when) {
   if (stopped_) throw boost::system::system_error(boost::asio::error::operation_aborted);
-  // The clock may be a test's; the steady_timer only needs the distance.
-  boost::asio::steady_timer timer(executor_);
-  timer.expires_after(when - clock_.now());
-  struct Registered {
-    std::set<boost::asio::steady_timer*>& waiting;
-    boost::asio::steady_timer* timer;
-    ~Registered() { waiting.erase(timer); }
-  } registered{waiting_, &timer};
-  waiting_.insert(&timer);
+  boost::asio::steady_timer timer = timer_at(when);
+  const Registered registered(waiting_, timer);
   co_await timer.async_wait(boost::asio::use_awaitable);
+}
+
+class AsioTimers::Ringing final : public Alarm {
+ public:
+  Ringing(AsioTimers& timers, Instant when, std::function<void()> ring)
+      : ring_(std::make_shared<std::function<void()>>(std::move(ring))),
+        timer_(timers.timer_at(timers.stopped_ ? timers.clock_.now() : when)),
+        registered_(timers.waiting_, timer_) {
+    // It rings when it is cancelled by stop(), too; one that was destroyed is no longer there, though
+    // its timer may have run out before.
+    const std::weak_ptr<std::function<void()>> alive = ring_;
+    timer_.async_wait([alive](boost::system::error_code) {
+      if (const auto due = alive.lock()) (*due)();
+    });
+  }
+
+ private:
+  std::shared_ptr<std::function<void()>> ring_;
+  boost::asio::steady_timer timer_;
+  Registered registered_;
+};
+
+std::unique_ptr<Alarm> AsioTimers::alarm(Instant when, std::function<void()> ring) {
+  return std::make_unique<Ringing>(*this, when, std::move(ring));
 }
 
 void AsioTimers::stop() {

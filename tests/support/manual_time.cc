@@ -18,6 +18,39 @@ boost::asio::awaitable<void> ManualTimers::wait_until(base::Instant when) {
   }
 }
 
+namespace {
+
+// Its timer never expires: the sleepers' list cancels it when its time has come.
+class ManualAlarm final : public base::Alarm {
+ public:
+  ManualAlarm(boost::asio::io_context& io, std::function<void()> ring)
+      : timer_(std::make_shared<boost::asio::steady_timer>(io)),
+        ring_(std::make_shared<std::function<void()>>(std::move(ring))) {
+    timer_->expires_at(std::chrono::steady_clock::time_point::max());
+    const std::weak_ptr<std::function<void()>> alive = ring_;
+    timer_->async_wait([alive](boost::system::error_code) {
+      if (const auto due = alive.lock()) (*due)();
+    });
+  }
+  const std::shared_ptr<boost::asio::steady_timer>& timer() const { return timer_; }
+
+ private:
+  std::shared_ptr<boost::asio::steady_timer> timer_;
+  std::shared_ptr<std::function<void()>> ring_;
+};
+
+}  // namespace
+
+std::unique_ptr<base::Alarm> ManualTimers::alarm(base::Instant when, std::function<void()> ring) {
+  auto alarm = std::make_unique<ManualAlarm>(io_, std::move(ring));
+  if (when <= clock_.now()) {
+    alarm->timer()->cancel();
+  } else {
+    sleepers_.emplace(when.ns, alarm->timer());
+  }
+  return alarm;
+}
+
 void ManualTimers::run_ready() {
   io_.restart();
   while (io_.poll_one() > 0) {

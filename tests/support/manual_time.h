@@ -7,6 +7,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <functional>
 #include <map>
 #include <memory>
 
@@ -30,6 +31,7 @@ class ManualTimers final : public base::Timers {
  public:
   ManualTimers(boost::asio::io_context& io, ManualClock& clock) : io_(io), clock_(clock) {}
   boost::asio::awaitable<void> wait_until(base::Instant when) override;
+  std::unique_ptr<base::Alarm> alarm(base::Instant when, std::function<void()> ring) override;
   base::Clock& clock() override { return clock_; }
   // Runs everything that becomes due within `d`, then leaves the clock `d` later.
   void run_for(base::Duration d);

@@ -1,7 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
+#include <memory>
 #include <vector>
 
 #include "base/time/clock.h"
@@ -22,6 +24,14 @@ boost::asio::awaitable<void> tick_every(Timers& timers, Duration d, int times,
                                         std::vector<Instant>& ticks) {
   for (int i = 0; i < times; ++i) {
     co_await timers.wait_for(d);
+    ticks.push_back(timers.clock().now());
+  }
+}
+
+boost::asio::awaitable<void> tick_at_beats(Timers& timers, Duration period, int times,
+                                           std::vector<Instant>& ticks) {
+  for (int i = 0; i < times; ++i) {
+    co_await timers.wait_for_beat(period);
     ticks.push_back(timers.clock().now());
   }
 }
@@ -94,6 +104,104 @@ TEST(ManualTimers, ShowsEachSleeperItsOwnWakeUpTime) {
   ASSERT_EQ(ticks.size(), 6u);
   for (int i = 0; i < 6; ++i) EXPECT_EQ(ticks[static_cast<size_t>(i)] - start, (i + 1) * 10min);
   EXPECT_EQ(clock.now() - start, 1h);
+}
+
+TEST(Beat, IsTheFirstMultipleThatIsNotBefore) {
+  EXPECT_EQ(next_beat(Instant{1'000}, 100ns), Instant{1'000});
+  EXPECT_EQ(next_beat(Instant{1'001}, 100ns), Instant{1'100});
+  EXPECT_EQ(next_beat(Instant{1'099}, 100ns), Instant{1'100});
+}
+
+TEST(Beat, IsSharedByLoopsThatBeganAtOtherTimes) {
+  boost::asio::io_context io;
+  test::ManualClock clock;
+  test::ManualTimers timers(io, clock);
+  std::vector<Instant> early, late;
+  boost::asio::co_spawn(io, tick_at_beats(timers, 100ms, 10, early), boost::asio::detached);
+  timers.run_for(130ms);
+  boost::asio::co_spawn(io, tick_at_beats(timers, 100ms, 9, late), boost::asio::detached);
+  timers.run_for(1s);
+  ASSERT_EQ(early.size(), 10u);
+  ASSERT_EQ(late.size(), 9u);
+  EXPECT_TRUE(std::equal(late.begin(), late.end(), early.begin() + 1));
+}
+
+TEST(Beat, IsLeftOutWhenItIsLessThanHalfAPeriodAway) {
+  boost::asio::io_context io;
+  test::ManualClock clock;
+  test::ManualTimers timers(io, clock);
+  const Instant beat = next_beat(clock.now(), 100ms);
+  std::vector<Instant> ticks;
+  clock.set(beat + 49ms);
+  boost::asio::co_spawn(io, tick_at_beats(timers, 100ms, 1, ticks), boost::asio::detached);
+  timers.run_ready();
+  clock.set(beat + 51ms);
+  boost::asio::co_spawn(io, tick_at_beats(timers, 100ms, 1, ticks), boost::asio::detached);
+  timers.run_for(1s);
+  EXPECT_EQ(ticks, (std::vector<Instant>{beat + 100ms, beat + 200ms}));
+}
+
+TEST(ManualTimers, RingsAnAlarmOnceAtItsTimeUnlessItIsDestroyedBefore) {
+  boost::asio::io_context io;
+  test::ManualClock clock;
+  test::ManualTimers timers(io, clock);
+  std::vector<int> rung;
+  const auto kept = timers.alarm(clock.now() + 1s, [&rung] { rung.push_back(1); });
+  auto destroyed = timers.alarm(clock.now() + 1s, [&rung] { rung.push_back(2); });
+  timers.run_for(999ms);
+  EXPECT_TRUE(rung.empty());
+  destroyed.reset();
+  timers.run_for(1h);
+  EXPECT_EQ(rung, std::vector<int>{1});
+}
+
+TEST(AsioTimers, RingsAnAlarmUnlessItIsDestroyedBefore) {
+  boost::asio::io_context io;
+  test::ManualClock clock;
+  AsioTimers timers(io.get_executor(), clock);
+  std::vector<int> rung;
+  const auto kept = timers.alarm(clock.now() + 1ms, [&rung] { rung.push_back(1); });
+  auto destroyed = timers.alarm(clock.now() + 1ms, [&rung] { rung.push_back(2); });
+  const auto passed = timers.alarm(clock.now() - 1ms, [&] {
+    rung.push_back(3);
+    destroyed.reset();
+  });
+  EXPECT_TRUE(rung.empty()) << "never from within the call";
+  io.run();
+  EXPECT_EQ(rung, (std::vector<int>{3, 1}));
+}
+
+// Its timer had run out, and what rings waited in the queue.
+TEST(AsioTimers, AnAlarmThatIsDestroyedByAnotherOfTheSameMomentDoesNotRing) {
+  boost::asio::io_context io;
+  test::ManualClock clock;
+  AsioTimers timers(io.get_executor(), clock);
+  std::unique_ptr<Alarm> one, other;
+  int rung = 0;
+  one = timers.alarm(clock.now() - 1ms, [&] {
+    ++rung;
+    other.reset();
+  });
+  other = timers.alarm(clock.now() - 1ms, [&] {
+    ++rung;
+    one.reset();
+  });
+  io.run();
+  EXPECT_EQ(rung, 1);
+}
+
+TEST(AsioTimers, StopRingsPresentAndFutureAlarms) {
+  boost::asio::io_context io;
+  test::ManualClock clock;
+  AsioTimers timers(io.get_executor(), clock);
+  std::vector<int> rung;
+  const auto present = timers.alarm(clock.now() + 1h, [&rung] { rung.push_back(1); });
+  io.poll();
+  timers.stop();
+  const auto future = timers.alarm(clock.now() + 1h, [&rung] { rung.push_back(2); });
+  io.restart();
+  io.run();
+  EXPECT_EQ(rung, (std::vector<int>{1, 2}));
 }
 
 TEST(AsioTimers, ReturnsAtOnceForATimeThatHasPassed) {
