@@ -232,15 +232,13 @@ void ProcessProvider::begin_watch(const std::string& id, pid_t pid, base::net::U
 // Until the process has ended. The descriptor is a copy, so that whoever closes the entry's does not
 // pull it away from under the wait.
 boost::asio::awaitable<void> ProcessProvider::watch(std::string id, uint64_t life) {
-  using namespace boost::asio::experimental::awaitable_operators;  // NOLINT: for ||
   Descriptor descriptor(executor_, ::fcntl(entry(id).pidfd.get(), F_DUPFD_CLOEXEC, 0));
   while (!gate_.closed()) {
-    boost::system::error_code failed = boost::asio::error::would_block;
-    const base::Instant until = timers_.clock().now() + kLook;
-    co_await (
-        descriptor.async_wait(Descriptor::wait_read,
-                              boost::asio::redirect_error(boost::asio::use_awaitable, failed)) ||
-        coord::nap(timers_, until));
+    boost::system::error_code failed;
+    const base::Instant look_at = base::next_beat(timers_.clock().now() + kLook, kLook);
+    const auto look = timers_.alarm(look_at, [&descriptor] { descriptor.cancel(); });
+    co_await descriptor.async_wait(Descriptor::wait_read,
+                                   boost::asio::redirect_error(boost::asio::use_awaitable, failed));
     if (entry(id).life != life) co_return;
     if (!failed) break;
   }
@@ -363,7 +361,7 @@ boost::asio::awaitable<void> ProcessProvider::keep_forwarder() {
       base::log::warn("forwarder_not_started", {{"error", done.error()}});
       co_await timers_.wait_for(kForwarderBackoff);
     }
-    co_await timers_.wait_for(kForwarderLook);
+    co_await timers_.wait_for_beat(kForwarderLook);
   }
 }
 

@@ -1,7 +1,6 @@
 #include "agent/action/text_peer.h"
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -9,12 +8,9 @@
 #include <boost/asio/write.hpp>
 #include <utility>
 
-#include "agent/coord/turn.h"
-
 namespace agent::action {
 namespace {
 
-using namespace boost::asio::experimental::awaitable_operators;  // NOLINT: for ||
 using boost::asio::redirect_error;
 using boost::asio::use_awaitable;
 
@@ -61,38 +57,49 @@ base::Error TextPeer::late(const char* what) const {
                      base::Origin::kBackend, base::Retry::kIfUnsent);
 }
 
-boost::asio::awaitable<void> TextPeer::run_connect(boost::system::error_code& failed) {
+// What is under way then ends with an error, and what is begun later fails.
+std::unique_ptr<base::Alarm> TextPeer::close_at(base::Instant deadline) {
+  late_ = false;
+  failed_ = boost::system::error_code();
+  return timers_.alarm(deadline, [this] {
+    late_ = true;
+    boost::system::error_code ignored;
+    socket_.close(ignored);
+  });
+}
+
+boost::asio::awaitable<void> TextPeer::run_connect() {
   if (is_path(address_)) {
     const boost::asio::local::stream_protocol::endpoint endpoint(address_);
-    co_await socket_.async_connect(endpoint, redirect_error(use_awaitable, failed));
+    co_await socket_.async_connect(endpoint, redirect_error(use_awaitable, failed_));
     co_return;
   }
-  const auto address = boost::asio::ip::make_address(address_, failed);
-  if (failed) co_return;
+  const auto address = boost::asio::ip::make_address(address_, failed_);
+  if (failed_) co_return;
   const boost::asio::ip::tcp::endpoint endpoint(address, port_);
-  co_await socket_.async_connect(endpoint, redirect_error(use_awaitable, failed));
-  if (failed) co_return;
-  socket_.set_option(boost::asio::ip::tcp::no_delay(true), failed);
+  co_await socket_.async_connect(endpoint, redirect_error(use_awaitable, failed_));
+  if (failed_) co_return;
+  socket_.set_option(boost::asio::ip::tcp::no_delay(true), failed_);
 }
 
 boost::asio::awaitable<base::Result<>> TextPeer::connect(base::Instant deadline) {
   close();
-  boost::system::error_code failed = boost::asio::error::would_block;
-  co_await (run_connect(failed) || coord::nap(timers_, deadline));
-  if (!failed) co_return base::Done{};
-  close();
-  if (failed == boost::asio::error::would_block ||
-      failed == boost::asio::error::operation_aborted) {
-    co_return late("did not accept a connection");
+  {
+    const auto alarm = close_at(deadline);
+    co_await run_connect();
   }
-  co_return gone(failed.message());
+  if (!failed_ && !late_) co_return base::Done{};
+  const std::string what = failed_.message();
+  close();
+  if (late_) co_return late("did not accept a connection");
+  co_return gone(what);
 }
 
 boost::asio::awaitable<void> TextPeer::run_exchange(const std::string& request,
                                                     const AnswerEnd& end) {
   co_await boost::asio::async_write(socket_, boost::asio::buffer(request),
                                     redirect_error(use_awaitable, failed_));
-  while (!failed_) {
+  while (!failed_ && !late_) {
     answer_ = end(input_);
     if (answer_ != 0 || input_.size() > kMaxAnswer) co_return;
     char chunk[4096];
@@ -107,9 +114,11 @@ boost::asio::awaitable<base::Result<std::string>> TextPeer::exchange(std::string
                                                                      base::Instant deadline) {
   if (!connected()) co_return gone("not connected");
   answer_ = 0;
-  failed_ = boost::system::error_code();
   input_.clear();
-  co_await (run_exchange(request, end) || coord::nap(timers_, deadline));
+  {
+    const auto alarm = close_at(deadline);
+    co_await run_exchange(request, end);
+  }
   const bool whole = answer_ != 0 && answer_ != kNonsense;
   if (whole && input_.size() == answer_) co_return std::exchange(input_, {});
   const bool nonsense = answer_ == kNonsense || input_.size() > kMaxAnswer;
@@ -124,7 +133,7 @@ boost::asio::awaitable<base::Result<std::string>> TextPeer::exchange(std::string
     co_return base::Error(base::ErrorCode::kInvalid, name_ + " answered nonsense",
                           base::Origin::kBackend);
   }
-  if (!failed || failed == boost::asio::error::operation_aborted) co_return late("did not answer");
+  if (late_ || failed == boost::asio::error::operation_aborted) co_return late("did not answer");
   co_return gone(failed.message());
 }
 

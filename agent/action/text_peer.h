@@ -9,6 +9,7 @@
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -39,8 +40,9 @@ class TextPeer {
   void close();
 
  private:
-  boost::asio::awaitable<void> run_connect(boost::system::error_code& failed);
+  boost::asio::awaitable<void> run_connect();
   boost::asio::awaitable<void> run_exchange(const std::string& request, const AnswerEnd& end);
+  std::unique_ptr<base::Alarm> close_at(base::Instant deadline);
   std::string place() const;
   base::Error gone(const std::string& what) const;
   base::Error late(const char* what) const;
@@ -53,6 +55,7 @@ class TextPeer {
   std::string input_;
   size_t answer_ = 0;  // length of a whole answer at the start of input_
   boost::system::error_code failed_;
+  bool late_ = false;  // the deadline came first, and closed the socket
 };
 
 }  // namespace agent::action

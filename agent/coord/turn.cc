@@ -65,6 +65,12 @@ boost::asio::awaitable<Turn::Held> Turn::take() {
   co_return Held(state);
 }
 
+Turn::Held Turn::try_take() {
+  if (state_->taken) return {};
+  state_->taken = true;
+  return Held(state_);
+}
+
 Turn::Held::~Held() {
   if (state_ == nullptr) return;
   state_->taken = false;
@@ -119,6 +125,7 @@ boost::asio::awaitable<void> nap(base::Timers& timers, base::Instant until) {
 
 boost::asio::awaitable<Turn::Held> take_by(Turn& turn, base::Timers& timers, base::Instant until) {
   using namespace boost::asio::experimental::awaitable_operators;  // NOLINT: for ||
+  if (Turn::Held held = turn.try_take(); held.holds()) co_return held;
   auto first = co_await (turn.take() || nap(timers, until));
   if (first.index() == 0) co_return std::get<0>(std::move(first));
   co_return Turn::Held();

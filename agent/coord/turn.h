@@ -24,6 +24,8 @@ class Turn {
   // Gives the turn back when it dies.
   class Held;
   boost::asio::awaitable<Held> take();
+  // The turn if it is free, or nothing (holds() is false).
+  Held try_take();
 
  private:
   struct State;

@@ -167,7 +167,7 @@ asio::awaitable<void> AsioHttpServer::sweep_until_stopped() {
 
 asio::awaitable<void> AsioHttpServer::sweep() {
   while (!stopping_) {
-    co_await timers_.wait_for(kSweepEvery);
+    co_await timers_.wait_for_beat(kSweepEvery);
     for (const auto& connection : connections_) {
       if (connection->deadline <= now()) connection->close();
     }

@@ -2,7 +2,6 @@
 #include <sys/socket.h>
 
 #include <boost/asio/buffer.hpp>
-#include <boost/asio/experimental/awaitable_operators.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
 #include <boost/asio/read_until.hpp>
 #include <boost/asio/redirect_error.hpp>
@@ -46,13 +45,14 @@ Error no_answer(const std::string& path, const std::string& verb) {
                Origin::kSelf, Retry::kIfUnsent);
 }
 
-// One call under way. The coroutine that times it out reads `sent`.
+// One call under way.
 struct Exchange {
   Exchange(Socket s, std::string l) : socket(std::move(s)), line(std::move(l)) {}
   Socket socket;
   std::string line;
   std::string answer;
   bool sent = false;
+  bool late = false;
 };
 
 // True when `answer` holds a line.
@@ -112,18 +112,22 @@ Step receive_line(int fd, std::string& line, Instant end) {
 
 asio::awaitable<Result<json::value>> rpc_call(std::string path, RpcRequest request,
                                               Duration timeout, Timers& timers) {
-  using namespace asio::experimental::awaitable_operators;
   auto fd = connect_unix(path);
   if (!fd) co_return fd.error();
   asio::any_io_executor executor = co_await asio::this_coro::executor;
   Exchange call(Socket(executor, asio::local::stream_protocol(), fd->release()),
                 encode_rpc_request(request) + "\n");
-  asio::awaitable<bool> exchange = run(call);
-  asio::awaitable<void> deadline = timers.wait_for(timeout);
-  const auto first = co_await (std::move(exchange) || std::move(deadline));
+  const auto end = [&call] {
+    call.late = true;
+    boost::system::error_code ignored;
+    call.socket.close(ignored);
+  };
+  const auto alarm = timers.alarm(timers.clock().now() + timeout, end);
+  const bool answered = co_await run(call);
   if (!call.sent) co_return not_sent(path, request.verb);
-  if (first.index() == 1) co_return timed_out(path, request.verb, timeout);
-  if (!std::get<0>(first)) co_return no_answer(path, request.verb);
+  if (!answered) {
+    co_return call.late ? timed_out(path, request.verb, timeout) : no_answer(path, request.verb);
+  }
   co_return parse_rpc_answer(call.answer);
 }
 
