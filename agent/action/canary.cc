@@ -72,7 +72,6 @@ class Canary::Connection {
   // The caller holds the turn, here and below.
   boost::asio::awaitable<base::Result<>> log_in(std::string user, base::Secret password,
                                                 base::Instant deadline) {
-    if (peer_.connected() && user == user_) co_return base::Done{};
     auto connected = co_await peer_.connect(deadline);
     if (!connected.ok()) co_return connected;
     auto stored = co_await set(user, std::string(password.reveal()), "0", deadline);
@@ -111,6 +110,7 @@ class Canary::Connection {
     user_.clear();
   }
   bool connected() const { return peer_.connected(); }
+  bool is_logged_in(std::string_view user) const { return connected() && user == user_; }
 
  private:
   base::Timers& timers_;
@@ -139,11 +139,25 @@ Canary::Connection& Canary::connection(const std::string& proxy, const std::stri
   return *slot;
 }
 
+const Canary::Identity& Canary::identity(const std::string& cluster) {
+  const auto [at, is_new] = identities_.try_emplace(cluster);
+  Identity& known = at->second;
+  const uint64_t change = tenants_.change_count();
+  if (!is_new && known.change == change) return known;
+  known = Identity();
+  known.change = change;
+  if (const coord::Cache* cache = tenants_.canary_cache(cluster)) {
+    known.cache = cache->id;
+    const coord::Credential* credential = tenants_.primary_credential(cache->id);
+    if (credential != nullptr) known.user = credential->user;
+  }
+  return known;
+}
+
 const Canary::Keys& Canary::keys_for(const std::string& proxy, size_t count) {
   const std::string& cluster = region_.cluster_of(proxy)->name;
   const base::EpochTable& table = journal_.at(cluster).committed;
-  const coord::Cache* cache = tenants_.canary_cache(cluster);
-  const base::CacheId id = cache == nullptr ? 0 : cache->id;
+  const base::CacheId id = identity(cluster).cache;
   Keys& keys = keys_[proxy];
   if (keys.epoch != table.epoch || keys.cache != id || keys.count < count) {
     keys.epoch = table.epoch;
@@ -184,26 +198,26 @@ boost::asio::awaitable<void> Canary::probe_one(Connection& connection,
     answer.what = "an earlier probe is still under way";
     co_return;
   }
-  const coord::Cache* cache = tenants_.canary_cache(region_.cluster_of(answer.proxy)->name);
-  const coord::Credential* credential =
-      cache == nullptr ? nullptr : tenants_.primary_credential(cache->id);
-  if (credential == nullptr) {
+  const std::string user = identity(region_.cluster_of(answer.proxy)->name).user;
+  if (user.empty()) {
     answer.what = "the canary has no credential";
     co_return;
   }
-  const std::string user = credential->user;  // the pointer lasts until the next wait
   base::Result<> done;
   // A kept connection may have died with the proxy's last process: that alone is no failure.
   for (int attempt = 0; attempt < 2; ++attempt) {
     const bool kept = connection.connected();
-    auto password = tenants_.reveal(user);
-    if (!password.ok()) {
-      answer.what = password.error().context;
-      co_return;
-    }
     const base::Instant began = timers_.clock().now();
-    std::string name = user;
-    done = co_await connection.log_in(std::move(name), std::move(*password), deadline);
+    done = base::Done{};
+    if (!connection.is_logged_in(user)) {
+      auto password = tenants_.reveal(user);
+      if (!password.ok()) {
+        answer.what = password.error().context;
+        co_return;
+      }
+      std::string name = user;
+      done = co_await connection.log_in(std::move(name), std::move(*password), deadline);
+    }
     answer.logged_in = done.ok();
     const std::string value = answer.proxy + " " + std::to_string(++probes_);
     for (const std::string& key : keys) {

@@ -63,6 +63,13 @@ class Canary {
     size_t count = 0;
     std::map<std::string, std::vector<std::string>> by_backend;
   };
+  // As whom it logs in at a cluster's proxies; cache 0 or no user: as nobody.
+  struct Identity {
+    uint64_t change = 0;  // of the tenants, as it was looked up: that costs by how many there are
+    base::CacheId cache = 0;
+    std::string user;
+  };
+  const Identity& identity(const std::string& cluster);
   const Keys& keys_for(const std::string& proxy, size_t count);
   Connection& connection(const std::string& proxy, const std::string& backend);
   boost::asio::awaitable<void> probe_one(Connection& connection, std::vector<std::string> keys,
@@ -73,7 +80,8 @@ class Canary {
   const coord::TableJournal& journal_;
   const coord::Tenants& tenants_;
   base::Timers& timers_;
-  uint64_t probes_ = 0;  // makes every value its own
+  uint64_t probes_ = 0;                                      // makes every value its own
+  std::map<std::string, Identity, std::less<>> identities_;  // by cluster
   std::map<std::string, Keys, std::less<>> keys_;
   std::map<std::pair<std::string, std::string>, std::unique_ptr<Connection>> connections_;
 };
