@@ -15,33 +15,49 @@ Reconciler::Reconciler(boost::asio::any_io_executor executor, Region& region,
       fences_(fences),
       processes_(processes),
       timers_(timers),
-      gate_(gate) {}
-
-void Reconciler::start() {
+      gate_(gate) {
   for (const ClusterSpec& cluster : region_.spec().clusters) {
-    for (const ProxySpec& proxy : cluster.proxies) {
-      base::spawn(executor_, gate_, "watch proxy", watch_proxy(proxy.id));
-    }
+    for (const ProxySpec& proxy : cluster.proxies) proxies_.push_back({proxy.id, cluster.name});
     for (const BackendSpec& backend : cluster.backends) {
-      base::spawn(executor_, gate_, "watch backend", watch_backend(backend.id));
+      backends_.push_back({backend.id, cluster.name});
     }
   }
 }
 
-boost::asio::awaitable<void> Reconciler::watch_proxy(std::string proxy) {
-  base::Instant ask_at = timers_.clock().now();
+void Reconciler::start() {
+  base::spawn(executor_, gate_, "reconcile", watch());
+}
+
+boost::asio::awaitable<void> Reconciler::watch() {
   while (!gate_.closed()) {
-    const bool ask = timers_.clock().now() >= ask_at;
-    if (processes_.running(proxy) && (ask || !sync_.in_step(proxy))) {
-      auto synced = co_await sync_.sync(proxy, ask);
-      if (ask) ask_at = timers_.clock().now() + kReconcileEvery;
-      if (!synced.ok()) {
-        base::log::info("proxy_out_of_step", {{"proxy", proxy}, {"error", synced.error()}});
-      }
-    }
-    judge(proxy);
-    co_await timers_.wait_for(kLookEvery);
+    bool well = true;
+    for (Member& proxy : proxies_) well = look_at_proxy(proxy) && well;
+    for (Member& backend : backends_) well = look_at_backend(backend) && well;
+    co_await timers_.wait_for_beat(well ? kLookEvery : kLookAgain);
   }
+}
+
+bool Reconciler::look_at_proxy(Member& proxy) {
+  const bool in_step = sync_.in_step(proxy.id);
+  if (proxy.tended) return in_step;
+  const bool ask = timers_.clock().now() >= proxy.due;
+  if ((ask || !in_step) && processes_.running(proxy.id)) {
+    proxy.tended = true;
+    base::spawn(executor_, gate_, "tend proxy", tend_proxy(proxy, ask));
+  } else {
+    judge(proxy.id);
+  }
+  return in_step;
+}
+
+boost::asio::awaitable<void> Reconciler::tend_proxy(Member& proxy, bool ask) {
+  auto synced = co_await sync_.sync(proxy.id, ask);
+  if (ask) proxy.due = timers_.clock().now() + kReconcileEvery;
+  if (!synced.ok()) {
+    base::log::info("proxy_out_of_step", {{"proxy", proxy.id}, {"error", synced.error()}});
+  }
+  judge(proxy.id);
+  proxy.tended = false;
 }
 
 // The live state, by what is known now. A drain and an end are told by those who bring them about.
@@ -63,27 +79,32 @@ void Reconciler::judge(const std::string& proxy) {
   }
 }
 
-boost::asio::awaitable<void> Reconciler::watch_backend(std::string backend) {
-  const std::string cluster = region_.cluster_of(backend)->name;
-  base::Instant check_at = timers_.clock().now();
-  while (!gate_.closed()) {
-    // While a change is decided only Tables raises records of its owners, since a record may be
-    // what forbids the way back. A new process needs its record all the same.
-    const FenceRecord wanted = fences_.wanted(cluster);
-    const bool fresh = !fences_.held_since(backend, FenceRecord());
-    const bool stable = journal_.at(cluster).phase == ChangePhase::kStable;
-    const bool behind = stable && !fences_.held_since(backend, wanted);
-    const bool due = stable && timers_.clock().now() >= check_at;
-    if (wanted.epoch != 0 && processes_.running(backend) && (fresh || behind || due)) {
-      auto raised = co_await fences_.raise(backend);
-      check_at = timers_.clock().now() + kReconcileEvery;
-      if (!raised.ok()) {
-        base::log::info("fence_not_raised", {{"backend", backend}, {"error", raised.error()}});
-        co_await timers_.wait_for(kRaiseAgain);
-      }
-    }
-    co_await timers_.wait_for(kLookEvery);
+// While a change is decided only Tables raises records of its owners, since a record may be what
+// forbids the way back. A new process needs its record all the same.
+bool Reconciler::look_at_backend(Member& backend) {
+  const FenceRecord wanted = fences_.wanted(backend.cluster);
+  const bool held = fences_.held_since(backend.id, wanted).has_value();
+  const base::Instant now = timers_.clock().now();
+  const bool stable = journal_.at(backend.cluster).phase == ChangePhase::kStable;
+  const bool fresh = !held && !fences_.held_since(backend.id, FenceRecord());
+  const bool wants = fresh || (stable && (!held || now >= backend.due));
+  if (!wants || backend.tended || now < backend.patience) return held;
+  if (wanted.epoch != 0 && processes_.running(backend.id)) {
+    backend.tended = true;
+    base::spawn(executor_, gate_, "tend backend", tend_backend(backend));
   }
+  return held;
+}
+
+boost::asio::awaitable<void> Reconciler::tend_backend(Member& backend) {
+  auto raised = co_await fences_.raise(backend.id);
+  const base::Instant now = timers_.clock().now();
+  backend.due = now + kReconcileEvery;
+  if (!raised.ok()) {
+    base::log::info("fence_not_raised", {{"backend", backend.id}, {"error", raised.error()}});
+    backend.patience = now + kRaiseAgain;
+  }
+  backend.tended = false;
 }
 
 boost::asio::awaitable<base::Result<>> Reconciler::wait_in_step(std::string proxy,

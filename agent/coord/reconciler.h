@@ -1,14 +1,17 @@
 // Reconciler: keeps every proxy and every fence record in the wanted state, whatever happened to
 // them.
 //
-// One loop per proxy: status once a second, at once when something changed (tenants, tables, a new
-// process) or the proxy is out of step. One loop per backend: its fence record once a second. It
-// also keeps the live state of proxies: up when in step, stuck after kStuckAfter without an answer.
+// One look at all of them every 100 ms, every 50 ms while somebody is out of step, which costs no call; whoever needs one is tended by a coroutine
+// of its own, so that one who does not answer holds up nobody. A proxy is asked for its status once a
+// second, and synced at the next look when something changed (tenants, tables, a new process) or it is
+// out of step. A backend has its fence record read once a second. It also keeps the live state of
+// proxies: up when in step, stuck after kStuckAfter without an answer.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <string>
+#include <vector>
 
 #include "agent/coord/fence_records.h"
 #include "agent/coord/peers.h"
@@ -21,7 +24,8 @@
 namespace agent::coord {
 
 inline constexpr base::Duration kReconcileEvery = std::chrono::seconds(1);
-inline constexpr base::Duration kLookEvery = std::chrono::milliseconds(50);
+inline constexpr base::Duration kLookEvery = std::chrono::milliseconds(100);
+inline constexpr base::Duration kLookAgain = std::chrono::milliseconds(50);
 inline constexpr base::Duration kStuckAfter = std::chrono::seconds(1);
 inline constexpr base::Duration kStartPatience = std::chrono::seconds(5);
 inline constexpr base::Duration kRaiseAgain = std::chrono::milliseconds(200);
@@ -33,15 +37,25 @@ class Reconciler {
   Reconciler(boost::asio::any_io_executor executor, Region& region, const TableJournal& journal,
              ProxySync& sync, FenceRecords& fences, ProcessControl& processes, base::Timers& timers,
              base::Gate& gate);
-  // Starts the loops; they end when the gate is closed.
+  // Starts the looks; they end when the gate is closed.
   void start();
   // Returns when the proxy is in step and configured, or at the deadline (kTimeout says what is
   // missing).
   boost::asio::awaitable<base::Result<>> wait_in_step(std::string proxy, base::Instant deadline);
 
  private:
-  boost::asio::awaitable<void> watch_proxy(std::string proxy);
-  boost::asio::awaitable<void> watch_backend(std::string backend);
+  struct Member {
+    std::string id, cluster;
+    bool tended = false;       // by a coroutine, now
+    base::Instant due{};       // of the call that is made once a second
+    base::Instant patience{};  // nothing is tried before
+  };
+  boost::asio::awaitable<void> watch();
+  // Whether it is as it should be.
+  bool look_at_proxy(Member& proxy);
+  bool look_at_backend(Member& backend);
+  boost::asio::awaitable<void> tend_proxy(Member& proxy, bool ask);
+  boost::asio::awaitable<void> tend_backend(Member& backend);
   void judge(const std::string& proxy);
 
   boost::asio::any_io_executor executor_;
@@ -52,6 +66,9 @@ class Reconciler {
   ProcessControl& processes_;
   base::Timers& timers_;
   base::Gate& gate_;
+
+  // Which there are is constant after construction.
+  std::vector<Member> proxies_, backends_;
 };
 
 }  // namespace agent::coord
