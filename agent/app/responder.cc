@@ -15,7 +15,6 @@ constexpr base::Duration kAskEvery = 1s;
 // A reason that is gone after a moment (figures not in yet, a proxy still starting) calls nobody.
 constexpr base::Duration kLasting = 2s;
 constexpr size_t kReasons = 20;
-constexpr base::Duration kLookForRuns = 100ms;
 // For figures after the start. A proxy whose figures have not come by then may not get any.
 constexpr base::Duration kFiguresPatience = 3s;
 constexpr base::Duration kShortestPause = 500ms;
@@ -71,11 +70,15 @@ class Responder::Question {
 void Responder::start(runbook::Engine& engine) {
   engine_ = &engine;
   figures_due_ = parts_.timers.clock().now() + kFiguresPatience;
-  base::spawn(parts_.executor, parts_.gate, "runs", keep_runs());
 }
 
 void Responder::look() {
-  if (engine_ == nullptr || stopped_ || !history_known_) return;
+  if (engine_ == nullptr || stopped_) return;
+  if (runs_wanted_ && !taking_up_runs_ && may_take_up_runs()) {
+    taking_up_runs_ = true;
+    base::spawn(parts_.executor, parts_.gate, "runs", take_up_runs());
+  }
+  if (!history_known_) return;
   const base::Instant now = parts_.timers.clock().now();
   std::set<std::string> unresolved;
   std::vector<std::string> due;
@@ -157,13 +160,6 @@ void Responder::run_suspended() {
   runs_at_ = parts_.timers.clock().now() + runs_pause_;
 }
 
-boost::asio::awaitable<void> Responder::keep_runs() {
-  while (!parts_.gate.closed()) {
-    if (runs_wanted_ && !stopped_ && may_take_up_runs()) co_await take_up_runs();
-    co_await parts_.timers.wait_for(kLookForRuns);
-  }
-}
-
 bool Responder::may_take_up_runs() const {
   const base::Instant now = parts_.timers.clock().now();
   if (now < runs_at_) return false;
@@ -173,6 +169,7 @@ bool Responder::may_take_up_runs() const {
 boost::asio::awaitable<void> Responder::take_up_runs() {
   runs_wanted_ = false;  // a run that is suspended meanwhile asks again
   const base::Result<> taken = co_await engine_->resume();
+  taking_up_runs_ = false;
   if (taken) {
     history_known_ = true;
     runs_trouble_.clear();

@@ -53,7 +53,8 @@ class Responder {
   void start(runbook::Engine& engine);
   // Nothing is asked any more; answers under way are heard.
   void stop() { stopped_ = true; }
-  // At each tick: asks about the incidents that are due.
+  // At each tick: takes up the runs of the store, if there are any to be, and asks about the incidents
+  // that are due.
   void look();
   // A run has ended: whoever waited for it need not wait on.
   void run_ended();
@@ -73,7 +74,6 @@ class Responder {
   class Question;
 
   boost::asio::awaitable<void> ask(std::string id);
-  boost::asio::awaitable<void> keep_runs();
   bool may_take_up_runs() const;
   boost::asio::awaitable<void> take_up_runs();
   void hear(const std::string& id, const runbook::ResponseReport& report);
@@ -88,6 +88,7 @@ class Responder {
   bool stopped_ = false;
   bool history_known_ = false;  // before, an earlier run could be repeated
   bool runs_wanted_ = true;
+  bool taking_up_runs_ = false;
   base::Instant runs_at_;      // not before
   base::Instant figures_due_;  // nobody waits for figures any longer
   base::Duration runs_pause_{0};

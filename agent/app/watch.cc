@@ -1,5 +1,7 @@
 #include "agent/app/watch.h"
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/json.hpp>
 
 #include "agent/incident/json.h"
@@ -117,11 +119,11 @@ void Watch::observe(const std::vector<series::Sample>& samples) {
 }
 
 boost::asio::awaitable<void> Watch::beat() {
-  base::Instant next = parts_.timers.clock().now();
   while (!parts_.gate.closed()) {
     tick();
-    next = std::max(next + kTick, parts_.timers.clock().now());
-    co_await parts_.timers.wait_until(next);
+    co_await parts_.timers.wait_for_beat(kTick);
+    // Behind the others of this beat: what the telemetry has read in it is judged now, not 100 ms later.
+    co_await boost::asio::post(parts_.executor, boost::asio::use_awaitable);
   }
 }
 
@@ -227,7 +229,7 @@ void Watch::apply(const incident::Change& change) {
 boost::asio::awaitable<void> Watch::keep_stored() {
   base::Instant learned_at = parts_.timers.clock().now() + kLearnedEvery;
   while (!parts_.gate.closed()) {
-    co_await parts_.timers.wait_for(kStoreEvery);
+    co_await parts_.timers.wait_for_beat(kStoreEvery);
     co_await store_dirty();
     if (parts_.timers.clock().now() >= learned_at) {
       co_await store_learned();

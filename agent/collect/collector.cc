@@ -25,6 +25,7 @@ constexpr base::Duration kMeasureEvery = std::chrono::seconds(1);
 // Soon after the start: without figures no guard lets a run go on that the last agent left behind.
 constexpr base::Duration kFirstMeasure = std::chrono::milliseconds(100);
 constexpr base::Duration kProbeTimeout = std::chrono::seconds(1);
+constexpr base::Duration kProbeBeat = std::chrono::milliseconds(100);  // probes begin at beats
 constexpr base::Duration kBurdenEvery = std::chrono::seconds(1);
 constexpr base::Duration kConnectionsEvery = std::chrono::seconds(1);
 constexpr base::Duration kStatsTimeout = std::chrono::seconds(1);
@@ -195,14 +196,14 @@ boost::asio::awaitable<void> Collector::telemetry_loop() {
       telemetry->read(view_.region.process(id)->pid, now, samples);
     }
     if (now >= next_measure) {
-      next_measure = now + kMeasureEvery;
+      next_measure = base::next_beat(now + kMeasureEvery / 2, kMeasureEvery);
       measure(now, samples);
       emit_ends(samples);
     }
     if (!samples.empty()) sink_(samples);
     // A round that came late does not make the following ones hurry.
     const base::Duration every = brown_out_.pace().telemetry;
-    next = std::max(next + every, now + every / 2);
+    next = base::next_beat(now + every / 2, every);
     co_await view_.timers.wait_until(next);
   }
 }
@@ -278,8 +279,8 @@ void Collector::measure(base::Instant now, std::vector<Sample>& out) {
 }
 
 boost::asio::awaitable<void> Collector::canary_loop(std::string proxy) {
+  base::Instant due = view_.timers.clock().now();
   while (!view_.gate.closed()) {
-    const base::Instant began = view_.timers.clock().now();
     const coord::Process& process = *view_.region.process(proxy);
     if (process.pid != 0 && process.state != coord::ProcessState::kStarting) {
       auto answers = co_await view_.canary.probe(proxy, 1, kProbeTimeout);
@@ -301,14 +302,14 @@ boost::asio::awaitable<void> Collector::canary_loop(std::string proxy) {
     } else {
       snapshot_.proxies[proxy].canary_ok = false;
     }
-    const base::Instant now = view_.timers.clock().now();
-    co_await view_.timers.wait_until(next_probe(began, now));
+    due = next_probe(due);
+    co_await view_.timers.wait_until(due);
   }
 }
 
 boost::asio::awaitable<void> Collector::probe_loop(std::string backend) {
+  base::Instant due = view_.timers.clock().now();
   while (!view_.gate.closed()) {
-    const base::Instant began = view_.timers.clock().now();
     const coord::Process& process = *view_.region.process(backend);
     BackendFigures& figures = snapshot_.backends[backend];
     // While an answer is awaited the last one stands.
@@ -324,8 +325,8 @@ boost::asio::awaitable<void> Collector::probe_loop(std::string backend) {
         sink_(samples);
       }
     }
-    const base::Instant now = view_.timers.clock().now();
-    co_await view_.timers.wait_until(next_probe(began, now));
+    due = next_probe(due);
+    co_await view_.timers.wait_until(due);
   }
 }
 
@@ -404,20 +405,21 @@ boost::asio::awaitable<void> Collector::process_loop() {
       tell_certificates(samples);
     }
     if (!samples.empty()) sink_(samples);
-    co_await view_.timers.wait_for(kBurdenEvery);
+    co_await view_.timers.wait_for_beat(kBurdenEvery);
   }
 }
 
-// One that took long is not followed by the next one at once.
-base::Instant Collector::next_probe(base::Instant began, base::Instant now) const {
+// After the one that was due. One that took long is not followed by the next one at once.
+base::Instant Collector::next_probe(base::Instant due) const {
   const base::Duration every = brown_out_.pace().probe;
-  return std::max(began + every, now + every / 10);
+  const base::Instant earliest = view_.timers.clock().now() + every / 10;
+  return base::next_beat(std::max(due + every, earliest), kProbeBeat);
 }
 
 boost::asio::awaitable<void> Collector::connection_loop() {
   while (!view_.gate.closed()) {
     count_connections();
-    co_await view_.timers.wait_for(kConnectionsEvery);
+    co_await view_.timers.wait_for_beat(kConnectionsEvery);
   }
 }
 

@@ -83,7 +83,7 @@ class Collector {
   void emit_ends(std::vector<series::Sample>& out) const;
   void read_members();
   void judge_burden(base::Instant now);
-  base::Instant next_probe(base::Instant began, base::Instant now) const;
+  base::Instant next_probe(base::Instant due) const;
   series::Sample sample(const char* name, const coord::Process& member, double value) const;
 
   View view_;

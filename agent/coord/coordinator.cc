@@ -55,7 +55,7 @@ boost::asio::awaitable<void> Coordinator::resume_tables(std::string cluster) {
 // was seen.
 boost::asio::awaitable<void> Coordinator::watch_store(std::string cluster) {
   while (!around_.gate.closed()) {
-    co_await around_.timers.wait_for(kStoreLook);
+    co_await around_.timers.wait_for_beat(kStoreLook);
     if (!tables_.is_behind(cluster)) continue;
     base::log::warn("store_is_behind", {{"cluster", cluster}, {"remedy", "flushed, new epoch"}});
     auto recovered = co_await flushes_.recover(cluster, tables_.seen_flush(cluster));

@@ -381,7 +381,7 @@ void Flushes::take_up_lost() {
 
 boost::asio::awaitable<void> Flushes::run_timers() {
   while (!gate_.closed()) {
-    co_await timers_.wait_for(kTimerLook);
+    co_await timers_.wait_for_beat(kTimerLook);
     take_up_lost();
     std::vector<Timer> due;
     for (const auto& [id, timer] : delayed_) {

@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 
 namespace {
 constexpr std::string_view kMeta = "meta.json";
-constexpr base::Duration kBeat = 100ms;
+constexpr base::Duration kBeat = 100ms;  // of the agent's loops, whose wake-up it shares
 
 asio::awaitable<base::Result<>> render_and_write(PageWriter& writer, PageModel model) {
   co_return writer.write(render_page(model));
@@ -66,22 +66,14 @@ PagePublisher::PagePublisher(asio::any_io_executor executor, asio::any_io_execut
       writer_(options_.directory) {}
 
 void PagePublisher::start() {
-  next_ = timers_.clock().now();
-  base::spawn(executor_, gate_, "page beat", beat());
-}
-
-// Looks at the clock rather than sleeping until `next_`, so that stop() never waits long.
-asio::awaitable<void> PagePublisher::beat() {
-  while (!gate_.closed()) {
-    if (timers_.clock().now() >= next_) changed();
-    co_await timers_.wait_for(kBeat);
-  }
+  changed();
 }
 
 void PagePublisher::changed() {
   dirty_ = true;
-  if (running_) return;
+  if (running_ || gate_.closed()) return;
   running_ = true;
+  due_.reset();
   base::spawn(executor_, gate_, "page publication", publish_until_clean());
 }
 
@@ -95,6 +87,7 @@ asio::awaitable<void> PagePublisher::publish_until_clean() {
     note(result);
   }
   running_ = false;
+  if (!gate_.closed()) due_ = timers_.alarm(base::next_beat(next_, kBeat), [this] { changed(); });
 }
 
 asio::awaitable<base::Result<>> PagePublisher::publish_once(PageModel model) {
@@ -119,6 +112,7 @@ void PagePublisher::note(const base::Result<>& result) {
 
 asio::awaitable<void> PagePublisher::stop() {
   gate_.close();
+  due_.reset();
   co_await gate_.wait_empty(timers_, timers_.clock().now() + 10s);
 }
 

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -72,7 +73,6 @@ class PagePublisher {
   const Counts& counts() const { return counts_; }
 
  private:
-  boost::asio::awaitable<void> beat();
   boost::asio::awaitable<void> publish_until_clean();
   boost::asio::awaitable<base::Result<>> publish_once(PageModel model);
   void note(const base::Result<>& result);
@@ -87,7 +87,8 @@ class PagePublisher {
   // Owned by the control thread.
   base::Gate gate_;
   Counts counts_;
-  base::Instant next_;  // when to publish at the latest
+  base::Instant next_;                // when to publish at the latest
+  std::unique_ptr<base::Alarm> due_;  // at next_, while nothing is under way
   bool running_ = false;
   bool dirty_ = false;
 

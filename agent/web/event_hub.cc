@@ -56,7 +56,7 @@ asio::awaitable<void> EventHub::sample_forever() {
       base::Result<> ignored = co_await take_sample();
       static_cast<void>(ignored);
     }
-    co_await timers_.wait_for(kTick);
+    co_await timers_.wait_for_beat(kTick);
   }
 }
 
