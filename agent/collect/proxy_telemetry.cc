@@ -6,13 +6,14 @@
 namespace agent::collect {
 namespace {
 
-using base::telemetry::BackendCells;
+using base::telemetry::BackendCounters;
 using base::telemetry::Failure;
 using base::telemetry::Histogram;
 using base::telemetry::kPaceSlot;
 using base::telemetry::kPaceSlots;
 using base::telemetry::LatencyKind;
-using base::telemetry::WorkerBlock;
+using base::telemetry::WorkerCounters;
+using base::telemetry::WorkerView;
 
 // A worker may still be writing into the slots just ended.
 constexpr int64_t kSettlingSlots = 2;
@@ -82,7 +83,7 @@ void ProxyTelemetry::read(pid_t pid, base::Instant now, std::vector<series::Samp
   bool whole = true;
   heartbeat_age_ = 0;
   for (uint32_t i = 0; i < reader_->workers(); ++i) {
-    const WorkerBlock& worker = reader_->worker(i);
+    const WorkerCounters& worker = reader_->worker(i).counters;
     heartbeat_age_ = std::max(heartbeat_age_, age(now, worker.heartbeat_ns.get()));
     const uint64_t sequence = worker.sequence.get();
     if ((sequence & 1) != 0 && sequence == sequences_[i]) whole = false;
@@ -103,7 +104,7 @@ void ProxyTelemetry::read_backends(base::Instant now, std::vector<series::Sample
     double oldest = 0;
     uint64_t connected = 0;
     for (uint32_t i = 0; i < reader_->workers(); ++i) {
-      const BackendCells& cells = reader_->worker(i).backends[b];
+      const BackendCounters& cells = reader_->worker(i).backend(b).counters;
       oldest = std::max(oldest, age(now, cells.oldest_in_flight_ns.get()));
       connected += cells.connected.get() != 0 ? 1 : 0;
     }
@@ -124,7 +125,7 @@ void ProxyTelemetry::read_pace(size_t backend, base::Instant now,
     uint64_t slow = 0;
     uint64_t all = 0;
     for (uint32_t i = 0; i < reader_->workers(); ++i) {
-      const auto& ring = reader_->worker(i).backends[backend].pace;
+      const auto ring = reader_->worker(i).backend(backend).pace;
       const auto pace =
           base::telemetry::unpack_pace(ring[static_cast<size_t>(slot) % kPaceSlots].packed.get());
       if (pace.slot != (static_cast<uint64_t>(slot) & kSlotMask)) continue;
@@ -145,13 +146,13 @@ ProxyTelemetry::Counters ProxyTelemetry::take(base::Instant now) const {
   counters.at = now;
   counters.backends.resize(backend_names_.size());
   for (uint32_t i = 0; i < reader_->workers(); ++i) {
-    const WorkerBlock& worker = reader_->worker(i);
-    for (const auto& cell : worker.requests) counters.requests += cell.get();
+    const WorkerView worker = reader_->worker(i);
+    for (const auto& cell : worker.counters.requests) counters.requests += cell.get();
     for (const auto& cell : worker.failures) counters.failures += cell.get();
-    for (const Failure failure : kOurFailures) counters.failed += worker.failure(failure).get();
-    counters.opened += worker.connections_opened.get();
+    for (const Failure failure : kOurFailures) counters.failed += worker.failure(failure);
+    counters.opened += worker.counters.connections_opened.get();
     for (size_t b = 0; b < backend_names_.size(); ++b) {
-      const BackendCells& cells = worker.backends[b];
+      const BackendCounters& cells = worker.backend(b).counters;
       Counters::Backend& sum = counters.backends[b];
       sum.requests += cells.requests.get();
       sum.failures += cells.failures.get();
@@ -205,7 +206,7 @@ void ProxyTelemetry::measure(base::Instant now, ProxyFigures& figures,
   out.push_back(sample("proxy_draining", now, reader_->header().draining.get() != 0 ? 1 : 0));
   figures.connections = 0;
   for (uint32_t i = 0; i < reader_->workers(); ++i) {
-    figures.connections += reader_->worker(i).connections.get();
+    figures.connections += reader_->worker(i).counters.connections.get();
   }
   figures.epoch = static_cast<uint32_t>(reader_->header().committed_epoch.get());
   figures.prepared_epoch = static_cast<uint32_t>(reader_->header().prepared_epoch.get());

@@ -17,7 +17,7 @@ using base::telemetry::ShownKey;
 using base::telemetry::SlowCells;
 using base::telemetry::TopKey;
 using base::telemetry::TopKeys;
-using base::telemetry::WorkerBlock;
+using base::telemetry::WorkerView;
 
 constexpr size_t kWidestKey = 160;
 
@@ -33,15 +33,15 @@ json::array names_of(const std::vector<Segment>& segments) {
   return names;
 }
 
-// visit(segment, worker block, details) for each worker, on a block that stands
+// visit(segment, worker, details) for each worker, on a block that stands
 // still if it does for a moment; it may run several times and must begin anew each time.
 template <class Visit, class Keep>
 void each_worker(const std::vector<Segment>& segments, Visit visit, Keep keep) {
   for (const Segment& segment : segments) {
     for (uint32_t w = 0; w < segment.reader->workers(); ++w) {
       const DetailBlock& details = segment.reader->detail(w);
-      segment.reader->consistent(w,
-                                 [&](const WorkerBlock& block) { visit(segment, block, details); });
+      segment.reader->consistent(
+          w, [&](const WorkerView& worker) { visit(segment, worker, details); });
       keep();
     }
   }
@@ -131,9 +131,9 @@ json::object busy_keys(const std::vector<Segment>& segments, const SampleChoice&
   uint64_t one_in = 0;
   each_worker(
       segments,
-      [&](const Segment&, const WorkerBlock& block, const DetailBlock& details) {
+      [&](const Segment&, const WorkerView& worker, const DetailBlock& details) {
         part = TopKeys();
-        part.add(details, block.heartbeat_ns.get());
+        part.add(details, worker.counters.heartbeat_ns.get());
         one_in = std::max(one_in, details.sampled_one_in.get());
       },
       [&] { all.add(part); });
@@ -153,7 +153,7 @@ json::object slow_requests(const std::vector<Segment>& segments, const SampleCho
   uint64_t seen = 0, kept = 0, part_seen = 0, part_kept = 0;
   each_worker(
       segments,
-      [&](const Segment& segment, const WorkerBlock&, const DetailBlock& details) {
+      [&](const Segment& segment, const WorkerView&, const DetailBlock& details) {
         part.clear();
         part_seen = details.slow_seen.get();
         part_kept = details.slow_written.get();

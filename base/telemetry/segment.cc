@@ -16,6 +16,7 @@
 #include "base/core/hash.h"
 #include "base/core/rng.h"
 #include "base/core/text.h"
+#include "base/telemetry/segment_v1.h"
 
 namespace base::telemetry {
 namespace {
@@ -51,6 +52,11 @@ size_t segment_size(uint32_t workers) {
 const LatencyGroup* store_in(const void* memory, uint32_t workers, uint32_t worker) {
   return reinterpret_cast<const LatencyGroup*>(static_cast<const char*>(memory) +
                                                store_offset(workers, worker));
+}
+
+const WorkerBlock& worker_in(const void* memory, uint32_t index) {
+  const char* blocks = static_cast<const char*>(memory) + sizeof(SegmentHeader);
+  return reinterpret_cast<const WorkerBlock*>(blocks)[index];
 }
 
 struct Closer {
@@ -119,18 +125,16 @@ std::string check_header(const SegmentHeader& header, size_t file_size) {
     return "wrong magic: not a telemetry segment, or one never completed";
   }
   if (header.version < kOldestSegmentVersion || header.version > kSegmentVersion) {
-    std::string expected = std::to_string(kOldestSegmentVersion);
-    if (kOldestSegmentVersion != kSegmentVersion) {
-      expected += " to " + std::to_string(kSegmentVersion);
-    }
-    return "version " + std::to_string(header.version) + ": expected " + expected +
-           "; run agent and proxy of the same release";
+    return "version " + std::to_string(header.version) + ": expected " +
+           std::to_string(kOldestSegmentVersion) + " or " + std::to_string(kSegmentVersion) +
+           "; run an agent of the proxy's release, or of the one after it";
   }
   if (header.workers < 1 || header.workers > kMaxWorkers) {
     return std::to_string(header.workers) + " workers: expected 1 to " +
            std::to_string(kMaxWorkers);
   }
-  const size_t expected = segment_size(header.workers);
+  const size_t expected =
+      header.version == 1 ? v1::segment_size(header.workers) : segment_size(header.workers);
   if (header.size != expected || file_size != expected) {
     return "size " + std::to_string(header.size) + " in a file of " + std::to_string(file_size) +
            " bytes: expected " + std::to_string(expected);
@@ -308,6 +312,7 @@ SegmentReader::SegmentReader(const void* memory, size_t size)
     : memory_(memory),
       size_(size),
       header_(std::launder(static_cast<const SegmentHeader*>(memory))),
+      version_(header_->version),
       workers_(header_->workers) {}
 
 SegmentReader::~SegmentReader() {
@@ -322,21 +327,28 @@ std::vector<std::string> SegmentReader::backend_names() const {
   return names;
 }
 
-const WorkerBlock& SegmentReader::worker(uint32_t index) const {
+WorkerView SegmentReader::worker(uint32_t index) const {
   CHECK(index < workers_);
-  const char* blocks = static_cast<const char*>(memory_) + sizeof(SegmentHeader);
-  return reinterpret_cast<const WorkerBlock*>(blocks)[index];
+  if (version_ == 1) return WorkerView(v1::worker_in(memory_, index));
+  return WorkerView(worker_in(memory_, index));
 }
 
 const DetailBlock& SegmentReader::detail(uint32_t index) const {
   CHECK(index < workers_);
+  if (version_ == 1) return v1::no_details();
   const char* blocks = static_cast<const char*>(memory_) + details_offset(workers_);
   return reinterpret_cast<const DetailBlock*>(blocks)[index];
 }
 
 void SegmentReader::add_latencies(uint32_t worker_index, uint32_t backend, LatencyKind kind,
                                   Histogram& to) const {
-  telemetry::add_latencies(worker(worker_index).backends[backend].latency[kind.index()],
+  CHECK(worker_index < workers_ && backend < kMaxBackends);
+  if (version_ == 1) {
+    v1::add_latencies(v1::worker_in(memory_, worker_index).backends[backend], kind, to);
+    return;
+  }
+  const WorkerBlock& block = worker_in(memory_, worker_index);
+  telemetry::add_latencies(block.backends[backend].latency[kind.index()],
                            store_in(memory_, workers_, worker_index), kMostGroups, to);
 }
 

@@ -10,8 +10,10 @@
 // turn that changes it; a reader copies and retries while it is odd or has changed, and after a few
 // tries takes what is there and marks the copy torn (a stopped worker must not blind us).
 //
-// Versions: a reader accepts those from kOldestSegmentVersion on. Within them blocks and fields are only
-// appended; a field that fits where a block was padded reads as zero in the version before.
+// Versions: a reader accepts its own and the one before, so that an agent that was upgraded sees the
+// proxies that are yet to be replaced. What is laid out differently in version 1 is read by
+// segment_v1.h; a WorkerView hides the difference. Within a version blocks and fields are only appended;
+// a field that fits where a block was padded reads as zero where it was not written.
 #pragma once
 
 #include <array>
@@ -19,6 +21,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,8 +35,8 @@
 namespace base::telemetry {
 
 inline constexpr uint64_t kSegmentMagic = 0x314d4c5447434dULL;  // "MCGTLM1"
-inline constexpr uint32_t kSegmentVersion = 4;
-inline constexpr uint32_t kOldestSegmentVersion = 4;  // before, histograms had other buckets
+inline constexpr uint32_t kSegmentVersion = 2;
+inline constexpr uint32_t kOldestSegmentVersion = 1;
 inline constexpr uint32_t kMaxBackends = 64;
 inline constexpr uint32_t kMaxWorkers = 64;
 
@@ -54,13 +57,16 @@ struct Pace {
 };
 Pace unpack_pace(uint64_t packed);
 
-struct BackendCells {
+// What both versions begin with.
+struct BackendCounters {
   Cell requests, failures, connects, connect_failures, connected;  // connected: gauge, 0 or 1
   Cell in_flight;                                                  // gauge
   Cell bytes_sent, bytes_received;
   Cell last_reply_ns;        // Instant of the last reply of any kind
   Cell fence_confirmed_ns;   // Instant at which the last confirming fence read was sent
   Cell oldest_in_flight_ns;  // Instant at which the oldest outstanding request was sent; 0: none
+};
+struct BackendCells : BackendCounters {
   std::array<LatencyCells, LatencyKind::kCount> latency;
   std::array<PaceCell, kPaceSlots> pace;
 };
@@ -82,7 +88,8 @@ struct NewcomerCells {
   Cell at_ns;
 };
 
-struct alignas(64) WorkerBlock {
+// What both versions begin with.
+struct WorkerCounters {
   Cell sequence;      // odd: being changed
   Cell heartbeat_ns;  // Instant of the last loop turn; the loop turns at least every 50 ms
   Cell connections;   // gauge: open client connections
@@ -94,6 +101,8 @@ struct alignas(64) WorkerBlock {
   Cell newcomers_written;  // total; newcomers[i % kNewcomerSlots]
   Cell log_suppressed;
   std::array<Cell, kOperationCount> requests;
+};
+struct alignas(64) WorkerBlock : WorkerCounters {
   std::array<Cell, kFailureCount> failures;
   std::array<BackendCells, kMaxBackends> backends;
   std::array<ClientCells, kClientSlots> clients;
@@ -184,6 +193,44 @@ void record_latency(LatencyWriter& latencies, BackendCells& cells, LatencyKind k
 // Where the proxies of the region in `dir` (absolute) have their segments, as ID.seg.
 std::string segment_directory(const std::string& dir);
 
+// What a reader sees of a worker, of whichever version its segment is. A view of memory that the
+// SegmentReader keeps.
+struct BackendView {
+  const BackendCounters& counters;
+  std::span<const PaceCell, kPaceSlots> pace;
+};
+class WorkerView {
+ public:
+  template <class Block>
+  explicit WorkerView(const Block& block)
+      : counters(block),
+        failures(block.failures),
+        clients(block.clients),
+        backends_(reinterpret_cast<const char*>(block.backends.data())),
+        backend_size_(sizeof block.backends[0]),
+        pace_at_(reinterpret_cast<const char*>(block.backends[0].pace.data()) - backends_) {}
+
+  const WorkerCounters& counters;
+  std::span<const Cell> failures;  // by Failure; those that the version knows
+  uint64_t failure(Failure failure) const {
+    const auto index = static_cast<size_t>(failure);
+    return index < failures.size() ? failures[index].get() : 0;
+  }
+  std::span<const ClientCells, kClientSlots> clients;
+
+  BackendView backend(size_t index) const {
+    const char* cells = backends_ + index * backend_size_;
+    return {*reinterpret_cast<const BackendCounters*>(cells),
+            std::span<const PaceCell, kPaceSlots>(
+                reinterpret_cast<const PaceCell*>(cells + pace_at_), kPaceSlots)};
+  }
+
+ private:
+  const char* backends_;
+  size_t backend_size_;
+  ptrdiff_t pace_at_;
+};
+
 // The reader's side: maps a file read-only. Thread: one. A reader survives the proxy's death and
 // reads its last words.
 class SegmentReader {
@@ -198,20 +245,21 @@ class SegmentReader {
   uint32_t workers() const { return workers_; }
   std::vector<std::string> backend_names() const;
   // Direct view; each Cell is read atomically on its own.
-  const WorkerBlock& worker(uint32_t index) const;
+  WorkerView worker(uint32_t index) const;
+  // Version 1 has none: all zero.
   const DetailBlock& detail(uint32_t index) const;
   // Adds what a worker has counted so far; the counts are read one by one.
   void add_latencies(uint32_t worker, uint32_t backend, LatencyKind kind, Histogram& to) const;
-  // Calls `copy(block)` until it ran on an unchanging block (at most `tries` times); false: torn.
+  // Calls `copy(view)` until it ran on an unchanging block (at most `tries` times); false: torn.
   template <class Copy>
   bool consistent(uint32_t index, Copy copy, int tries = 4) const {
-    const WorkerBlock& block = worker(index);
+    const WorkerView view = worker(index);
     for (int i = 0; i < tries; ++i) {
-      const uint64_t before = block.sequence.get();
+      const uint64_t before = view.counters.sequence.get();
       std::atomic_thread_fence(std::memory_order_acquire);
-      copy(block);
+      copy(view);
       std::atomic_thread_fence(std::memory_order_acquire);
-      if ((before & 1) == 0 && block.sequence.get() == before) return true;
+      if ((before & 1) == 0 && view.counters.sequence.get() == before) return true;
     }
     return false;
   }
@@ -221,7 +269,8 @@ class SegmentReader {
   const void* memory_;
   size_t size_;
   const SegmentHeader* header_;
-  uint32_t workers_;  // as checked at open
+  uint32_t version_;  // as checked at open
+  uint32_t workers_;
 };
 
 }  // namespace base::telemetry

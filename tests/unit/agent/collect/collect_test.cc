@@ -12,6 +12,7 @@
 #include "tests/support/fake_region.h"
 #include "tests/support/fake_store.h"
 #include "tests/support/manual_time.h"
+#include "tests/support/segment_v1_file.h"
 #include "tests/support/temp_dir.h"
 
 namespace agent::collect {
@@ -223,7 +224,7 @@ TEST_F(Telemetry, FiguresAreOfWhatCameSinceTheLastReading) {
 
 // A proxy of another release says nothing to this agent, and nothing about it is made up.
 TEST_F(Telemetry, HasNoFiguresOfASegmentOfAnotherVersion) {
-  writer_->header().version = base::telemetry::kOldestSegmentVersion - 1;
+  writer_->header().version = base::telemetry::kSegmentVersion + 1;
   EXPECT_TRUE(read().empty());
   std::vector<Sample> samples;
   std::map<std::string, ProxyTelemetry::BackendShare> shares;
@@ -231,6 +232,51 @@ TEST_F(Telemetry, HasNoFiguresOfASegmentOfAnotherVersion) {
   telemetry_.measure(now_, figures, shares, samples);
   EXPECT_FALSE(figures.measured);
   EXPECT_TRUE(samples.empty() && shares.empty());
+}
+
+// The agent was upgraded, the proxy is yet to be replaced: it is alive, serves, and has figures.
+TEST(TelemetryV1, ShowsAProxyOfTheReleaseBefore) {
+  using V1 = test::SegmentV1File;
+  const test::TempDir dir;
+  V1 file(dir.file("p.seg"), "amber-proxy-1", 2);
+  file.add_backend("amber-backend-1");
+  file.header(V1::kEpoch, 7);
+  base::Instant now{1'000'000'000'000};
+  ProxyTelemetry telemetry(dir.file("p.seg"), "amber", "amber-proxy-1");
+  std::vector<Sample> samples;
+  std::map<std::string, ProxyTelemetry::BackendShare> shares;
+  ProxyFigures figures;
+  const auto turn = [&] {
+    for (size_t worker : {0u, 1u}) {
+      file.worker(worker, V1::kHeartbeat, static_cast<uint64_t>((now - milliseconds(20)).ns));
+      file.backend(worker, 0, V1::kConnected, 1);
+    }
+    samples.clear();
+    telemetry.read(::getpid(), now, samples);
+    telemetry.measure(now, figures, shares, samples);
+  };
+  turn();
+  file.worker(0, V1::kRequests, 500);
+  file.worker(1, V1::kConnections, 3);
+  file.backend(1, 0, V1::kBackendRequests, 500);
+  now = now + milliseconds(980);
+  file.record(0, 0, V1::kRead, milliseconds(2), now, 490);
+  file.record(1, 0, V1::kWrite, milliseconds(40), now, 10);
+  now = now + milliseconds(40);
+  turn();
+  EXPECT_NEAR(named(samples, "proxy_heartbeat_age_seconds").at(0).value, 0.02, 1e-6);
+  EXPECT_EQ(named(samples, "telemetry_age_seconds").at(0).value, 0);
+  EXPECT_EQ(named(samples, "backend_connected").at(0).value, 1);
+  EXPECT_EQ(named(samples, "link_pace").at(0).value, 10);
+  EXPECT_EQ(named(samples, "link_pace").at(0).weight, 500);
+  EXPECT_TRUE(figures.measured);
+  EXPECT_EQ(figures.epoch, 7u);
+  EXPECT_EQ(figures.connections, 3u);
+  EXPECT_NEAR(figures.requests_per_second, 500 / 1.02, 1);
+  EXPECT_NEAR(figures.p50_seconds, 0.002, 0.002 * 0.024);
+  EXPECT_NEAR(figures.p99_seconds, 0.040, 0.040 * 0.024);
+  EXPECT_NEAR(figures.slow_share, 0.02, 1e-9);
+  EXPECT_EQ(shares["amber-backend-1"].requests, 500u);
 }
 
 TEST_F(Telemetry, FollowsANewProcessAndForgetsTheOldCounts) {
