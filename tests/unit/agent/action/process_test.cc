@@ -7,12 +7,14 @@
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <filesystem>
 #include <optional>
 
 #include "agent/action/backend_client.h"
 #include "agent/action/child_process.h"
 #include "agent/action/process_provider.h"
 #include "base/core/file.h"
+#include "base/telemetry/segment.h"
 #include "tests/support/temp_dir.h"
 
 namespace agent::action {
@@ -96,6 +98,7 @@ class Processes : public ::testing::Test {
     Agent agent(spec_);
     ASSERT_TRUE(agent.run(agent.provider.adopt()).ok());
     CHECK(agent.run(agent.provider.kill(id_, seconds(5))).ok());
+    std::filesystem::remove(base::telemetry::segment_directory(dir_.path()));
   }
   bool answers(Agent& agent) {
     const base::Instant end = agent.clock.now() + seconds(10);
