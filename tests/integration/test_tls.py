@@ -304,6 +304,22 @@ def test_a_broken_file_closes_the_tls_port_only_until_a_reload(tmp_path, how):
         assert plain.get(b"a") == b"plain", "the old connection lives"
 
 
+def test_a_successor_that_cannot_serve_tls_leaves_everything_to_who_can(tmp_path):
+    make_certificate(tmp_path, "one", "one.test")
+    with TlsBed(tmp_path, backends=1) as bed:
+        plain, by_tls = bed.login(), bed.tls_login()
+        assert plain.set(b"a", b"kept") == b"STORED\r\n"
+        (tmp_path / "one.key").write_text("no key\n")
+        successor = subprocess.run([BIN / "mcguard-proxy", "--config", bed.path / "proxy.yaml",
+                                    "--take-over", bed.path / "proxy.sock"],
+                                   capture_output=True, text=True, timeout=30, check=False)
+        assert successor.returncode != 0 and "tls.key: got" in successor.stderr
+        wait_for("the hand-over has been given up", lambda: not bed.control("status")["handing_over"])
+        assert bed.control("status")["pid"] == bed.process.pid and bed.process.poll() is None
+        for client in (plain, by_tls, bed.login(), bed.tls_login()):
+            assert client.get(b"a") == b"kept"
+
+
 def test_every_broken_file_is_named_at_once(tmp_path):
     for name in ("one", "two"):
         make_certificate(tmp_path, name, f"{name}.test")
