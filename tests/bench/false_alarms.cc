@@ -23,7 +23,10 @@ constexpr int kProxies = 5;
 constexpr size_t kPreferred = 3;
 constexpr double kPreference = 2.5;
 constexpr int kNodes = 2 * kProxies;
-constexpr double kMostPerNodeDay = 0.25;  // what a few days can show at 95 %
+// What a few days can show at 95 %, and what many must.
+constexpr double kMostPerNodeDay = 0.25;
+constexpr double kMostOfMany = 0.02;
+constexpr double kMany = 250;  // node-days
 
 // The largest rate at which so few would still be seen in one of twenty trials.
 double upper_bound(int seen, double node_days) {
@@ -186,12 +189,16 @@ int main(int argc, char** argv) {
   const int days = argc > 1 ? std::atoi(argv[1]) : 2;
   const uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
   int seen = 0;
-  for (int day = 0; day < days; ++day) seen += Day(seed + static_cast<uint64_t>(day)).live();
+  for (int day = 0; day < days; ++day) {
+    seen += Day(seed + static_cast<uint64_t>(day)).live();
+    std::fprintf(stderr, "# %d of %d days, %d false alarms\n", day + 1, days, seen);
+  }
   const double node_days = days * kNodes;
   const double bound = upper_bound(seen, node_days);
-  const bool ok = bound <= kMostPerNodeDay;
+  const double most = node_days < kMany ? kMostPerNodeDay : kMostOfMany;
+  const bool ok = bound <= most;
   std::printf("%d false alarms in %.0f node-days\n", seen, node_days);
-  std::printf("false_alarms_per_node_day_95 %.3f %.3f %.2f 1.00 %s\n", bound, kMostPerNodeDay,
-              bound / kMostPerNodeDay, ok ? "ok" : "short");
+  std::printf("false_alarms_per_node_day_95 %.3f %.3f %.2f 1.00 %s\n", bound, most, bound / most,
+              ok ? "ok" : "short");
   return ok ? 0 : 1;
 }
