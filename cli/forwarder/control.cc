@@ -49,6 +49,11 @@ Result<LinkSpec> parse_link(const json::value& value) {
   if (!listen) return listen.error();
   auto target = parse_place(object, "target");
   if (!target) return target.error();
+  if (object.contains("echo")) {
+    auto echo = parse_place(object, "echo");
+    if (!echo) return echo.error();
+    spec.echo = *echo;
+  }
   spec.listen = *listen;
   spec.target = *target;
   return spec;
@@ -69,6 +74,7 @@ json::object link_json(const LinkSpec& spec) {
   out["backend"] = spec.name.backend;
   out["listen"] = place_json(spec.listen);
   out["target"] = place_json(spec.target);
+  if (spec.echo) out["echo"] = place_json(*spec.echo);
   return out;
 }
 

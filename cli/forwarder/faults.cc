@@ -64,17 +64,28 @@ bool FaultSet::stalled(const LinkName& link) const {
   });
 }
 
-base::Duration FaultSet::draw_delay(const LinkName& link) {
-  base::Duration longest{0};
+FaultSet::Fate FaultSet::draw_fate(const LinkName& link) {
+  Fate fate;
   for (const auto& [id, fault] : faults_) {
     if (fault.kind == FaultKind::kStall || !fault.matches(link)) continue;
     if (draw() >= fault.share) continue;
     const double span = static_cast<double>((fault.delay_max - fault.delay_min).count());
     const base::Duration delay =
         fault.delay_min + base::Duration(static_cast<int64_t>(span * draw()));
-    longest = std::max(longest, delay);
+    fate.delay = std::max(fate.delay, delay);
+    fate.dropped = fate.dropped || fault.kind == FaultKind::kDrop;
   }
-  return longest;
+  return fate;
+}
+
+base::Duration FaultSet::draw_delay(const LinkName& link) {
+  return draw_fate(link).delay;
+}
+
+std::optional<base::Duration> FaultSet::draw_datagram(const LinkName& link) {
+  const Fate fate = draw_fate(link);
+  if (fate.dropped) return std::nullopt;
+  return fate.delay;
 }
 
 double FaultSet::draw() {

@@ -3,6 +3,7 @@
 //   slow   each chunk from the proxy is, with probability `share`, held for a uniformly drawn delay
 //   drop   a lost packet as TCP sees it: with probability `share` the chunk arrives 200 to 400 ms
 //          later, which is what the sender's retransmission timer makes of it
+//          (an echo's datagram is lost: nobody sends it again)
 //   stall  nothing passes in either direction while it is set
 #pragma once
 
@@ -46,8 +47,15 @@ class FaultSet {
   bool stalled(const LinkName& link) const;
   // How long a chunk from the proxy on `link` is held: the longest that any fault draws.
   base::Duration draw_delay(const LinkName& link);
+  // The same for a datagram; nothing: it is lost.
+  std::optional<base::Duration> draw_datagram(const LinkName& link);
 
  private:
+  struct Fate {
+    base::Duration delay{0};
+    bool dropped = false;
+  };
+  Fate draw_fate(const LinkName& link);
   double draw();  // uniform in [0, 1)
 
   std::map<std::string, Fault> faults_;

@@ -9,13 +9,14 @@
 #include <future>
 
 #include "base/core/check.h"
+#include "cli/forwarder/echo_path.h"
 
 namespace cli {
 namespace {
 
 using namespace std::chrono_literals;
 
-// Event tags: 0 is the wake-up; else an id, twice for the two ends of a connection.
+// Event tags: 0 is the wake-up; else an id, twice for the two ends of a connection or an echo path.
 constexpr uint64_t kWakeupTag = 0;
 constexpr base::Duration kForever = 1h;
 
@@ -37,6 +38,8 @@ struct Forwarder::Link {
   LinkSpec spec;
   base::net::UniqueFd fd;
   uint64_t id = 0;
+  std::optional<EchoPath> echo;
+  uint64_t echo_id = 0;  // of its tags
 };
 
 // Invariant: link outlives it (dropping a link drops its connections first).
@@ -114,6 +117,13 @@ void Forwarder::on_event(uint64_t tag, uint32_t events) {
   if (const auto listener = listeners_.find(tag); listener != listeners_.end()) {
     return accept_from(*listener->second);
   }
+  if (const auto echo = echoes_.find(tag / 2); echo != echoes_.end()) {
+    Link& link = *echo->second;
+    if (tag == proxy_tag(link.echo_id)) {
+      return link.echo->read_asker(link.spec.name, faults_, clock_.now());
+    }
+    return link.echo->read_responder(clock_.now());
+  }
   const auto found = connections_.find(tag / 2);
   if (found == connections_.end()) return;  // dropped earlier in this turn
   Connection& connection = *found->second;
@@ -159,6 +169,9 @@ void Forwarder::settle_all() {
     if (!settle(*connection)) over.push_back(id);
   }
   for (const uint64_t id : over) drop(id);
+  for (const auto& [id, link] : echoes_) {
+    if (!faults_.stalled(link->spec.name)) link->echo->pass_on(now_);
+  }
 }
 
 bool Forwarder::settle(Connection& connection) {
@@ -223,6 +236,12 @@ base::Duration Forwarder::until_next_due() const {
       if (due && *due > now_) wait = std::min(wait, *due - now_);
     }
   }
+  for (const auto& [id, link] : echoes_) {
+    const auto due = link->echo->due();
+    if (due && *due > now_ && !faults_.stalled(link->spec.name)) {
+      wait = std::min(wait, *due - now_);
+    }
+  }
   return wait;
 }
 
@@ -249,6 +268,7 @@ base::Result<> Forwarder::set_links(const std::vector<LinkSpec>& wanted) {
     if (keep) return false;
     drop_connections_of(entry.first);
     listeners_.erase(entry.second->id * 2);
+    close_echo(*entry.second);
     return true;
   });
   for (auto& [id, link] : opened) {
@@ -257,12 +277,39 @@ base::Result<> Forwarder::set_links(const std::vector<LinkSpec>& wanted) {
     listeners_.emplace(link->id * 2, link.get());
     links_.emplace(id, std::move(link));
   }
+  // A link that only leads its echoes elsewhere keeps its connections.
+  for (const LinkSpec& spec : wanted) {
+    Link& link = *links_.at(spec.name.id);
+    if (link.echo && link.spec.echo == spec.echo) continue;
+    close_echo(link);
+    link.spec.echo = spec.echo;
+    open_echo(link);
+  }
   return {};
+}
+
+// Only once the link that it may take the place of is gone. Without one the link says so by naming none.
+void Forwarder::open_echo(Link& link) {
+  if (!link.spec.echo) return;
+  link.echo = EchoPath::open(link.spec.listen, *link.spec.echo);
+  if (!link.echo) return;
+  link.echo_id = next_id_++;
+  register_fd(link.echo->asker_fd(), proxy_tag(link.echo_id), EPOLLIN);
+  register_fd(link.echo->responder_fd(), backend_tag(link.echo_id), EPOLLIN);
+  echoes_.emplace(link.echo_id, &link);
+}
+
+void Forwarder::close_echo(Link& link) {
+  echoes_.erase(link.echo_id);
+  link.echo.reset();
 }
 
 std::vector<LinkSpec> Forwarder::links() const {
   std::vector<LinkSpec> all;
-  for (const auto& [id, link] : links_) all.push_back(link->spec);
+  for (const auto& [id, link] : links_) {
+    all.push_back(link->spec);
+    if (!link->echo) all.back().echo.reset();
+  }
   return all;
 }
 

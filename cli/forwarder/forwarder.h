@@ -49,6 +49,8 @@ class Forwarder {
   void on_readable(Connection& connection, LinkEnd& from);
   // Writes, half-closes and registers interest; false when the connection is over.
   bool settle(Connection& connection);
+  void open_echo(Link& link);
+  void close_echo(Link& link);
   void settle_all();
   bool pass_on(LinkEnd& end, const LinkEnd& other, bool stalled);
   void listen_for(LinkEnd& end, const LinkEnd& other, uint64_t tag, bool stalled);
@@ -67,6 +69,7 @@ class Forwarder {
   std::map<std::string, std::unique_ptr<Link>> links_;  // by id
   std::map<uint64_t, std::unique_ptr<Connection>> connections_;
   std::map<uint64_t, Link*> listeners_;  // by tag
+  std::map<uint64_t, Link*> echoes_;     // links with an echo path, by the id of its tags
   uint64_t next_id_ = 1;
   base::Instant now_;  // of this turn of the loop
   bool stopped_ = false;

@@ -65,6 +65,26 @@ base::Result<UniqueFd> begin_connect(const LinkPlace& place) {
   return fd;
 }
 
+base::Result<UniqueFd> datagrams_at(const LinkPlace& place) {
+  auto address = address_of(place);
+  if (!address) return address.error();
+  UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
+    return failed("cannot take datagrams on", place, errno);
+  }
+  return fd;
+}
+
+base::Result<UniqueFd> datagrams_to(const LinkPlace& place) {
+  auto address = address_of(place);
+  if (!address) return address.error();
+  UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) {
+    return failed("cannot send datagrams to", place, errno);
+  }
+  return fd;
+}
+
 uint16_t bound_port(int fd) {
   sockaddr_in address{};
   socklen_t size = sizeof address;

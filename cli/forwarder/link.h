@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/core/result.h"
@@ -21,12 +22,16 @@ struct LinkSpec {
   LinkName name;
   LinkPlace listen;  // port 0: any free one
   LinkPlace target;
+  std::optional<LinkPlace> echo;  // where UDP datagrams to `listen` are carried (echo_path.h)
 };
 
 // A listening, non-blocking socket. kExists when the port is taken.
 base::Result<base::net::UniqueFd> listen_at(const LinkPlace& place);
 // A non-blocking socket on its way to `place`.
 base::Result<base::net::UniqueFd> begin_connect(const LinkPlace& place);
+// The same for datagrams: bound there, and connected to there.
+base::Result<base::net::UniqueFd> datagrams_at(const LinkPlace& place);
+base::Result<base::net::UniqueFd> datagrams_to(const LinkPlace& place);
 uint16_t bound_port(int fd);
 
 // One end of a connection: its socket, and what is to be written to it.

@@ -22,6 +22,20 @@ TEST(ForwarderControl, ReadsLinks) {
   EXPECT_EQ((*links)[0].target.port, 11214);
 }
 
+TEST(ForwarderControl, ALinkMayCarryEchoes) {
+  const std::string begin = R"({"links":[{"id":"l","listen":{"address":"127.0.1.11","port":1},)"
+                            R"("target":{"address":"127.0.1.11","port":2})";
+  const auto without = parse_links(parsed((begin + "}]}").c_str()));
+  ASSERT_TRUE(without.ok());
+  EXPECT_FALSE((*without)[0].echo);
+  const auto with =
+      parse_links(parsed((begin + R"(,"echo":{"address":"127.0.0.1","port":7483}}]})").c_str()));
+  ASSERT_TRUE(with.ok());
+  EXPECT_EQ((*with)[0].echo, (LinkPlace{"127.0.0.1", 7483}));
+  EXPECT_EQ(parse_links(parsed((begin + R"(,"echo":7483}]})").c_str())).code(),
+            base::ErrorCode::kInvalid);
+}
+
 TEST(ForwarderControl, RefusesWhatIsNoLink) {
   for (const char* text :
        {"{}", R"({"links":{}})", R"({"links":[1]})", R"({"links":[{"id":""}]})",

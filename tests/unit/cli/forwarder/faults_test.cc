@@ -43,6 +43,20 @@ TEST(FaultSet, DropArrivesAsLateAsARetransmission) {
   EXPECT_LE(delay, 400ms);
 }
 
+TEST(FaultSet, DatagramsAreHeldAsChunksAreButADroppedOneIsLost) {
+  FaultSet faults(7);
+  EXPECT_EQ(faults.draw_datagram(kLink), 0ms);
+  faults.set(slow(1));
+  EXPECT_GE(faults.draw_datagram(kLink), 5ms);
+  Fault drop = slow(0.15);
+  drop.id = "drop-amber";
+  drop.kind = FaultKind::kDrop;
+  faults.set(drop);
+  int lost = 0;
+  for (int i = 0; i < 10'000; ++i) lost += faults.draw_datagram(kLink) ? 0 : 1;
+  EXPECT_NEAR(lost, 1500, 150);
+}
+
 TEST(FaultSet, TheSameSeedDrawsTheSame) {
   FaultSet one(42), other(42);
   one.set(slow(0.5));

@@ -10,6 +10,7 @@
 #include <thread>
 
 #include "cli/forwarder/control.h"
+#include "cli/forwarder/echo_path.h"
 
 namespace cli {
 namespace {
@@ -163,6 +164,104 @@ TEST_F(ForwarderTest, RefusesALinkOnATakenPortAndKeepsTheOthers) {
   connect();
   send_text(proxy_.get(), "x");
   EXPECT_EQ(receive(peer_.get(), 1), "x");
+}
+
+// The link with an echo path, and a plain socket at either end of it.
+class EchoPathTest : public ForwarderTest {
+ protected:
+  EchoPathTest() {
+    responder_ = std::move(*datagrams_at({"127.0.0.1", 0}));
+    LinkSpec spec = spec_;
+    spec.echo = LinkPlace{"127.0.0.1", bound_port(responder_.get())};
+    forwarder_.call([&] {
+      EXPECT_TRUE(forwarder_.set_links({spec}).ok());
+      spec_ = forwarder_.links().at(0);
+    });
+    asker_ = std::move(*datagrams_to(spec_.listen));
+  }
+
+  void set_fault(const std::string& rest) {
+    ASSERT_TRUE(call("fault.set", R"({"id":"f","match":{"cluster":"amber"},)" + rest + "}").ok());
+  }
+  std::string hear(int fd, int timeout_ms = 10'000) {
+    if (!readable(fd, timeout_ms)) return "";
+    char bytes[64];
+    socklen_t size = sizeof from_;
+    const ssize_t count =
+        ::recvfrom(fd, bytes, sizeof bytes, 0, reinterpret_cast<sockaddr*>(&from_), &size);
+    return count > 0 ? std::string(bytes, static_cast<size_t>(count)) : "";
+  }
+  void answer(std::string_view text) {
+    ASSERT_EQ(::sendto(responder_.get(), text.data(), text.size(), 0,
+                       reinterpret_cast<sockaddr*>(&from_), sizeof from_),
+              static_cast<ssize_t>(text.size()));
+  }
+
+  UniqueFd responder_, asker_;
+  sockaddr_in from_{};  // of what was heard last
+};
+
+TEST_F(EchoPathTest, PassesBothWays) {
+  send_text(asker_.get(), "who?");
+  EXPECT_EQ(hear(responder_.get()), "who?");
+  answer("me");
+  EXPECT_EQ(hear(asker_.get()), "me");
+  connect();  // and its connections as ever
+  send_text(proxy_.get(), "x");
+  EXPECT_EQ(receive(peer_.get(), 1), "x");
+}
+
+TEST_F(EchoPathTest, SlowHoldsTheQuestionAndNotTheAnswer) {
+  set_fault(R"("kind":"slow","share":1,"delay_min_ms":50,"delay_max_ms":60)");
+  const base::Instant before = clock_.now();
+  send_text(asker_.get(), "who?");
+  EXPECT_EQ(hear(responder_.get()), "who?");
+  EXPECT_GE(clock_.now() - before, 50ms);
+  const base::Instant back = clock_.now();
+  answer("me");
+  EXPECT_EQ(hear(asker_.get()), "me");
+  EXPECT_LT(clock_.now() - back, 50ms);
+}
+
+TEST_F(EchoPathTest, DropLosesAShare) {
+  set_fault(R"("kind":"drop","share":0.5)");
+  int heard = 0;
+  for (int i = 0; i < 4; ++i) {  // in portions that the path holds
+    for (int k = 0; k < 50; ++k) send_text(asker_.get(), "who?");
+    while (!hear(responder_.get(), 300).empty()) ++heard;
+  }
+  EXPECT_NEAR(heard, 100, 40);
+}
+
+TEST_F(EchoPathTest, StallHoldsUntilItIsCleared) {
+  set_fault(R"("kind":"stall")");
+  send_text(asker_.get(), "who?");
+  EXPECT_EQ(hear(responder_.get(), 100), "");
+  ASSERT_TRUE(call("fault.clear", R"({"id":"f"})").ok());
+  EXPECT_EQ(hear(responder_.get()), "who?");
+}
+
+TEST_F(EchoPathTest, HoldsNoMoreThanItsBound) {
+  set_fault(R"("kind":"stall")");
+  for (int i = 0; i < 100; ++i) {
+    send_text(asker_.get(), "who?");
+    forwarder_.call([] {});  // it has looked
+  }
+  ASSERT_TRUE(call("fault.clear", R"({"id":"f"})").ok());
+  size_t heard = 0;
+  while (!hear(responder_.get(), 300).empty()) ++heard;
+  EXPECT_EQ(heard, EchoPath::kMostHeld);
+}
+
+TEST_F(EchoPathTest, ALinkWhosePortIsTakenServesWithoutEchoes) {
+  LinkSpec second = spec_;
+  second.name.id = "l2";
+  second.listen = {"127.0.0.1", bound_port(responder_.get())};  // taken for datagrams alone
+  forwarder_.call([&] {
+    ASSERT_TRUE(forwarder_.set_links({spec_, second}).ok());
+    EXPECT_TRUE(forwarder_.links().at(0).echo);
+    EXPECT_FALSE(forwarder_.links().at(1).echo);
+  });
 }
 
 TEST_F(ForwarderTest, AFaultThatTouchesNoLinkIsAMistake) {
