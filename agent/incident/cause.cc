@@ -31,6 +31,7 @@ Family family_of(Type type) {
     case Type::kBackendStuck:
       return Family::kBackendSick;
     case Type::kNetworkDegraded:
+    case Type::kMemberSlow:
     case Type::kSeveralClusters:
       return Family::kNetwork;
     case Type::kConnectionSurge:
@@ -80,8 +81,12 @@ bool same_cause(Type type, const Scope& scope, const Verdict& verdict) {
     case Family::kNetwork:
       // Within a cluster the network is one thing. Two clusters whose whole networks are slow share
       // a cause outside of both; a slow proxy here and a slow backend there do not.
-      return scope.cluster.empty() || verdict.scope.cluster.empty() ||
-             scope.cluster == verdict.scope.cluster || (is_wide(scope) && is_wide(verdict.scope));
+      if (scope.cluster.empty() || verdict.scope.cluster.empty() ||
+          scope.cluster == verdict.scope.cluster) {
+        return true;
+      }
+      return type != Type::kMemberSlow && verdict.type != Type::kMemberSlow && is_wide(scope) &&
+             is_wide(verdict.scope);
     case Family::kConnections:
       return scope.cluster == verdict.scope.cluster;
     case Family::kOther:

@@ -1,7 +1,7 @@
 // Causes: which verdicts and incidents are about the same thing, and which explain others.
 //
 // Pure functions over types and scopes; the book adds time to them. Four families of trouble: a
-// sick proxy, a sick backend, the network, connections.
+// sick proxy, a sick backend, the network (and whatever else makes answers slow), connections.
 #pragma once
 
 #include "agent/incident/incident.h"

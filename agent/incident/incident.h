@@ -20,6 +20,7 @@ enum class Type {
   kConnectionSurge,
   kClientFlood,
   kNetworkDegraded,
+  kMemberSlow,
   kClusterLost,
   kSeveralClusters,
   kControlPlaneLost,
@@ -57,6 +58,7 @@ struct Verdict {
   double confidence = 1;  // 0..1
   base::Instant since;    // when the trouble began, by the evidence
   std::string sentence;   // one sentence with numbers, for people
+  std::string finding;    // what was found out about it, part of `sentence`; empty: nothing yet
   std::string title;      // of an incident that it opens; empty: by type and scope
   std::string alert;      // fingerprint of the alert from outside that says so; empty: our own rule
   std::vector<Evidence> evidence;

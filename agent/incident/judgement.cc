@@ -185,8 +185,9 @@ void IncidentBook::Impl::absorb(Tracked& tracked, const Verdict& verdict, Moment
   tracked.incident.last_present = at.wall;
   tracked.incident.confidence = std::max(tracked.incident.confidence, verdict.confidence);
   const bool grown = tracked.take_identity(verdict, at);
+  const bool found = tracked.take_finding(verdict, at);
   const bool added = tracked.take_evidence(verdict);
-  if (grown) say(Change::Kind::kUpdated, tracked);
+  if (grown || found) say(Change::Kind::kUpdated, tracked);
   if (added && at.now - tracked.told_evidence >= kEvidenceNews) {
     tracked.told_evidence = at.now;
     tracked.incident.updated = at.wall;

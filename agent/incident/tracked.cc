@@ -12,6 +12,11 @@ namespace {
 constexpr size_t kTimelineMax = 200;
 constexpr size_t kTimelineHead = 50;  // how it began is never dropped
 constexpr size_t kEvidenceMax = 24;
+constexpr size_t kFindingsMax = 20;
+
+bool is_slowness(Type type) {
+  return type == Type::kNetworkDegraded || type == Type::kMemberSlow;
+}
 
 }  // namespace
 
@@ -35,11 +40,21 @@ bool Tracked::take_identity(const Verdict& verdict, Moment at) {
   if (several) type = Type::kSeveralClusters;
   // A surge of which the clients have become known; never back.
   if (type == Type::kConnectionSurge && verdict.type == Type::kClientFlood) type = verdict.type;
+  // Slowness of which it has become known whose it is.
+  if (is_slowness(type) && is_slowness(verdict.type)) type = verdict.type;
   if (scope == incident.scope && type == incident.type) return false;
   incident.scope = scope;
   incident.type = type;
   incident.title = operator_title(type, scope);
   add_timeline(at.wall, "note", "It now concerns " + scope.to_string() + ". " + verdict.sentence);
+  findings.insert(verdict.finding);
+  return true;
+}
+
+bool Tracked::take_finding(const Verdict& verdict, Moment at) {
+  if (verdict.finding.empty() || findings.size() >= kFindingsMax) return false;
+  if (!findings.insert(verdict.finding).second) return false;
+  add_timeline(at.wall, "note", verdict.finding);
   return true;
 }
 
@@ -80,6 +95,7 @@ Tracked new_incident(const Verdict& verdict, std::string id, Moment at) {
   tracked.told_evidence = at.now;
   tracked.take_evidence(verdict);
   tracked.add_timeline(at.wall, "detected", verdict.sentence);
+  tracked.findings.insert(verdict.finding);
   return tracked;
 }
 

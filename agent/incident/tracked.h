@@ -31,12 +31,15 @@ struct Tracked {
   base::Instant told_evidence;  // when new evidence was last reported as a change
   std::set<std::string> active_runs;
   std::set<std::string> told_alerts;  // from outside, that it explains
+  std::set<std::string> findings;     // that its timeline tells
   std::set<VerdictKey> verdicts;      // its active ones, as of the last call
 
   void add_timeline(base::WallTime at, std::string_view kind, std::string_view text);
   void enter(State state, Moment at, std::string_view kind, std::string_view text);
   // The scope grows, or the type becomes more telling; true when either changed.
   bool take_identity(const Verdict& verdict, Moment at);
+  // True when the verdict tells what the timeline does not.
+  bool take_finding(const Verdict& verdict, Moment at);
   // True when a series was added that the evidence did not have.
   bool take_evidence(const Verdict& verdict);
 };

@@ -6,19 +6,13 @@ namespace agent::incident {
 
 namespace {
 
-constexpr std::array kTypes = {Type::kProxyDead,
-                               Type::kProxyStuck,
-                               Type::kBackendDead,
-                               Type::kBackendStuck,
-                               Type::kConnectionSurge,
-                               Type::kClientFlood,
-                               Type::kNetworkDegraded,
-                               Type::kClusterLost,
-                               Type::kSeveralClusters,
-                               Type::kControlPlaneLost,
-                               Type::kResourcesLow,
-                               Type::kCertificateExpiring,
-                               Type::kOther};
+constexpr std::array kTypes = {Type::kProxyDead,           Type::kProxyStuck,
+                               Type::kBackendDead,         Type::kBackendStuck,
+                               Type::kConnectionSurge,     Type::kClientFlood,
+                               Type::kNetworkDegraded,     Type::kMemberSlow,
+                               Type::kClusterLost,         Type::kSeveralClusters,
+                               Type::kControlPlaneLost,    Type::kResourcesLow,
+                               Type::kCertificateExpiring, Type::kOther};
 constexpr std::array kStates = {State::kSuspected, State::kOpen, State::kMitigating,
                                 State::kMonitoring, State::kResolved};
 
@@ -40,6 +34,8 @@ std::string_view to_string(Type type) {
       return "client_flood";
     case Type::kNetworkDegraded:
       return "network_degraded";
+    case Type::kMemberSlow:
+      return "member_slow";
     case Type::kClusterLost:
       return "cluster_lost";
     case Type::kSeveralClusters:
@@ -117,6 +113,10 @@ std::string operator_title(Type type, const Scope& scope) {
     case Type::kNetworkDegraded:
       if (scope.proxy.empty() && scope.backend.empty()) return "Slow network in " + at;
       return "Slow network at " + at;
+    case Type::kMemberSlow:
+      if (scope.proxy.empty() && scope.backend.empty()) return "Slow members in " + at;
+      if (!scope.proxy.empty() && !scope.backend.empty()) return "Slow end of the " + at;
+      return capital + " is slow";
     case Type::kClusterLost:
       return capital + " is lost";
     case Type::kSeveralClusters:

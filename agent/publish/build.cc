@@ -38,6 +38,7 @@ Effect effect_of(Type type, bool mitigating) {
       effect.connections = Status::kDegradedPerformance;
       break;
     case Type::kNetworkDegraded:
+    case Type::kMemberSlow:
       effect.response_times = Status::kDegradedPerformance;
       break;
     case Type::kSeveralClusters:

@@ -10,7 +10,7 @@
 //   proxy_dead, proxy_stuck          Connections      partial_outage
 //   backend_dead, backend_stuck      Cache contents   partial_outage; degraded once mitigating
 //   connection_surge, client_flood   Connections      degraded_performance
-//   network_degraded                 Response times   degraded_performance
+//   network_degraded, member_slow    Response times   degraded_performance
 //   several_clusters                 as network_degraded and connection_surge, in every cluster
 //   cluster_lost                     all three        major_outage
 //   control_plane_lost, other        none

@@ -55,6 +55,12 @@ Story story_of(Type type, const std::string& at) {
               "The cause is the network inside " + at +
                   ". We are working on it; contents are not affected.",
               "Response times of " + at + " are back to normal."};
+    case Type::kMemberSlow:
+      return {"Slow answers from " + at,
+              "A share of the requests to " + at + " is answered much slower than usual.",
+              "A part of " + at +
+                  " is slower than usual. We are working on it; contents are not affected.",
+              "Response times of " + at + " are back to normal."};
     case Type::kClusterLost:
       return {"Outage of " + at, "Requests to " + at + " are not answered.",
               "We are restoring " + at + ". Service comes before contents: it may return empty.",

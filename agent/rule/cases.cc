@@ -193,7 +193,7 @@ std::optional<base::Instant> end_of(const std::vector<VerdictChange>& changes,
                                     const VerdictChange& began) {
   for (const VerdictChange& change : changes) {
     if (!change.began && change.at >= began.at && change.verdict.rule == began.verdict.rule &&
-        change.verdict.scope == began.verdict.scope) {
+        change.verdict.type == began.verdict.type && change.verdict.scope == began.verdict.scope) {
       return change.at;
     }
   }

@@ -47,12 +47,27 @@ bool read(const json::object& object, std::string_view key, double& out) {
   return out >= 0 && out < 1e15;
 }
 
+// Missing where none were heard, and in what an earlier version has saved.
+bool read_echoes(const json::object& link, LearnedLink& out) {
+  const json::value* value = link.if_contains("echoes");
+  if (value == nullptr) return true;
+  const json::object* object = value->if_object();
+  LinkEchoes::Learned echoes;
+  if (object == nullptr || !read(*object, "median", echoes.median) ||
+      !read(*object, "slow", echoes.slow) || !read(*object, "all", echoes.all) ||
+      echoes.slow > echoes.all || echoes.all < 1) {
+    return false;
+  }
+  out.echoes = echoes;
+  return true;
+}
+
 bool read(const json::value& item, LearnedLink& link) {
   const json::object* object = item.if_object();
   return object != nullptr && read(*object, "cluster", link.cluster) &&
          read(*object, "proxy", link.proxy) && read(*object, "backend", link.backend) &&
          read(*object, "slow", link.slow) && read(*object, "all", link.all) &&
-         link.slow <= link.all && link.all >= 1;
+         link.slow <= link.all && link.all >= 1 && read_echoes(*object, link);
 }
 bool read(const json::value& item, LearnedLevel& level) {
   const json::object* object = item.if_object();
@@ -120,6 +135,8 @@ struct Detector::Impl {
 const std::unordered_map<std::string, Detector::Impl::Observe>& Detector::Impl::observers() {
   static const std::unordered_map<std::string, Observe> kObservers = {
       {"link_pace", [](Impl& i, const series::Sample& s) { i.shift.observe(s); }},
+      {"echo_seconds", [](Impl& i, const series::Sample& s) { i.shift.echo(s, false); }},
+      {"echo_lost", [](Impl& i, const series::Sample& s) { i.shift.echo(s, true); }},
       {"proxy_exited",
        [](Impl& i, const series::Sample& s) {
          i.liveness.proxy_exited(s);
@@ -258,6 +275,9 @@ std::string Detector::save() const {
                                  {"backend", link.backend},
                                  {"slow", link.slow},
                                  {"all", link.all}});
+    if (!link.echoes) continue;
+    links.back().as_object()["echoes"] = json::object{
+        {"median", link.echoes->median}, {"slow", link.echoes->slow}, {"all", link.echoes->all}};
   }
   json::array levels;
   for (const LearnedLevel& level : impl_->surge.learned()) {

@@ -7,7 +7,7 @@ std::vector<VerdictChange> Changes::take(const std::vector<incident::Verdict>& v
   std::vector<VerdictChange> changes;
   std::map<Key, incident::Verdict> now;
   for (const incident::Verdict& verdict : verdicts) {
-    if (verdict.active) now.emplace(Key(verdict.rule, verdict.scope), verdict);
+    if (verdict.active) now.emplace(Key(verdict.rule, verdict.type, verdict.scope), verdict);
   }
   for (const auto& [key, verdict] : active_) {
     if (!now.contains(key)) changes.push_back({false, at, verdict});

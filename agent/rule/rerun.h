@@ -32,7 +32,7 @@ class Changes {
   std::vector<VerdictChange> take(const std::vector<incident::Verdict>& verdicts, base::Instant at);
 
  private:
-  using Key = std::tuple<std::string, incident::Scope>;
+  using Key = std::tuple<std::string, incident::Type, incident::Scope>;
   std::map<Key, incident::Verdict> active_;
 };
 

@@ -22,6 +22,14 @@ void LatencyShift::lost(const std::string& name, const std::string& proxy,
   cluster(name).lost(proxy, backend, now);
 }
 
+// Only of clusters that are known by their requests: echoes alone are no cluster's latency.
+void LatencyShift::echo(const series::Sample& sample, bool lost) {
+  const auto found = clusters_.find(sample.key.cluster);
+  if (found == clusters_.end()) return;
+  found->second->echo(sample.key.proxy, sample.key.backend, sample.at,
+                      lost ? std::nullopt : std::optional(sample.value));
+}
+
 void LatencyShift::exclude(const incident::Scope& sick, base::Instant now) {
   const auto it = clusters_.find(sick.cluster);
   if (it != clusters_.end()) it->second->exclude(sick, now + rule_->hold);
@@ -35,8 +43,9 @@ template <class Keep>
 void LatencyShift::rebuild(const std::string& name, Keep keep) {
   auto rebuilt = fresh(name);
   clusters_[name]->each_learned([&](const std::string& proxy, const std::string& backend,
-                                    const series::Share& share, base::Instant last) {
-    if (keep(proxy, backend, last)) rebuilt->restore(proxy, backend, share);
+                                    const series::Share& share, const auto& echoes,
+                                    base::Instant last) {
+    if (keep(proxy, backend, last)) rebuilt->restore(proxy, backend, share, echoes);
   });
   clusters_[name] = std::move(rebuilt);
 }
@@ -62,15 +71,16 @@ std::vector<LearnedLink> LatencyShift::learned() const {
   std::vector<LearnedLink> list;
   for (const auto& entry : clusters_) {
     entry.second->each_learned([&](const std::string& proxy, const std::string& backend,
-                                   const series::Share& share, base::Instant) {
-      list.push_back({entry.first, proxy, backend, share.slow(), share.all()});
+                                   const series::Share& share, const auto& echoes, base::Instant) {
+      list.push_back({entry.first, proxy, backend, share.slow(), share.all(), echoes});
     });
   }
   return list;
 }
 
 void LatencyShift::restore(const LearnedLink& link) {
-  cluster(link.cluster).restore(link.proxy, link.backend, series::Share(link.slow, link.all));
+  cluster(link.cluster)
+      .restore(link.proxy, link.backend, series::Share(link.slow, link.all), link.echoes);
 }
 
 size_t LatencyShift::series_count() const {

@@ -3,6 +3,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@ struct LearnedLink {
   std::string cluster, proxy, backend;
   double slow = 0;  // requests learned from, forgotten ones not counted
   double all = 0;
+  std::optional<LinkEchoes::Learned> echoes;  // likewise
 };
 
 // Thread: the detector's. Owner: the detector.
@@ -27,6 +29,8 @@ class LatencyShift {
   void observe(const series::Sample& pace);
   void lost(const std::string& cluster, const std::string& proxy, const std::string& backend,
             base::Instant now);
+  // echo_seconds or echo_lost.
+  void echo(const series::Sample& sample, bool lost);
   // A dead or stuck member: its links prove nothing now and for the hold time after.
   void exclude(const incident::Scope& sick, base::Instant now);
   void evaluate(base::Instant now, std::vector<incident::Verdict>& out);

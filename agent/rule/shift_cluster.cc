@@ -33,6 +33,7 @@ constexpr int kLeastSpreadOfAll = 2;
 constexpr int kLeastSpread = 3;
 constexpr int kDenseSlots =
     12;  // with slow requests: no few short stalls, however many proxies saw them
+constexpr base::Duration kEchoMemory = 60s;
 
 }  // namespace
 
@@ -103,6 +104,18 @@ void ShiftCluster::lost(const std::string& proxy, const std::string& backend, ba
   if (active_ && covers(link)) {
     last_data_ = last_sign_ = now;
     health_ = 0;
+  }
+}
+
+// No sign of life of the link itself: one that carries no requests is in no trouble.
+void ShiftCluster::echo(const std::string& proxy, const std::string& backend, base::Instant at,
+                        std::optional<double> seconds) {
+  Link& link = links_[link_index(proxy, backend)];
+  const bool teaches = !is_in_doubt();
+  if (seconds) {
+    link.echoes.answered(at, *seconds, teaches);
+  } else {
+    link.echoes.lost(at, teaches);
   }
 }
 
@@ -251,6 +264,7 @@ void ShiftCluster::tick(base::Instant at) {
   const bool doubt = is_in_doubt();
   for (Link& link : links_) {
     link.share.decay(decay);
+    link.echoes.decay(decay);
     // Slowness that came with a step of the load is learned as it is; doubtful times teach nothing.
     if (held || !doubt) {
       link.share.learn(link.learn_slow, link.learn_all, held ? 0 : rule_.clip, rule_.least_share);
@@ -403,6 +417,41 @@ void ShiftCluster::close(const Attribution& where, base::Instant since, base::In
   observed_ = slow / all;
   usual_ = usual / all;
   evidence_ = std::move(evidence);
+  echoes_say_ = EchoSays::kNothing;
+  finding_.clear();
+  ask_echoes(now);
+}
+
+std::string ShiftCluster::slow_member() const {
+  switch (where_.kind) {
+    case Attribution::Kind::kRow:
+      return "the proxy is slow";
+    case Attribution::Kind::kColumn:
+      return "the backend is slow";
+    case Attribution::Kind::kLink:
+      return "the proxy or the backend is slow";
+    case Attribution::Kind::kAll:
+      break;
+  }
+  return "the proxies or the backends are slow";
+}
+
+bool ShiftCluster::is_of_members() const {
+  return echoes_say_ == EchoSays::kMembers && rule_.type == incident::Type::kNetworkDegraded;
+}
+
+// What they have said stands until they are sure of something else.
+void ShiftCluster::ask_echoes(base::Instant now) {
+  EchoWitness witness;
+  const base::Instant since = std::max(since_, now - kEchoMemory);
+  for (const Link& link : links_) {
+    if (!covers(link) || now < link.hold_until || now - link.last > kNoData) continue;
+    witness.hear(link.echoes, since);
+  }
+  const EchoSays says = witness.says();
+  if (says == EchoSays::kNothing || says == echoes_say_) return;
+  echoes_say_ = says;
+  finding_ = witness.sentence(slow_member());
 }
 
 void ShiftCluster::watch_trouble(base::Instant now) {
@@ -413,6 +462,7 @@ void ShiftCluster::watch_trouble(base::Instant now) {
     reset_sums();
     return;
   }
+  ask_echoes(now);
   if (where_.kind == Attribution::Kind::kAll) return;
   // The first sign of a wide trouble may have come from one place.
   const Attribution wider = attribute(matrix(now - (kBins - 2) * kBin, now));
@@ -425,7 +475,7 @@ void ShiftCluster::watch_trouble(base::Instant now) {
 incident::Verdict ShiftCluster::verdict() const {
   incident::Verdict verdict;
   verdict.rule = rule_.name;
-  verdict.type = rule_.type;
+  verdict.type = is_of_members() ? incident::Type::kMemberSlow : rule_.type;
   verdict.scope.cluster = name_;
   const bool row = where_.kind == Attribution::Kind::kRow;
   const bool column = where_.kind == Attribution::Kind::kColumn;
@@ -438,6 +488,8 @@ incident::Verdict ShiftCluster::verdict() const {
   verdict.sentence = percent_text(observed_) +
                      " of the requests between proxies and backends take 5 ms or more (usually " +
                      percent_text(usual_) + "): " + verdict.scope.to_string() + ".";
+  if (!finding_.empty()) verdict.sentence += " " + finding_;
+  verdict.finding = finding_;
   verdict.evidence = evidence_;
   return verdict;
 }
@@ -450,9 +502,10 @@ void ShiftCluster::evaluate(base::Instant now, std::vector<incident::Verdict>& o
     active_ = false;
   } else if (active_) {
     const Attribution before = where_;
+    const bool of_members = is_of_members();
     const incident::Verdict old = verdict();
     watch_trouble(now);
-    if (active_ && before.kind != where_.kind) {
+    if (active_ && (before.kind != where_.kind || of_members != is_of_members())) {
       out.push_back(old);
       out.back().active = false;
     }
@@ -464,9 +517,10 @@ void ShiftCluster::evaluate(base::Instant now, std::vector<incident::Verdict>& o
 }
 
 void ShiftCluster::restore(const std::string& proxy, const std::string& backend,
-                           series::Share share) {
+                           series::Share share, const std::optional<LinkEchoes::Learned>& echoes) {
   Link& link = links_[link_index(proxy, backend)];
   link.share = share;
+  if (echoes) link.echoes.restore(*echoes);
   weigh(link);
 }
 

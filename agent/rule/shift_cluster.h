@@ -13,16 +13,20 @@
 //   - the usual share is learned with slow forgetting, clipped, and not at all while in doubt;
 //   - a step of the load holds everything for some seconds and its share is learned: slowness that
 //     comes with the load is overload, not the network.
+// Where echoes are told (echoes.h), they say whether it is the network or who answers; without enough
+// of them it is called the network's.
 // Left out: waiting for complete slots and naming clusters (shift.h).
 #pragma once
 
 #include <array>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "agent/incident/incident.h"
 #include "agent/rule/attribution.h"
+#include "agent/rule/echoes.h"
 #include "agent/rule/rules.h"
 #include "agent/series/cusum.h"
 #include "agent/series/learned.h"
@@ -31,7 +35,7 @@
 
 namespace agent::rule {
 
-// Thread: the detector's. Owner: LatencyShift. Memory: about 1 KiB per link, and the slot buffer.
+// Thread: the detector's. Owner: LatencyShift. Memory: about 2 KiB per link, and the slot buffer.
 class ShiftCluster {
  public:
   // `number` is this cluster's in `moments`, which all clusters share.
@@ -42,6 +46,9 @@ class ShiftCluster {
                double all);
   // A link whose canaries are lost: requests that never end, told 10 times a second.
   void lost(const std::string& proxy, const std::string& backend, base::Instant now);
+  // An echo over a link: how long it took, or nothing when it was lost.
+  void echo(const std::string& proxy, const std::string& backend, base::Instant at,
+            std::optional<double> seconds);
   // The links of this member prove nothing until `until`.
   void exclude(const incident::Scope& member, base::Instant until);
   void evaluate(base::Instant now, std::vector<incident::Verdict>& out);
@@ -49,13 +56,15 @@ class ShiftCluster {
   // A link has said nothing since then, and no trouble is at hand.
   bool has_silent(base::Instant before) const;
   size_t link_count() const { return links_.size(); }
-  // proxy, backend, what was learned, when last heard.
+  // proxy, backend, what was learned of requests and of echoes, when last heard.
   template <class Use>
   void each_learned(Use use) const {
     for (const Link& link : links_)
-      use(rows_[link.row].name, columns_[link.column].name, link.share, link.last);
+      use(rows_[link.row].name, columns_[link.column].name, link.share, link.echoes.learned(),
+          link.last);
   }
-  void restore(const std::string& proxy, const std::string& backend, series::Share share);
+  void restore(const std::string& proxy, const std::string& backend, series::Share share,
+               const std::optional<LinkEchoes::Learned>& echoes);
 
  private:
   static constexpr base::Duration kBin = std::chrono::milliseconds(250);
@@ -75,6 +84,7 @@ class ShiftCluster {
     series::Cusum sum;
     std::array<Bin, kBins> bins{};
     double learn_slow = 0, learn_all = 0;  // since the last tick
+    LinkEchoes echoes;
     Bin& bin(base::Instant at);
   };
   // A proxy, a backend or the whole: what its present slot and its run of slow slots say.
@@ -105,6 +115,9 @@ class ShiftCluster {
                     base::Instant now) const;
   void close(const Attribution& where, base::Instant since, base::Instant now);
   void watch_trouble(base::Instant now);
+  void ask_echoes(base::Instant now);
+  std::string slow_member() const;
+  bool is_of_members() const;
   incident::Verdict verdict() const;
 
   // Constant after construction.
@@ -136,6 +149,8 @@ class ShiftCluster {
   double confidence_ = 1;
   double observed_ = 0, usual_ = 0;
   std::vector<incident::Evidence> evidence_;
+  EchoSays echoes_say_ = EchoSays::kNothing;
+  std::string finding_;  // of the echoes, when they said so
 };
 
 }  // namespace agent::rule

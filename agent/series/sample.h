@@ -37,6 +37,9 @@
 //                                              age of the oldest outstanding request; 10 Hz
 //   backend_connected{cluster,proxy,backend}   share of workers that are connected; 10 Hz
 //   link_pace{cluster,proxy,backend}           one 10 ms slot: value = slow requests, weight = all
+//   echo_seconds{cluster,proxy,backend}        round trip of a UDP echo over that link, without the time for
+//                                              which it lay at either end; up to 5 a second
+//   echo_lost{cluster,proxy,backend}           1 for each echo not answered within a second
 //   telemetry_age_seconds{cluster,proxy}       since the segment was last read whole; 10 Hz
 #pragma once
 

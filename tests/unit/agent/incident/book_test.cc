@@ -1,5 +1,6 @@
 #include "agent/incident/book.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "agent/incident/json.h"
@@ -126,6 +127,38 @@ TEST_F(Book, NetworkTroubleLongAfterADeathIsNews) {
   apply({verdict(Type::kProxyDead, kProxy)});
   last({verdict(Type::kProxyDead, kProxy)}, 60s);
   apply({verdict(Type::kProxyDead, kProxy), verdict(Type::kNetworkDegraded, kCluster)});
+  EXPECT_EQ(book.unresolved().size(), 2U);
+}
+
+TEST_F(Book, WhatWasTakenForTheNetworkIsAMemberOnceThatIsKnown) {
+  apply({verdict(Type::kNetworkDegraded, kBackend)});
+  Verdict found = verdict(Type::kMemberSlow, kBackend);
+  found.finding = "Echoes stayed at 0.1 ms.";
+  found.sentence += " " + found.finding;
+  const auto changes = apply({found});
+  ASSERT_EQ(changes.size(), 1U);
+  EXPECT_EQ(changes[0].kind, Change::Kind::kUpdated);
+  EXPECT_EQ(only().type, Type::kMemberSlow);
+  EXPECT_EQ(only().title, "Backend amber-backend-1 is slow");
+  EXPECT_THAT(only().timeline.back().text, ::testing::HasSubstr(found.finding));
+  const size_t told = only().timeline.size();
+  last({found}, 3s);
+  EXPECT_EQ(only().timeline.size(), told) << "once";
+}
+
+TEST_F(Book, AFindingThatComesLaterIsNotedOnce) {
+  apply({verdict(Type::kNetworkDegraded, kCluster)});
+  Verdict found = verdict(Type::kNetworkDegraded, kCluster);
+  found.finding = "18 % of the echoes were lost.";
+  last({found}, 3s);
+  size_t told = 0;
+  for (const auto& entry : only().timeline) told += entry.text == found.finding ? 1 : 0;
+  EXPECT_EQ(told, 1U);
+}
+
+TEST_F(Book, SlowMembersOfTwoClustersShareNoCause) {
+  apply({verdict(Type::kMemberSlow, kCluster),
+         verdict(Type::kNetworkDegraded, {"birch", "", "", ""})});
   EXPECT_EQ(book.unresolved().size(), 2U);
 }
 

@@ -80,6 +80,7 @@ TEST(BuildPage, ColoursComponentsByIncidentType) {
       {Type::kConnectionSurge, State::kOpen, "degraded_performance", "operational", "operational"},
       {Type::kClientFlood, State::kOpen, "degraded_performance", "operational", "operational"},
       {Type::kNetworkDegraded, State::kOpen, "operational", "degraded_performance", "operational"},
+      {Type::kMemberSlow, State::kOpen, "operational", "degraded_performance", "operational"},
       {Type::kSeveralClusters, State::kOpen, "degraded_performance", "degraded_performance",
        "operational"},
       {Type::kClusterLost, State::kOpen, "major_outage", "major_outage", "major_outage"},

@@ -2,6 +2,8 @@
 // the incident book make of them together.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/unit/agent/rule/world.h"
 
 namespace {
@@ -234,6 +236,88 @@ TEST(Timeline, LinksThatLoseEverythingAreTheNetworkAndNobodyIsCalledStuck) {
   ASSERT_NE(world.only_incident(), nullptr) << world.story();
   EXPECT_EQ(world.only_incident()->scope.to_string(), "cluster amber");
   EXPECT_EQ(world.only_incident()->type, Type::kNetworkDegraded);
+}
+
+WorldOptions with_echoes(uint64_t seed) {
+  WorldOptions options = seeded(seed);
+  options.rate = 100;
+  options.echoes = true;
+  return options;
+}
+
+// Whether an entry of the incident's timeline contains `text`.
+bool tells(const agent::incident::Incident& incident, const std::string& text) {
+  return std::any_of(incident.timeline.begin(), incident.timeline.end(),
+                     [&](const auto& entry) { return entry.text.find(text) != std::string::npos; });
+}
+
+TEST(Timeline, EchoesThatAreSlowAsWellSayThatItIsTheNetwork) {
+  for (uint64_t seed = 200; seed < 210; ++seed) {
+    World world(with_echoes(seed));
+    world.run_for(60s);
+    world.cluster("amber").slow_share = 0.15;
+    ASSERT_GT(detection_delay(world, 20s), 0) << "seed " << seed;
+    world.run_for(10s);
+    ASSERT_NE(world.only_incident(), nullptr) << "seed " << seed << "\n" << world.story();
+    EXPECT_EQ(world.only_incident()->type, Type::kNetworkDegraded) << world.story();
+    EXPECT_TRUE(tells(*world.only_incident(), "of the echoes on the same links took over 2.0 ms"))
+        << world.story();
+    EXPECT_FALSE(tells(*world.only_incident(), "not the network")) << world.story();
+  }
+}
+
+TEST(Timeline, EchoesThatAreLostSayThatItIsTheNetwork) {
+  World world(with_echoes(211));
+  world.run_for(60s);
+  world.cluster("amber").lost = true;
+  world.run_for(30s);
+  ASSERT_NE(world.only_incident(), nullptr) << world.story();
+  EXPECT_EQ(world.only_incident()->type, Type::kNetworkDegraded);
+  EXPECT_TRUE(tells(*world.only_incident(), "100.0 % of the echoes")) << world.story();
+}
+
+TEST(Timeline, EchoesThatStayWellSayThatTheBackendIsSlow) {
+  for (uint64_t seed = 220; seed < 230; ++seed) {
+    World world(with_echoes(seed));
+    world.run_for(60s);
+    world.cluster("amber").of_members = true;
+    world.cluster("amber").slow_on = [](size_t, size_t backend) { return backend == 1 ? 0.2 : 0; };
+    ASSERT_GT(detection_delay(world, 20s), 0) << "seed " << seed;
+    world.run_for(20s);
+    ASSERT_NE(world.only_incident(), nullptr) << "seed " << seed << "\n" << world.story();
+    EXPECT_EQ(world.only_incident()->type, Type::kMemberSlow) << world.story();
+    EXPECT_EQ(world.only_incident()->title, "Backend amber-backend-2 is slow");
+    EXPECT_TRUE(tells(*world.only_incident(), "the backend is slow, not the network"))
+        << world.story();
+    world.cluster("amber").slow_on = nullptr;
+    EXPECT_TRUE(world.run_until([&] { return world.book.unresolved().empty(); }, 60s));
+    EXPECT_EQ(world.incident_count(), 1U) << world.story();
+  }
+}
+
+TEST(Timeline, WhatIsUsualOfEchoesIsKeptOverARestart) {
+  World before(with_echoes(232));
+  before.run_for(60s);
+  World world(with_echoes(233));
+  ASSERT_TRUE(world.detector.restore(before.detector.save(), world.now()).ok());
+  world.run_for(8s);
+  world.cluster("amber").of_members = true;
+  world.cluster("amber").slow_share = 0.2;
+  world.run_for(30s);
+  ASSERT_NE(world.only_incident(), nullptr) << world.story();
+  EXPECT_EQ(world.only_incident()->type, Type::kMemberSlow) << world.story();
+  EXPECT_EQ(world.only_incident()->title, "Slow members in cluster amber");
+}
+
+TEST(Timeline, TooFewEchoesChangeNothing) {
+  World world(with_echoes(231));
+  world.run_for(15s);  // of 20 that it takes to know what is usual
+  world.cluster("amber").of_members = true;
+  world.cluster("amber").slow_share = 0.2;
+  world.run_for(40s);
+  ASSERT_NE(world.only_incident(), nullptr) << world.story();
+  EXPECT_EQ(world.only_incident()->type, Type::kNetworkDegraded) << world.story();
+  EXPECT_FALSE(tells(*world.only_incident(), "choes")) << world.story();
 }
 
 TEST(Timeline, AFlappingNetworkIsOneIncident) {

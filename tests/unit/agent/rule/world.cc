@@ -121,6 +121,25 @@ void World::tell_pace(Cluster& cluster) {
   }
 }
 
+// Five a second on each link, as the agent asks.
+void World::tell_echoes(const Cluster& cluster) {
+  std::uniform_real_distribution<double> chance(0, 1);
+  for (size_t p = 0; p < cluster.proxies.size(); ++p) {
+    for (size_t b = 0; b < cluster.backends.size(); ++b) {
+      const std::string &proxy = cluster.proxies[p].id, &backend = cluster.backends[b].id;
+      if (cluster.lost) {
+        observe({"echo_lost", cluster.name, proxy, backend, ""}, now_, 1);
+        continue;
+      }
+      const double fault = cluster.slow_on ? cluster.slow_on(p, b) : cluster.slow_share;
+      const bool held = now_ >= pause_begin_ && now_ < pause_end_;
+      const bool slow = held || (!cluster.of_members && chance(random_) < fault);
+      observe({"echo_seconds", cluster.name, proxy, backend, ""}, now_,
+              (slow ? 0.01 : 0.0001) * (0.5 + chance(random_)));
+    }
+  }
+}
+
 void World::tell_canaries(Cluster& cluster) {
   for (const Backend& backend : cluster.backends) {
     observe({"backend_exited", cluster.name, "", backend.id, ""}, now_, backend.dead ? 1 : 0);
@@ -216,6 +235,7 @@ void World::step() {
   }
   for (Cluster& cluster : clusters_) {
     tell_pace(cluster);
+    if (options_.echoes && steps_ % 2 == 0) tell_echoes(cluster);
     if (steps_ % 5 == 0) tell_canaries(cluster);
     if (steps_ % 10 == 0) tell_connections(cluster);
   }

@@ -27,6 +27,7 @@ struct WorldOptions {
   base::Duration longest_pause = 60ms;
   double descriptors = 100'000;  // that a proxy may have
   bool clients = false;          // produce client_connections
+  bool echoes = false;           // and echo_seconds, echo_lost
 };
 
 // Thread: the test's.
@@ -62,6 +63,7 @@ class World {
     double slow_share = 0;                                        // a fault on all links
     std::function<double(size_t proxy, size_t backend)> slow_on;  // or on some
     bool lost = false;                                            // nothing gets through the links
+    bool of_members = false;  // what is slow is who answers: echoes are well
   };
 
   Cluster& cluster(const std::string& name);
@@ -99,6 +101,7 @@ class World {
                double weight = 1);
   void tell_pace(Cluster& cluster);
   void tell_link(Cluster& cluster, size_t proxy, size_t backend);
+  void tell_echoes(const Cluster& cluster);
   void tell_canaries(Cluster& cluster);
   void tell_connections(Cluster& cluster);
   void tell_requests(const Cluster& cluster, const Proxy& proxy);
