@@ -30,6 +30,7 @@ boost::json::object forwarder_links(const coord::Region& region) {
         link["backend"] = backend.id;
         link["listen"] = place(backend.address, region.link_port(cluster, proxy.id));
         link["target"] = place(backend.address, cluster.ports.backend);
+        link["echo"] = place(region.spec().echo_address(), region.spec().ports.agents);
         links.push_back(std::move(link));
       }
     }

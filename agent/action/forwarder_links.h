@@ -11,7 +11,8 @@
 
 namespace agent::action {
 
-// {"links":[{id, cluster, proxy, backend, listen:{address,port}, target:{address,port}}]}
+// {"links":[{id, cluster, proxy, backend, listen:{address,port}, target:{address,port},
+//   echo:{address,port}}]}: where UDP datagrams to `listen` are carried, this agent's responder
 boost::json::object forwarder_links(const coord::Region& region);
 
 // kUnavailable: it does not listen yet. Saying it twice changes nothing.

@@ -128,6 +128,9 @@ App::Parts::Parts(std::unique_ptr<Foundation> built_upon)
       collector(collect::View{executor, region, coordinator.journal(), backends, canary,
                               *connections, timers, gate},
                 [this](const std::vector<series::Sample>& samples) { watch.observe(samples); }),
+      mesh(
+          region, timers, [this] { return collector.pace().echo; },
+          [this](const std::vector<series::Sample>& samples) { watch.observe(samples); }),
       facts(region, coordinator.journal(), coordinator.tenants(), collector.snapshot(), book,
             ground->clock),
       engine([this] {
@@ -250,6 +253,7 @@ asio::awaitable<base::Result<>> App::Parts::start() {
   if (auto begun = co_await coordinator.start(); !begun) co_return begun;
   if (stopping) co_return base::Done{};
   collector.start();
+  mesh.start(executor, gate);
   watch.start(engine);
   web.start();
   publisher.start();
@@ -319,6 +323,7 @@ asio::awaitable<void> App::Parts::stop() {
   co_await web.stop();
   if (http) co_await http->stop();
   if (socket) co_await socket->stop(timers);
+  mesh.stop();
   gate.close();
   signals.cancel();
   ground->timers.stop();

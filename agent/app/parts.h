@@ -27,6 +27,7 @@
 #include "agent/collect/collector.h"
 #include "agent/conns/watch.h"
 #include "agent/coord/coordinator.h"
+#include "agent/mesh/mesh.h"
 #include "agent/publish/publisher.h"
 #include "agent/record/recorder.h"
 #include "agent/rule/detector.h"
@@ -112,6 +113,7 @@ struct App::Parts {
   Watch watch;
   std::unique_ptr<conns::Watch> connections;
   collect::Collector collector;
+  mesh::Mesh mesh;
   RegionFacts facts;
   runbook::ActionRegistry actions;
   runbook::Engine engine;

@@ -146,6 +146,40 @@ web::ConnectionMetrics connection_metrics(const collect::Snapshot& snapshot) {
   return metrics;
 }
 
+// Of targets that never answered only that they were asked: they may know no echoes.
+web::EchoMetrics echo_metrics(const mesh::Mesh& mesh) {
+  web::EchoMetrics metrics;
+  if (const mesh::EchoResponder* responder = mesh.responder()) {
+    const mesh::ResponderCounts& counts = responder->counts();
+    metrics.answered = counts.answered;
+    metrics.dropped["malformed"] += counts.malformed;
+    metrics.dropped["unknown_peer"] += counts.unknown_peer;
+    metrics.dropped["limited"] += counts.limited;
+  }
+  const mesh::EchoProber* prober = mesh.prober();
+  if (prober == nullptr) return metrics;
+  metrics.dropped["malformed"] += prober->counts().malformed;
+  metrics.dropped["unknown_peer"] += prober->counts().unknown_peer;
+  metrics.dropped["unexpected"] += prober->counts().unexpected;
+  for (const mesh::EchoProber::Asked& asked : prober->targets()) {
+    const mesh::EchoCounts& counts = asked.ledger.counts();
+    const std::string name = asked.target.name();
+    metrics.asked[name] = counts.asked;
+    if (counts.answered == 0) continue;
+    metrics.lost[name] = counts.lost;
+    metrics.late[name] = counts.late;
+    web::EchoMetrics::Trips& trips = metrics.trips[name];
+    trips.count = counts.answered;
+    trips.seconds = counts.seconds;
+    uint64_t sum = 0;
+    for (size_t i = 0; i < mesh::kEchoBounds.size(); ++i) {
+      sum += counts.within[i];
+      trips.within.emplace_back(mesh::kEchoBounds[i], sum);
+    }
+  }
+  return metrics;
+}
+
 }  // namespace
 
 std::vector<prometheus::MetricFamily> App::Parts::metrics() {
@@ -170,6 +204,7 @@ std::vector<prometheus::MetricFamily> App::Parts::metrics() {
     counters.telemetry_age_seconds[id] = figures.telemetry_age_seconds;
   }
   counters.connections = connection_metrics(collector.snapshot());
+  counters.echoes = echo_metrics(mesh);
   return web::counter_families(counters);
 }
 

@@ -64,6 +64,8 @@ class Collector {
   void on_process(std::string_view id, bool running);
 
   const Snapshot& snapshot() const { return snapshot_; }
+  // As the brown-out has it now.
+  const Pace& pace() const { return brown_out_.pace(); }
   std::string snapshot_json() const;
   conns::ConnectionSource& connections() { return view_.connections; }
 

@@ -55,6 +55,7 @@ class Reader {
     spec_.policy = map.required("policy").text();
     if (const auto budget = map.optional("budget")) read_budget(*budget);
     if (const auto record = map.optional("record")) read_record(*record);
+    if (const auto echo = map.optional("echo")) read_echo(*echo);
     const Node clusters = map.required("clusters");
     if (clusters.is_list() && clusters.list().empty()) clusters.problem("at least one cluster");
     for (const Node& cluster : clusters.list()) read_cluster(cluster);
@@ -89,6 +90,34 @@ class Reader {
       map.required("size").problem("0, or at least 1MiB");
     }
     map.finish();
+  }
+
+  void read_echo(const Node& node) {
+    Map map(node);
+    spec_.echo.listen = four(map.required("listen"));
+    const auto peers = map.optional("peers");
+    std::map<std::string, std::string> taken;
+    for (const Node& item : peers ? peers->list() : std::vector<Node>{}) {
+      Map peer_map(item);
+      coord::EchoPeer peer;
+      const Node address = peer_map.required("address");
+      peer.address = four(address);
+      peer.port = port(peer_map, "port", spec_.ports.agents, 1);
+      peer_map.finish();
+      if (!peer.address.empty()) require_own(address, peer.address, taken, "among the peers");
+      spec_.echo.peers.push_back(std::move(peer));
+    }
+    if (spec_.echo.peers.size() > 64) peers->problem("at most 64 peers");
+    map.finish();
+  }
+
+  // Echoes travel over IPv4.
+  static std::string four(const Node& node) {
+    std::string text = node.text();
+    in_addr ignored{};
+    if (text.empty() || inet_pton(AF_INET, text.c_str(), &ignored) == 1) return text;
+    node.problem("an IPv4 address");
+    return "";
   }
 
   void read_programs(const Node& node) {

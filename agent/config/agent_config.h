@@ -8,6 +8,7 @@
 //   policy: /usr/share/mcguard/rules/policy.yaml
 //   budget: {cpu: 1%, memory: 64MiB, disk: 1MiB}
 //   record: {size: 64MiB}   # of signals on disk, the newest; 0: none
+//   echo: {listen: 10.0.0.1, peers: [{address: 10.0.0.2, port: 7483}]}   # UDP, port ports.agents
 //   clusters:
 //     - name: amber
 //       ports: {memcache: 11211, tls: 11212, open: 11213, backend: 11214, metrics: 7490, links:

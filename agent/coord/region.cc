@@ -53,6 +53,10 @@ std::string RegionSpec::forwarder_socket() const {
   return run_path(kForwarderId, ".sock");
 }
 
+std::string RegionSpec::echo_address() const {
+  return echo.listen.empty() && gameday ? "127.0.0.1" : echo.listen;
+}
+
 std::string RegionSpec::telemetry_path(std::string_view proxy) const {
   return base::telemetry::segment_directory(dir) + "/" + std::string(proxy) + ".seg";
 }

@@ -79,6 +79,17 @@ struct AgentBudget {
   uint64_t disk_bytes_per_second = 1u << 20;  // written, by the kernel's account
 };
 
+struct EchoPeer {
+  std::string address;
+  uint16_t port = 0;
+};
+
+// Echoes over UDP with the agents of other nodes (agent.yaml: echo).
+struct EchoSpec {
+  std::string listen;  // numeric IPv4 address, with the port ports.agents; empty: as echo_address()
+  std::vector<EchoPeer> peers;  // asked for echoes, and answered
+};
+
 struct RegionSpec {
   std::string region = "local";
   bool gameday = false;
@@ -90,6 +101,7 @@ struct RegionSpec {
   std::string policy;                 // file
   uint64_t record_bytes = 64u << 20;  // of signals on disk; 0: none are recorded
   AgentBudget budget;
+  EchoSpec echo;
   std::vector<ClusterSpec> clusters;
 
   std::string run_path(std::string_view id, std::string_view suffix) const;  // D/run/<id><suffix>
@@ -97,6 +109,9 @@ struct RegionSpec {
   std::string state_dir(std::string_view id) const;                          // D/state/<id>
   std::string agent_socket() const;
   std::string forwarder_socket() const;
+  // Where the agent answers echoes, with the port ports.agents; empty: it does not. On game days the
+  // links lead there.
+  std::string echo_address() const;
   std::string telemetry_path(std::string_view proxy) const;
 };
 

@@ -78,6 +78,20 @@ constexpr std::array kMetrics = {
     MetricInfo{
         "mcguard_agent_connection_watch_cpu_seconds_total", MetricType::Counter, "",
         "Processor time that watching connections has used, besides the kernel's own events."},
+    MetricInfo{
+        "mcguard_agent_echo_seconds", MetricType::Histogram, "target",
+        "Round trips of echoes over UDP, without the time for which they lay at either end."},
+    MetricInfo{"mcguard_agent_echo_asked_total", MetricType::Counter, "target",
+               "Echoes that the agent has asked for."},
+    MetricInfo{"mcguard_agent_echo_lost_total", MetricType::Counter, "target",
+               "Of those, not answered within a second."},
+    MetricInfo{"mcguard_agent_echo_late_total", MetricType::Counter, "target",
+               "Of the lost, answered after all."},
+    MetricInfo{"mcguard_agent_echo_answers_total", MetricType::Counter, "",
+               "Others' echoes that the agent has answered."},
+    MetricInfo{"mcguard_agent_echo_dropped_total", MetricType::Counter, "reason",
+               "Datagrams dropped: malformed, unknown_peer, limited (too many of one peer) or "
+               "unexpected (nobody asked for such an answer)."},
     MetricInfo{"mcguard_agent_rule_evaluations_total", MetricType::Counter, "",
                "Evaluations of the detection rules."},
     MetricInfo{"mcguard_agent_recording_events_total", MetricType::Counter, "fate",
@@ -162,6 +176,23 @@ void add_connections(Families& out, const ConnectionMetrics& metrics) {
   add_one(out, "mcguard_agent_connection_watch_cpu_seconds_total", metrics.processor_seconds);
 }
 
+void add_echoes(Families& out, const EchoMetrics& metrics) {
+  if (!metrics.trips.empty()) {
+    FamilyBuilder builder = family("mcguard_agent_echo_seconds");
+    for (const auto& [target, trips] : metrics.trips) {
+      builder.add_histogram({{"target", target}}, trips.within, trips.count, trips.seconds);
+    }
+    out.push_back(std::move(builder).build());
+  }
+  add_each(out, "mcguard_agent_echo_asked_total", metrics.asked, label("target"));
+  add_each(out, "mcguard_agent_echo_lost_total", metrics.lost, label("target"));
+  add_each(out, "mcguard_agent_echo_late_total", metrics.late, label("target"));
+  if (metrics.answered) {
+    add_one(out, "mcguard_agent_echo_answers_total", static_cast<double>(*metrics.answered));
+  }
+  add_each(out, "mcguard_agent_echo_dropped_total", metrics.dropped, label("reason"));
+}
+
 }  // namespace
 
 std::span<const MetricInfo> agent_metrics() {
@@ -178,6 +209,7 @@ Families counter_families(const AgentCounters& counters) {
   add_each(out, "mcguard_agent_telemetry_age_seconds", counters.telemetry_age_seconds,
            label("proxy"));
   add_connections(out, counters.connections);
+  add_echoes(out, counters.echoes);
   add_one(out, "mcguard_agent_rule_evaluations_total",
           static_cast<double>(counters.rule_evaluations));
   add_each(out, "mcguard_agent_recording_events_total", counters.recording_events, label("fate"));

@@ -10,6 +10,7 @@
 #include <boost/json/value.hpp>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -38,6 +39,19 @@ struct ConnectionMetrics {
   std::map<std::string, uint64_t> opened, closed, aborted, failed, retransmits, queue, queue_drops;
 };
 
+// Echoes (agent/mesh), by target: "<proxy>/<backend>" or a peer's "address:port".
+struct EchoMetrics {
+  struct Trips {
+    std::vector<std::pair<double, uint64_t>> within;  // cumulative, by upper bound in seconds
+    uint64_t count = 0;
+    double seconds = 0;
+  };
+  std::map<std::string, Trips> trips;
+  std::map<std::string, uint64_t> asked, lost, late;
+  std::optional<uint64_t> answered;         // of others' questions; nothing: none are taken
+  std::map<std::string, uint64_t> dropped;  // by reason
+};
+
 // Counted by the application since its start.
 struct AgentCounters {
   std::map<std::string, uint64_t> incidents_opened;                       // by type
@@ -46,6 +60,7 @@ struct AgentCounters {
       canary_requests;                                  // by cluster, result: ok | failed
   std::map<std::string, double> telemetry_age_seconds;  // by proxy
   ConnectionMetrics connections;
+  EchoMetrics echoes;
   uint64_t rule_evaluations = 0;
   std::map<std::string, uint64_t> recording_events;  // by fate; empty: nothing is recorded
   uint64_t page_writes = 0;

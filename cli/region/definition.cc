@@ -199,7 +199,8 @@ base::Result<Definition> parse_definition(const std::string& text, const std::st
   definition.rules_dir = map.required("rules_dir").text();
   definition.runbooks_dir = map.required("runbooks_dir").text();
   definition.policy = map.required("policy").text();
-  map.optional("record");  // the agent's alone
+  map.optional("record");  // the agent's alone, as is
+  map.optional("echo");
   for (const Node& cluster : map.required("clusters").list()) {
     definition.clusters.push_back(read_cluster(cluster));
   }

@@ -38,6 +38,8 @@ TEST(ForwarderLinks, StandBetweenEveryProxyAndBackendOfACluster) {
   EXPECT_EQ(links[1].at("id").as_string(), "amber-proxy-1/amber-backend-2");
   EXPECT_EQ(links[2].at("listen").at("port").to_number<int>(), 11241);
   EXPECT_EQ(links[2].at("target").at("port").to_number<int>(), 11214);
+  EXPECT_EQ(links[2].at("echo").at("address").as_string(), "127.0.0.1");
+  EXPECT_EQ(links[2].at("echo").at("port").to_number<int>(), spec.ports.agents);
 }
 
 TEST(ProxyFile, NamesTheTlsListenerWhenThereIsAPort) {

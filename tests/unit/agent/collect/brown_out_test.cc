@@ -145,6 +145,7 @@ TEST(Pace, OnlyGetsSlowerWithEachStep) {
     const Pace& slow = pace_of(Frugality(level));
     EXPECT_GE(slow.telemetry, fast.telemetry);
     EXPECT_GE(slow.probe, fast.probe);
+    EXPECT_GE(slow.echo, fast.echo);
     EXPECT_GE(slow.stats, fast.stats);
     EXPECT_GE(slow.processes, fast.processes);
     EXPECT_LE(slow.clients, fast.clients);

@@ -79,6 +79,35 @@ TEST(AgentConfig, RefusesIdsAndAddressesThatAreTaken) {
             std::string::npos);
 }
 
+TEST(AgentConfig, ReadsWithWhomEchoesAreExchanged) {
+  const auto with = [](const std::string& echo) { return changed("policy:", echo + "\npolicy:"); };
+  const auto spec = parse_agent_config(
+      with("echo: {listen: 10.0.0.1, peers: [{address: 10.0.0.2}, {address: 10.0.0.3, port: 7}]}"),
+      "agent.yaml", "/d");
+  ASSERT_TRUE(spec.ok()) << spec.error().context;
+  EXPECT_EQ(spec->echo_address(), "10.0.0.1");
+  ASSERT_EQ(spec->echo.peers.size(), 2u);
+  EXPECT_EQ(spec->echo.peers[0].port, spec->ports.agents);
+  EXPECT_EQ(spec->echo.peers[1].port, 7);
+  const auto wrong = [&](const std::string& echo) { return problem(with(echo)); };
+  EXPECT_NE(wrong("echo: {peers: []}").find("listen"), std::string::npos);
+  EXPECT_NE(wrong("echo: {listen: '::1'}").find("agent.yaml:6:16: echo.listen"), std::string::npos)
+      << wrong("echo: {listen: '::1'}");
+  EXPECT_NE(wrong("echo: {listen: 10.0.0.1, peers: [{address: host}]}").find("an IPv4 address"),
+            std::string::npos);
+  EXPECT_NE(wrong("echo: {listen: 10.0.0.1, peers: [{address: 10.0.0.2}, {address: 10.0.0.2}]}")
+                .find("an address of its own among the peers"),
+            std::string::npos);
+  EXPECT_NE(wrong("echo: {listen: 10.0.0.1, peer: 1}").find("peer"), std::string::npos);
+}
+
+TEST(AgentConfig, OutsideOfGameDaysNobodyAnswersEchoesUnlessToldTo) {
+  EXPECT_EQ(parse_agent_config(kGood, "agent.yaml", "/d")->echo_address(), "127.0.0.1");
+  EXPECT_EQ(parse_agent_config(changed("gameday: true", "gameday: false"), "agent.yaml", "/d")
+                ->echo_address(),
+            "");
+}
+
 TEST(AgentConfig, TakesUnixSocketsForBackends) {
   std::string text = changed("gameday: true", "gameday: false");
   const std::string before = "address: 127.0.1.11", path = "/run/mcguard/amber-1.sock";

@@ -34,6 +34,13 @@ std::vector<prometheus::MetricFamily> every_family() {
         &connections.retransmits, &connections.queue, &connections.queue_drops}) {
     (*each)["amber-proxy-1"] = 7;
   }
+  EchoMetrics& echoes = counters.echoes;
+  echoes.trips["amber-proxy-1/amber-backend-1"] = {{{0.001, 4}, {0.002, 5}}, 5, 0.003};
+  for (auto* each : {&echoes.asked, &echoes.lost, &echoes.late}) {
+    (*each)["amber-proxy-1/amber-backend-1"] = 7;
+  }
+  echoes.answered = 3;
+  echoes.dropped["malformed"] = 1;
   WebCounters web;
   web.requests[200] = 9;
   std::vector<prometheus::MetricFamily> all = status_families(test::sample_status());
@@ -76,8 +83,12 @@ TEST(AgentMetrics, AreListedInTheDocument) {
   EXPECT_EQ(rows, agent_metrics().size());
   for (const MetricInfo& info : agent_metrics()) {
     const bool counter = info.type == prometheus::MetricType::Counter;
+    const bool histogram = info.type == prometheus::MetricType::Histogram;
     const std::string row = "| `" + std::string(info.name) + "` | " +
-                            (counter ? "counter" : "gauge") + " | " + std::string(info.labels) +
+                            (counter     ? "counter"
+                             : histogram ? "histogram"
+                                         : "gauge") +
+                            " | " + std::string(info.labels) +
                             (info.labels.empty() ? "| " : " | ") + std::string(info.help) + " |";
     EXPECT_THAT(*document, ::testing::HasSubstr(row));
   }

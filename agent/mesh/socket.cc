@@ -1,0 +1,137 @@
+#include "agent/mesh/socket.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <algorithm>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include "base/net/fd.h"
+#include "base/net/socket_address.h"
+
+namespace agent::mesh {
+namespace {
+
+using base::Error;
+using base::ErrorCode;
+
+constexpr int kBuffer = 64 << 10;  // what a flood may fill; no echo is worth more
+
+union Control {
+  char bytes[CMSG_SPACE(sizeof(timespec))];
+  cmsghdr aligned;
+};
+
+constexpr base::Duration kBelieved = std::chrono::seconds(10);
+
+// How long ago the kernel had it; 0 when it does not say, or the wall clock was set meanwhile.
+base::Duration waited(msghdr& message, base::WallTime now) {
+  for (cmsghdr* at = CMSG_FIRSTHDR(&message); at != nullptr; at = CMSG_NXTHDR(&message, at)) {
+    if (at->cmsg_level != SOL_SOCKET || at->cmsg_type != SCM_TIMESTAMPNS) continue;
+    timespec stamp{};
+    memcpy(&stamp, CMSG_DATA(at), sizeof stamp);
+    const base::Duration ago(now.ns - (int64_t{stamp.tv_sec} * 1'000'000'000 + stamp.tv_nsec));
+    return ago < base::Duration(0) || ago > kBelieved ? base::Duration(0) : ago;
+  }
+  return base::Duration(0);
+}
+
+}  // namespace
+
+std::optional<sockaddr_in> echo_address(const std::string& address, uint16_t port) {
+  const auto parsed = base::net::make_socket_address(address, port);
+  if (!parsed || parsed->family() != AF_INET) return std::nullopt;
+  sockaddr_in four{};
+  memcpy(&four, parsed->get(), sizeof four);
+  return four;
+}
+
+base::Result<EchoSocket> EchoSocket::open(const boost::asio::any_io_executor& executor,
+                                          const std::string& address, uint16_t port) {
+  const auto place = echo_address(address, port);
+  const std::string name = "echoes on " + address + ":" + std::to_string(port) + "/udp";
+  if (!place) return Error(ErrorCode::kInvalid, name + ": expected an IPv4 address");
+  base::net::UniqueFd fd(::socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return Error(ErrorCode::kUnavailable, name + ": " + strerror(errno));
+  const int on = 1;
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+  ::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &kBuffer, sizeof kBuffer);
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&*place), sizeof *place) != 0) {
+    const ErrorCode code = errno == EADDRINUSE ? ErrorCode::kExists : ErrorCode::kUnavailable;
+    return Error(code, name + ": " + strerror(errno));
+  }
+  boost::asio::ip::udp::socket socket(executor);
+  boost::system::error_code failed;
+  socket.assign(boost::asio::ip::udp::v4(), fd.get(), failed);
+  if (failed) return Error(ErrorCode::kUnavailable, name + ": " + failed.message());
+  fd.release();
+  return EchoSocket(std::move(socket));
+}
+
+boost::asio::awaitable<bool> EchoSocket::wait_readable() {
+  boost::system::error_code failed;
+  co_await socket_.async_wait(boost::asio::ip::udp::socket::wait_read,
+                              boost::asio::redirect_error(boost::asio::use_awaitable, failed));
+  co_return !failed;
+}
+
+std::span<const Arrival> EchoSocket::receive(base::WallTime now) {
+  if (!socket_.is_open()) return {};
+  std::array<mmsghdr, kBatch> messages{};
+  std::array<iovec, kBatch> parts{};
+  std::array<Control, kBatch> controls{};
+  for (size_t i = 0; i < kBatch; ++i) {
+    parts[i] = {buffers_[i].data(), buffers_[i].size()};
+    msghdr& header = messages[i].msg_hdr;
+    header.msg_name = &arrivals_[i].from;
+    header.msg_namelen = sizeof arrivals_[i].from;
+    header.msg_iov = &parts[i];
+    header.msg_iovlen = 1;
+    header.msg_control = controls[i].bytes;
+    header.msg_controllen = sizeof controls[i].bytes;
+  }
+  const int count =
+      ::recvmmsg(socket_.native_handle(), messages.data(), kBatch, MSG_DONTWAIT, nullptr);
+  if (count <= 0) return {};
+  for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
+    arrivals_[i].bytes = std::string_view(buffers_[i].data(), messages[i].msg_len);
+    arrivals_[i].waited = waited(messages[i].msg_hdr, now);
+  }
+  return std::span<const Arrival>(arrivals_.data(), static_cast<size_t>(count));
+}
+
+void EchoSocket::send(std::span<const Departure> departures) {
+  while (!departures.empty() && socket_.is_open()) {
+    std::array<mmsghdr, kBatch> messages{};
+    std::array<iovec, kBatch> parts{};
+    const size_t count = std::min(departures.size(), kBatch);
+    for (size_t i = 0; i < count; ++i) {
+      const Departure& each = departures[i];
+      parts[i] = {const_cast<char*>(each.bytes.data()), each.bytes.size()};
+      msghdr& header = messages[i].msg_hdr;
+      header.msg_name = const_cast<sockaddr_in*>(&each.to);
+      header.msg_namelen = sizeof each.to;
+      header.msg_iov = &parts[i];
+      header.msg_iovlen = 1;
+    }
+    const int sent = ::sendmmsg(socket_.native_handle(), messages.data(),
+                                static_cast<unsigned>(count), MSG_DONTWAIT);
+    // The first of them failed: it is dropped, the others have their turn.
+    departures = departures.subspan(sent > 0 ? static_cast<size_t>(sent) : 1);
+  }
+}
+
+void EchoSocket::close() {
+  boost::system::error_code ignored;
+  socket_.close(ignored);
+}
+
+uint16_t EchoSocket::port() const {
+  boost::system::error_code failed;
+  return socket_.local_endpoint(failed).port();
+}
+
+}  // namespace agent::mesh

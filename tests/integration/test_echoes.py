@@ -1,0 +1,106 @@
+"""Echoes over the links tell a slow network from a slow backend."""
+import os
+import re
+import signal
+import sys
+import threading
+import urllib.request
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from load import Load  # noqa: E402
+from region import Region, wait_for  # noqa: E402
+
+LINKS = [f"amber-proxy-{p}/amber-backend-{b}" for p in (1, 2) for b in (1, 2)]
+LEARNED = 110  # echoes of a link, after which it is known what is usual
+
+
+def echo_metrics(region):
+    """{(name, target, le or ""): value} of the agent's mcguard_agent_echo_* samples."""
+    with urllib.request.urlopen(region.url("operator") + "/metrics", timeout=5) as answer:
+        text = answer.read().decode()
+    found = {}
+    for name, labels, value in re.findall(r"^mcguard_agent_echo_(\w+)(?:\{(.*?)\})? (\S+)$", text, re.M):
+        labels = dict(re.findall(r'(\w+)="(.*?)"', labels))
+        found[name, labels.get("target", labels.get("reason", "")), labels.get("le", "")] = float(value)
+    return found
+
+
+def slow(metrics, link):
+    """Echoes of the link that took longer than 5 ms."""
+    return metrics["seconds_count", link, ""] - metrics["seconds_bucket", link, "0.005"]
+
+
+def wait_learned(region):
+    wait_for("every link's usual echo is known",
+             lambda: all(echo_metrics(region).get(("seconds_count", link, ""), 0) > LEARNED for link in LINKS), 60)
+
+
+def story(region, incident):
+    whole = region.get_json("operator", f"/api/v1/incidents/{incident['id']}")
+    return " ".join(entry["text"] for entry in whole["timeline"])
+
+
+class Stutter(threading.Thread):
+    """Stops a process for 12 ms, over and over, and lets it run for 28 ms between."""
+
+    def __init__(self, pid):
+        super().__init__(daemon=True)
+        self.pid, self.end = pid, threading.Event()
+
+    def __enter__(self):
+        self.start()
+        return self
+
+    def run(self):
+        while not self.end.is_set():
+            os.kill(self.pid, signal.SIGSTOP)
+            self.end.wait(0.012)
+            os.kill(self.pid, signal.SIGCONT)
+            self.end.wait(0.028)
+
+    def __exit__(self, *_):
+        self.end.set()
+        self.join()
+        os.kill(self.pid, signal.SIGCONT)
+
+
+def test_slow_links_are_the_networks_and_a_slow_backend_behind_well_links_is_not():
+    with Region("--gameday") as region, Load(region, workers=4, pause=0.004) as load:
+        wait_for("load is under way", lambda: load.done() > 100)
+        wait_learned(region)
+        before = echo_metrics(region)
+        assert before["answers_total", "", ""] > 4 * LEARNED
+        assert region.incidents() == []
+
+        region.tool("fault", "slow", "--backend", "amber-backend-1", "--share", "20%", "--delay", "6ms..15ms")
+        found = wait_for("an incident", lambda: region.incidents(unresolved=True), 15)[0]
+        wait_for("its echoes are told", lambda: "of the echoes on the same links took over" in story(region, found), 15)
+        found = region.incidents(unresolved=True)[0]
+        assert found["type"] == "network_degraded", found
+        assert "not the network" not in story(region, found), story(region, found)
+        after = echo_metrics(region)
+        grown = {link: slow(after, link) - slow(before, link) for link in LINKS}
+        asked = after["asked_total", LINKS[0], ""] - before["asked_total", LINKS[0], ""]
+        for link in LINKS:
+            hit = link.endswith("backend-1")
+            assert (grown[link] >= 0.05 * asked) == hit, (grown, asked)
+        region.tool("fault", "clear")
+        region.quiet(60)
+
+        known = {i["id"] for i in region.incidents()}
+        with Stutter(region.backend("amber-backend-2")["pid"]):
+            def judged():
+                new = [i for i in region.incidents(unresolved=True) if i["type"] == "member_slow"]
+                return new and new[0]
+            found = wait_for("a slow member", judged, 60)
+            assert found["scope"]["backend"] == "amber-backend-2", found
+            assert "the backend is slow, not the network" in story(region, found), story(region, found)
+        print(found["title"], "·", story(region, found))
+        region.quiet(60)
+        assert {i["type"] for i in region.incidents() if i["id"] not in known} <= {"member_slow"}
+
+
+def test_a_region_without_links_asks_for_no_echoes_and_answers_none():
+    with Region() as region:
+        assert echo_metrics(region) == {}
