@@ -43,10 +43,12 @@ bool Tracked::take_identity(const Verdict& verdict, Moment at) {
   // Slowness of which it has become known whose it is.
   if (is_slowness(type) && is_slowness(verdict.type)) type = verdict.type;
   if (scope == incident.scope && type == incident.type) return false;
+  const bool grown = scope != incident.scope;
   incident.scope = scope;
   incident.type = type;
   incident.title = operator_title(type, scope);
-  add_timeline(at.wall, "note", "It now concerns " + scope.to_string() + ". " + verdict.sentence);
+  const std::string what = grown ? "It now concerns " + scope.to_string() : incident.title;
+  add_timeline(at.wall, "note", what + ". " + verdict.sentence);
   findings.insert(verdict.finding);
   return true;
 }

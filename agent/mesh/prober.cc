@@ -4,6 +4,11 @@
 #include <utility>
 
 namespace agent::mesh {
+namespace {
+
+constexpr int kMostBatches = 8;  // a round; more than all targets answer
+
+}  // namespace
 
 EchoProber::EchoProber(EchoSocket socket, const std::vector<EchoTarget>& targets,
                        Surroundings surroundings)
@@ -18,7 +23,6 @@ EchoProber::EchoProber(EchoSocket socket, const std::vector<EchoTarget>& targets
 void EchoProber::start(const boost::asio::any_io_executor& executor, base::Gate& gate) {
   if (targets_.empty()) return;
   base::spawn(executor, gate, "ask for echoes", ask_all());
-  base::spawn(executor, gate, "hear echoes", hear_all());
 }
 
 void EchoProber::stop() {
@@ -39,19 +43,10 @@ boost::asio::awaitable<void> EchoProber::ask_all() {
   }
 }
 
-boost::asio::awaitable<void> EchoProber::hear_all() {
-  while (true) {
-    const bool readable = co_await socket_.wait_readable();
-    if (!readable) co_return;
-    const bool fine = hear_batch();
-    if (!news_.empty()) around_.sink(std::exchange(news_, {}));
-    if (!fine) co_await around_.timers.wait_for(kPauseAfterRefusal);
-  }
-}
-
 void EchoProber::ask_round() {
-  // What has come while the agent was busy is not lost.
-  hear_batch();
+  // A flood is read no faster than it is asked; the kernel drops the rest.
+  for (int batch = 0; batch < kMostBatches && hear_batch(); ++batch) {
+  }
   tell_lost(around_.timers.clock().now());
   if (!news_.empty()) around_.sink(std::exchange(news_, {}));
   std::vector<Departure> questions;
@@ -64,13 +59,12 @@ void EchoProber::ask_round() {
 
 bool EchoProber::hear_batch() {
   const base::Instant now = around_.timers.clock().now();
-  bool refused = false;
-  for (const Arrival& arrival : socket_.receive(around_.timers.clock().wall())) {
+  const auto arrivals = socket_.receive(around_.timers.clock().wall());
+  for (const Arrival& arrival : arrivals) {
     const auto place = by_place_.find(place_of(arrival.from));
     const auto echo = parse_echo(arrival.bytes);
     if (place == by_place_.end() || !echo) {
       ++(echo ? counts_.unknown_peer : counts_.malformed);
-      refused = true;
       continue;
     }
     Asked& asked = targets_[place->second];
@@ -80,10 +74,9 @@ bool EchoProber::hear_batch() {
       tell(asked, "echo_seconds", arrived, base::to_seconds(answer.took));
     } else if (answer.fate == EchoLedger::Fate::kUnexpected) {
       ++counts_.unexpected;
-      refused = true;
     }
   }
-  return !refused;
+  return arrivals.size() == EchoSocket::kBatch;
 }
 
 void EchoProber::tell_lost(base::Instant now) {

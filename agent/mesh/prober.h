@@ -3,6 +3,9 @@
 // A round asks all targets at once, in one system call per 32, at a pace that its owner says (slower
 // when the host is full) and never more than kMostPerSecond questions altogether. A target that has
 // never answered is silent: what listens there may know no echoes, and that is no loss.
+//
+// Answers are read when the next round begins: the kernel has stamped their arrival, so that waking up
+// for each of them would cost much and tell no more.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -24,7 +27,7 @@ struct ProberCounts {
   uint64_t malformed = 0, unknown_peer = 0, unexpected = 0;  // of what came, dropped
 };
 
-// Thread: the control thread's. Owner: app; outlives the coroutines that start() begins.
+// Thread: the control thread's. Owner: app; outlives the coroutine that start() begins.
 class EchoProber {
  public:
   static constexpr double kMostPerSecond = 200;
@@ -50,9 +53,8 @@ class EchoProber {
 
  private:
   boost::asio::awaitable<void> ask_all();
-  boost::asio::awaitable<void> hear_all();
   void ask_round();
-  // False: something was refused.
+  // True: there may be more.
   bool hear_batch();
   void tell(const Asked& asked, const char* name, base::Instant at, double value);
   void tell_lost(base::Instant now);

@@ -3,6 +3,13 @@
 #include <algorithm>
 
 namespace agent::mesh {
+namespace {
+
+// Peers ask many at a time: one waking answers those that come so soon after the first, and the dwell in
+// the answer says for how long each has waited.
+constexpr base::Duration kGather = std::chrono::milliseconds(2);
+
+}  // namespace
 
 EchoResponder::EchoResponder(EchoSocket socket, const std::vector<std::string>& peers,
                              base::Timers& timers)
@@ -22,6 +29,7 @@ boost::asio::awaitable<void> EchoResponder::answer_all() {
   while (true) {
     const bool readable = co_await socket_.wait_readable();
     if (!readable) co_return;
+    co_await timers_.wait_for(kGather);
     if (!answer_batch()) co_await timers_.wait_for(kPauseAfterRefusal);
   }
 }

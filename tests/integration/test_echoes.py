@@ -33,7 +33,7 @@ def slow(metrics, link):
 
 def wait_learned(region):
     wait_for("every link's usual echo is known",
-             lambda: all(echo_metrics(region).get(("seconds_count", link, ""), 0) > LEARNED for link in LINKS), 60)
+             lambda: all(echo_metrics(region).get(("seconds_count", link, ""), 0) > LEARNED for link in LINKS), 180)
 
 
 def story(region, incident):
