@@ -380,7 +380,8 @@ boost::asio::awaitable<base::Result<>> ProcessProvider::kill(std::string id,
   if (!running(id)) co_return base::Done{};
   auto sent = send_signal(entry(id).pidfd, SIGKILL);
   if (!sent.ok()) co_return sent;
-  if (co_await wait_end(id, timers_.clock().now() + timeout)) co_return base::Done{};
+  const bool ended = co_await wait_end(id, timers_.clock().now() + timeout);
+  if (ended) co_return base::Done{};
   co_return base::Error(base::ErrorCode::kTimeout,
                         id + " (process " + std::to_string(entry(id).pid) +
                             ") was killed but has not ended: it waits in the kernel");
@@ -463,7 +464,8 @@ boost::asio::awaitable<base::Result<>> ProcessProvider::stop(std::string id, bas
   if (!running(id)) co_return base::Done{};
   auto sent = send_signal(entry(id).pidfd, SIGTERM);
   if (!sent.ok()) co_return sent;
-  if (co_await wait_end(id, timers_.clock().now() + grace)) co_return base::Done{};
+  const bool ended = co_await wait_end(id, timers_.clock().now() + grace);
+  if (ended) co_return base::Done{};
   co_return co_await kill(id, kKillPatience);
 }
 

@@ -71,11 +71,10 @@ class ReplaceProxy final : public BoundAction {
     if (!admitted.ok()) co_return admitted.error();
     bool forced = true;
     bool handed_over = false;
-    if (hands().provider.running_token(*proxy) == call.idempotency_key) {
+    const bool begun = hands().provider.running_token(*proxy) == call.idempotency_key;
+    if (!begun) handed_over = co_await hands_over(*proxy, call.idempotency_key);
+    if (begun || handed_over) {
       forced = false;
-    } else if (co_await hands_over(*proxy, call.idempotency_key)) {
-      forced = false;
-      handed_over = true;
     } else {
       auto ended = co_await end(*proxy);
       if (!ended.ok()) co_return ended.error();

@@ -181,7 +181,8 @@ asio::awaitable<void> AsioHttpServer::serve(ConnectionPtr connection) {
   bool more = true;
   while (more && !stopping_) {
     HttpRequestReader reader;
-    if (!co_await read_request(connection, reader, bytes)) break;
+    const bool has_request = co_await read_request(connection, reader, bytes);
+    if (!has_request) break;
     if (reader.bad()) {
       co_await say_farewell(connection, reader.bad_status());
       break;
@@ -198,7 +199,8 @@ asio::awaitable<void> AsioHttpServer::serve(ConnectionPtr connection) {
     shape.now = timers_.clock().wall();
     const bool stream = response.events && !shape.head;
     std::string text = format_response(response, shape);
-    if (!co_await write(connection, std::move(text))) break;
+    const bool written = co_await write(connection, std::move(text));
+    if (!written) break;
     if (stream) {
       co_await stream_events(connection, std::move(response));
       break;
@@ -227,7 +229,8 @@ asio::awaitable<bool> AsioHttpServer::read_request(ConnectionPtr connection,
     if (reader.wants_continue()) {
       // Named: GCC 12 destroys the temporary of a co_await that was never reached.
       std::string go_on = "HTTP/1.1 100 Continue\r\n\r\n";
-      if (!co_await write(connection, std::move(go_on))) co_return false;
+      const bool written = co_await write(connection, std::move(go_on));
+      if (!written) co_return false;
     }
   }
   connection->deadline = Instant{INT64_MAX};
@@ -291,7 +294,8 @@ asio::awaitable<void> AsioHttpServer::say_farewell(ConnectionPtr connection, int
   ResponseShape shape;
   shape.now = timers_.clock().wall();
   std::string text = format_response(std::move(response), shape);
-  if (!co_await write(connection, std::move(text))) co_return;
+  const bool written = co_await write(connection, std::move(text));
+  if (!written) co_return;
   connection->idle = true;
   boost::system::error_code failure;
   connection->socket.shutdown(tcp::socket::shutdown_send, failure);

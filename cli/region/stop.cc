@@ -78,9 +78,8 @@ asio::awaitable<base::Result<>> stop_region(Places places, base::Timers& timers,
   const auto running = names_but_page(places);
   if (!running.empty()) {
     say("stopping " + joined(running));
-    if (co_await ask_agent(places, timers, say)) {
-      co_await wait_all_free(places, timers, kEndPatience);
-    }
+    const bool stops = co_await ask_agent(places, timers, say);
+    if (stops) co_await wait_all_free(places, timers, kEndPatience);
     // The agent first: it would start again whatever ends before it.
     auto left = names_but_page(places);
     std::stable_partition(left.begin(), left.end(),

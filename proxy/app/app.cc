@@ -345,7 +345,8 @@ Result<int64_t> App::hand_over(const std::string& socket) {
 }
 
 asio::awaitable<void> App::give_way() {
-  if (!co_await hand_over_->run()) {
+  const bool handed_over = co_await hand_over_->run();
+  if (!handed_over) {
     handing_over_ = false;
     ++failed_handovers_;
     if (quit_wanted_) quit();

@@ -29,6 +29,9 @@ class Lint {
       if (!is(i, "co_await") && !is(i, "co_yield")) continue;
       const size_t first = expression_begin(i);
       const size_t end = expression_end(i);
+      if (first >= done && is_in_condition(first) && !declares(first, i)) {
+        traps_.push_back({tokens_[i].line, "a condition with co_await: name what it gives first"});
+      }
       look_at(std::max(first, done), end);
       done = std::max(done, end);
     }
@@ -94,6 +97,50 @@ class Lint {
   bool ends_statement(size_t brace) const {
     if (is_block(partners_[brace]) && !is(brace + 1, "(")) return true;
     return is_word(brace + 1);
+  }
+
+  // Whether an expression that begins there stands between the parentheses of an if or a loop.
+  bool is_in_condition(size_t first) const {
+    for (size_t i = first; i-- > 0;) {
+      const std::string& text = tokens_[i].text;
+      if (text == "(" && is_control_paren(i)) return true;
+      if ((text == "{" && is_block(i)) || (text == ")" && is_control_paren(partners_[i])))
+        return false;
+      const bool closes = text == ")" || text == "]" || text == "}";
+      if (closes && partners_[i] == kNone) return false;
+      if (text == "}" && ends_statement(i)) return false;
+      if (closes) i = partners_[i];
+      if (text == ";" && !in_for(i)) return false;
+    }
+    return false;
+  }
+
+  // Whether a semicolon parts the clauses of a for, or a declaration from a condition.
+  bool in_for(size_t semicolon) const {
+    for (size_t i = semicolon; i-- > 0;) {
+      const std::string& text = tokens_[i].text;
+      if (text == "(") return is_control_paren(i);
+      if (text == "{") return false;
+      if (text != ")" && text != "]" && text != "}") continue;
+      if (partners_[i] == kNone) return false;
+      i = partners_[i];
+    }
+    return false;
+  }
+
+  // `name = …` or `name : …` outside of brackets.
+  bool declares(size_t first, size_t inside) const {
+    for (size_t i = first; i < inside; ++i) {
+      const std::string& text = tokens_[i].text;
+      const bool opens = text == "(" || text == "[" || text == "{";
+      if (opens && partners_[i] != kNone && partners_[i] < inside) i = partners_[i];
+      if (opens && partners_[i] == kNone) return false;
+      if (i > first + 1 && (is_name(i - 1) || is(i - 1, "]")) && !is(i + 1, "=") &&
+          (text == "=" || text == ":")) {
+        return true;
+      }
+    }
+    return false;
   }
 
   size_t expression_end(size_t inside) const {

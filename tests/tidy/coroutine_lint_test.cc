@@ -23,8 +23,8 @@ TEST(CoroutineLint, RefusesBracedTemporariesAndCapturingLambdasInAwaitingExpress
            "co_await [this]() -> awaitable<void> { co_return; }();",
            "b ? co_await f(Agg{}) : nothing();",
            "use(Agg{1}, co_await f());",
-           "if (co_await f(Agg{1})) done();",
-           "while (n > 0 && (co_await f(x, [&] { return 1; })).ok()) done();",
+           "if (const auto x = co_await f(Agg{1})) done();",
+           "while (const auto y = co_await f(x, [&] { return 1; })) done();",
            "for (auto& x : co_await f(Agg{1})) done();",
            "co_return Agg{co_await f()};",
            "co_return {1, co_await f()};",
@@ -51,16 +51,22 @@ TEST(CoroutineLint, AcceptsWhatIsNamedFirstAndWhatStandsElsewhere) {
            "Result r{co_await f()};",
            "const std::vector<int> r{co_await f()};",
            "if (Agg{1}.ok()) { co_await f(); }",
-           "if (co_await f()) { use(Agg{1}, [n] { return n; }); }",
-           "if (!co_await f()) { use(Agg{1}); } else { use({1}); }",
+           "if (const bool well = co_await f()) { use(Agg{1}, [n] { return n; }); }",
+           "if (auto [error, n] = co_await f(); !error) { use(Agg{1}); } else { use({1}); }",
            "spawn(ex, [this]() -> awaitable<void> { co_await f(); });",
            "spawn(ex, [this] { co_return co_await f(); });",
            "auto l = [n](int x) -> Thing { co_await f(x); };",
            "use(Agg{1}); co_await f();",
            "co_await f(); use(Agg{1});",
            "for (Agg a : {Agg{1}, Agg{2}}) co_await f(a);",
-           "for (Agg a{1}; co_await f(a);) done();",
-           "switch (co_await f()) { case 1: use(Agg{1}); }",
+           "for (auto a = co_await f(); a.ok();) done();",
+           "for (const auto& a : co_await f()) done();",
+           "while (!done()) co_await f();",
+           "while (true) { const bool well = co_await f(); if (!well) break; }",
+           "if (well) { co_await f(); } else { co_await g(); }",
+           "if (spawn(ex, [this] { co_return co_await f(); })) done();",
+           "for (int i = 0; i < n; ++i) n += co_await f();",
+           "do { co_await f(); } while (n < 3);",
            "co_await f(items[3], \"Agg{1}\");  // co_await f(Agg{})",
            "/* co_await f(Agg{}) */ co_await f(1'000'000);",
            "co_await f(R\"(Agg{[x]})\");",
@@ -70,6 +76,30 @@ TEST(CoroutineLint, AcceptsWhatIsNamedFirstAndWhatStandsElsewhere) {
        }) {
     const auto traps = find_coroutine_traps(body(right));
     EXPECT_TRUE(traps.empty()) << right << ": " << traps[0].what;
+  }
+}
+
+TEST(CoroutineLint, RefusesConditionsThatAwait) {
+  for (const char* wrong : {
+           "if (co_await f()) done();",
+           "if (!co_await f()) { use(Agg{1}); } else { use({1}); }",
+           "while (co_await f()) { done(); }",
+           "while (!(co_await f()).ok()) done();",
+           "while (n < 3 && co_await f()) done();",
+           "if (n == 3 || co_await f() || co_await g()) done();",
+           "if (n == co_await f()) done();",
+           "for (; co_await f();) done();",
+           "for (Agg a{1}; co_await f(a);) done();",
+           "for (int i = 0; i < 3 && co_await f(); ++i) done();",
+           "do { done(); } while (co_await f());",
+           "switch (co_await f()) { case 1: use(Agg{1}); }",
+           "if (x) done(); else if (co_await f()) done();",
+           "spawn(ex, [this] { if (co_await f()) done(); });",
+       }) {
+    const auto traps = find_coroutine_traps(body(wrong));
+    ASSERT_EQ(traps.size(), 1u) << wrong;
+    EXPECT_NE(traps[0].what.find("condition"), std::string::npos) << wrong << ": " << traps[0].what;
+    EXPECT_EQ(traps[0].line, 3) << wrong;
   }
 }
 
