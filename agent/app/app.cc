@@ -128,9 +128,10 @@ App::Parts::Parts(std::unique_ptr<Foundation> built_upon)
       collector(collect::View{executor, region, coordinator.journal(), backends, canary,
                               *connections, timers, gate},
                 [this](const std::vector<series::Sample>& samples) { watch.observe(samples); }),
-      mesh(
-          region, timers, [this] { return collector.pace().echo; },
-          [this](const std::vector<series::Sample>& samples) { watch.observe(samples); }),
+      mesh(region, timers,
+           mesh::Mesh::Wishes{[this] { return collector.pace().echo; },
+                              [this] { return detector.wants_echoes(); }},
+           [this](const std::vector<series::Sample>& samples) { watch.observe(samples); }),
       facts(region, coordinator.journal(), coordinator.tenants(), collector.snapshot(), book,
             ground->clock),
       engine([this] {

@@ -5,8 +5,8 @@
 //
 //   full       everything at its usual pace
 //   sparing    what only people look at more seldom: memcached's items and bytes once a minute,
-//              memory and files of processes every 5 s, echoes 2.5 times a second
-//   lean       canaries, probes and echoes every second, telemetry 4 times a second
+//              memory and files of processes every 5 s, echoes every second
+//   lean       canaries and probes every second, telemetry 4 times a second
 //   essential  connections (not by client) and heartbeats once a second, canaries, probes and
 //              echoes every 2 s, as the rules for stuck members need; the end of a process is told at once, as
 //              always
@@ -44,7 +44,7 @@ std::string_view to_string(Frugality level);  // "full", "sparing", "lean", "ess
 struct Pace {
   base::Duration telemetry;  // between two readings of the proxies' segments
   base::Duration probe;      // between two canaries of a proxy, two probes of a backend
-  base::Duration echo;       // between two echoes of a link (agent/mesh)
+  base::Duration echo;       // between two echoes of a link while all is well (agent/mesh)
   base::Duration stats;      // between two readings of memcached's statistics
   base::Duration processes;  // between two readings of the members' memory, CPU and files
   bool clients;              // whether connections are told by client

@@ -30,7 +30,7 @@ class EchoLedger {
  public:
   static constexpr base::Duration kPatience = std::chrono::seconds(1);
   // Fewer are outstanding at the fastest pace; the rest remembers what is late.
-  static constexpr size_t kRemembered = 16;
+  static constexpr size_t kRemembered = 32;
 
   EchoDatagram ask(uint64_t nonce, base::Instant now);
 

@@ -13,8 +13,8 @@ void warn(const base::Error& error) {
 
 }  // namespace
 
-Mesh::Mesh(const coord::Region& region, base::Timers& timers, Pace pace, Sink sink)
-    : region_(region), timers_(timers), pace_(std::move(pace)), sink_(std::move(sink)) {}
+Mesh::Mesh(const coord::Region& region, base::Timers& timers, Wishes wishes, Sink sink)
+    : region_(region), timers_(timers), wishes_(std::move(wishes)), sink_(std::move(sink)) {}
 
 void Mesh::start(const boost::asio::any_io_executor& executor, base::Gate& gate) {
   const coord::RegionSpec& spec = region_.spec();
@@ -33,7 +33,8 @@ void Mesh::start(const boost::asio::any_io_executor& executor, base::Gate& gate)
   if (!socket) return warn(socket.error());
   prober_ = std::make_unique<EchoProber>(
       *std::move(socket), targets,
-      EchoProber::Surroundings{timers_, pace_, sink_, [] { return base::random_u64(); }});
+      EchoProber::Surroundings{timers_, wishes_.pace, wishes_.is_urgent, sink_,
+                               [] { return base::random_u64(); }});
   prober_->start(executor, gate);
 }
 

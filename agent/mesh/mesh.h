@@ -20,9 +20,12 @@ namespace agent::mesh {
 // Thread: the control thread's. Owner: app.
 class Mesh {
  public:
-  using Pace = std::function<base::Duration()>;
   using Sink = std::function<void(const std::vector<series::Sample>&)>;
-  Mesh(const coord::Region& region, base::Timers& timers, Pace pace, Sink sink);
+  struct Wishes {
+    std::function<base::Duration()> pace;  // between two echoes of a target
+    std::function<bool()> is_urgent;       // many are wanted now
+  };
+  Mesh(const coord::Region& region, base::Timers& timers, Wishes wishes, Sink sink);
 
   void start(const boost::asio::any_io_executor& executor, base::Gate& gate);
   void stop();
@@ -35,7 +38,7 @@ class Mesh {
   // Constant after construction.
   const coord::Region& region_;
   base::Timers& timers_;
-  const Pace pace_;
+  const Wishes wishes_;
   const Sink sink_;
 
   std::unique_ptr<EchoProber> prober_;

@@ -30,16 +30,22 @@ void EchoProber::stop() {
   socket_.close();
 }
 
-base::Duration EchoProber::interval() const {
+base::Duration EchoProber::at_least(base::Duration interval) const {
   const auto least =
       static_cast<int64_t>(1e9 * static_cast<double>(targets_.size()) / kMostPerSecond);
-  return std::max(around_.pace(), base::Duration(least));
+  return std::max(interval, base::Duration(least));
 }
 
 boost::asio::awaitable<void> EchoProber::ask_all() {
   while (!stopped_) {
     ask_round();
-    co_await around_.timers.wait_for(interval());
+    if (around_.is_urgent()) {
+      // From half as long to half as long again.
+      const auto half = static_cast<uint64_t>(at_least(kUrgent).count() / 2);
+      co_await around_.timers.wait_for(base::Duration(half + around_.nonce() % (2 * half)));
+    } else {
+      co_await around_.timers.wait_for_beat(at_least(around_.pace()));
+    }
   }
 }
 

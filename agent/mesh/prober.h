@@ -1,8 +1,10 @@
 // EchoProber: asks every target for an echo, again and again, and tells what became of it.
 //
 // A round asks all targets at once, in one system call per 32, at a pace that its owner says (slower
-// when the host is full) and never more than kMostPerSecond questions altogether. A target that has
-// never answered is silent: what listens there may know no echoes, and that is no loss.
+// when the host is full) and never more than kMostPerSecond questions altogether. While its owner has a
+// question that echoes answer, rounds follow each other fast whatever the host does, and at random times:
+// what happens at regular moments is then seen as often as it lasts. A target that has never answered
+// is silent: what listens there may know no echoes, and that is no loss.
 //
 // Answers are read when the next round begins: the kernel has stamped their arrival, so that waking up
 // for each of them would cost much and tell no more.
@@ -31,10 +33,12 @@ struct ProberCounts {
 class EchoProber {
  public:
   static constexpr double kMostPerSecond = 200;
+  static constexpr base::Duration kUrgent = std::chrono::milliseconds(100);  // in the mean
 
   struct Surroundings {
     base::Timers& timers;
     std::function<base::Duration()> pace;  // between two echoes of a target
+    std::function<bool()> is_urgent;       // many are wanted now
     std::function<void(const std::vector<series::Sample>&)> sink;
     std::function<uint64_t()> nonce;
   };
@@ -58,7 +62,7 @@ class EchoProber {
   bool hear_batch();
   void tell(const Asked& asked, const char* name, base::Instant at, double value);
   void tell_lost(base::Instant now);
-  base::Duration interval() const;
+  base::Duration at_least(base::Duration interval) const;
 
   EchoSocket socket_;
   Surroundings around_;

@@ -115,6 +115,7 @@ struct Detector::Impl {
   Expiry expiry;
   Peer peer;
   base::Instant swept;
+  bool wants_echoes = false;
 
   static const std::unordered_map<std::string, Observe>& observers();
 
@@ -230,6 +231,7 @@ std::vector<incident::Verdict> Detector::evaluate(base::Instant now) {
     impl_->shift.lost(link.cluster, link.proxy, link.backend, now);
   }
   impl_->shift.evaluate(now, verdicts);
+  impl_->wants_echoes = impl_->shift.wants_echoes(now);
   impl_->surge.evaluate(now, verdicts);
   impl_->drop.evaluate(now, verdicts);
   impl_->silence.evaluate(now, verdicts);
@@ -243,6 +245,10 @@ std::vector<incident::Verdict> Detector::evaluate(base::Instant now) {
     impl_->each_test([&](auto& test) { test.forget_silent(now - kForgetAfter); });
   }
   return verdicts;
+}
+
+bool Detector::wants_echoes() const {
+  return impl_->wants_echoes;
 }
 
 void Detector::set_rules(RuleSet rules) {

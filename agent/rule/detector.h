@@ -36,6 +36,10 @@ class Detector {
   // false). Call at 10 Hz; more seldom only delays.
   std::vector<incident::Verdict> evaluate(base::Instant now);
 
+  // As of the last call of evaluate(): there is a new trouble about which echoes may say more, the more
+  // of them the sooner.
+  bool wants_echoes() const;
+
   // New thresholds; what was learned stays.
   void set_rules(RuleSet rules);
   // A proxy or backend that left for good: its series are forgotten and its verdicts end.

@@ -19,6 +19,7 @@ constexpr double kFaulty = 0.05;
 constexpr double kTimesUsual = 4;
 constexpr double kClip = 3;
 constexpr double kSure = 4;  // log likelihood ratio: 50 to 1
+constexpr int kSpread = 2;   // bins with slow echoes; fewer may be one pause
 
 }  // namespace
 
@@ -72,6 +73,7 @@ LinkEchoes::Count LinkEchoes::since(base::Instant begin) const {
   for (const Bin& bin : bins_) {
     if (bin.number <= begin.ns / kBin.count()) continue;
     count.slow += bin.slow;
+    count.slow_bins += bin.slow > 0;
     count.all += bin.all;
   }
   return count;
@@ -88,6 +90,7 @@ void EchoWitness::hear(const LinkEchoes& echoes, base::Instant since) {
   evidence_ += count.slow * std::log(faulty / usual) +
                (count.all - count.slow) * std::log((1 - faulty) / (1 - usual));
   slow_ += count.slow;
+  slow_bins_ = std::max(slow_bins_, count.slow_bins);
   all_ += count.all;
   usual_ += usual * count.all;
   bound_ = std::max(bound_, echoes.bound());
@@ -96,7 +99,7 @@ void EchoWitness::hear(const LinkEchoes& echoes, base::Instant since) {
 
 EchoSays EchoWitness::says() const {
   if (!complete_ || all_ == 0) return EchoSays::kNothing;
-  if (evidence_ >= kSure) return EchoSays::kNetwork;
+  if (evidence_ >= kSure && slow_bins_ >= kSpread) return EchoSays::kNetwork;
   return evidence_ <= -kSure ? EchoSays::kMembers : EchoSays::kNothing;
 }
 

@@ -2,7 +2,8 @@
 //
 // An echo meets the network and no memcached. It is slow when it took 10 times the link's own usual
 // (median) time, at least 2 ms; what is called slow of requests, 5 ms, is slow of any echo. A lost echo
-// is a slow one. A mean would hide the few slow ones among many; so shares are compared.
+// is a slow one. A mean would hide the few slow ones among many; so shares are compared. Slow echoes of
+// one moment only may be a pause of the machine, and prove no fault of the network.
 #pragma once
 
 #include <array>
@@ -39,13 +40,14 @@ class LinkEchoes {
 
   struct Count {
     double slow = 0, all = 0;
+    int slow_bins = 0;
   };
-  // In the whole seconds since then, at most the last kBins.
+  // In the whole bins since then, at most the last kBins.
   Count since(base::Instant begin) const;
 
  private:
-  static constexpr int kLearnFirst = 100;
-  static constexpr base::Duration kBin = std::chrono::seconds(1);
+  static constexpr int kLearnFirst = 30;
+  static constexpr base::Duration kBin = std::chrono::seconds(2);
   static constexpr size_t kBins = 64;
   struct Bin {
     int64_t number = -1;
@@ -78,6 +80,7 @@ class EchoWitness {
  private:
   double evidence_ = 0;  // log likelihood ratio of slow links against usual ones
   double slow_ = 0, all_ = 0, usual_ = 0;
+  int slow_bins_ = 0;              // of the link that has the most
   double bound_ = 0, median_ = 0;  // the largest
   bool complete_ = true;           // every link is known and was heard
 };

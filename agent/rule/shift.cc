@@ -1,5 +1,7 @@
 #include "agent/rule/shift.h"
 
+#include <algorithm>
+
 namespace agent::rule {
 
 std::unique_ptr<ShiftCluster> LatencyShift::fresh(const std::string& name) {
@@ -37,6 +39,11 @@ void LatencyShift::exclude(const incident::Scope& sick, base::Instant now) {
 
 void LatencyShift::evaluate(base::Instant now, std::vector<incident::Verdict>& out) {
   for (auto& [name, cluster] : clusters_) cluster->evaluate(now, out);
+}
+
+bool LatencyShift::wants_echoes(base::Instant now) const {
+  return std::any_of(clusters_.begin(), clusters_.end(),
+                     [now](const auto& entry) { return entry.second->wants_echoes(now); });
 }
 
 template <class Keep>

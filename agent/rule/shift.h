@@ -34,6 +34,7 @@ class LatencyShift {
   // A dead or stuck member: its links prove nothing now and for the hold time after.
   void exclude(const incident::Scope& sick, base::Instant now);
   void evaluate(base::Instant now, std::vector<incident::Verdict>& out);
+  bool wants_echoes(base::Instant now) const;
 
   void forget(const incident::Scope& gone);
   void forget_silent(base::Instant before);

@@ -33,7 +33,10 @@ constexpr int kLeastSpreadOfAll = 2;
 constexpr int kLeastSpread = 3;
 constexpr int kDenseSlots =
     12;  // with slow requests: no few short stalls, however many proxies saw them
-constexpr base::Duration kEchoMemory = 60s;
+constexpr base::Duration kEchoMemory = 120s;
+// For so long after a trouble was found or has grown many echoes are wanted: that is enough for a
+// verdict wherever echoes can say one, and what the agent spends on them has an end.
+constexpr base::Duration kAskFor = 60s;
 
 }  // namespace
 
@@ -419,6 +422,7 @@ void ShiftCluster::close(const Attribution& where, base::Instant since, base::In
   evidence_ = std::move(evidence);
   echoes_say_ = EchoSays::kNothing;
   finding_.clear();
+  ask_until_ = now + kAskFor;
   ask_echoes(now);
 }
 

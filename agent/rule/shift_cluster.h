@@ -52,6 +52,8 @@ class ShiftCluster {
   // The links of this member prove nothing until `until`.
   void exclude(const incident::Scope& member, base::Instant until);
   void evaluate(base::Instant now, std::vector<incident::Verdict>& out);
+  // A trouble is new, and echoes may say whose it is.
+  bool wants_echoes(base::Instant now) const { return active_ && now < ask_until_; }
 
   // A link has said nothing since then, and no trouble is at hand.
   bool has_silent(base::Instant before) const;
@@ -149,6 +151,7 @@ class ShiftCluster {
   double confidence_ = 1;
   double observed_ = 0, usual_ = 0;
   std::vector<incident::Evidence> evidence_;
+  base::Instant ask_until_;
   EchoSays echoes_say_ = EchoSays::kNothing;
   std::string finding_;  // of the echoes, when they said so
 };

@@ -295,6 +295,26 @@ TEST(Timeline, EchoesThatStayWellSayThatTheBackendIsSlow) {
   }
 }
 
+TEST(Timeline, EchoesOfAnAgentThatSparesItsHostSaySoAsSoon) {
+  for (uint64_t seed = 234; seed < 244; ++seed) {
+    WorldOptions options = with_echoes(seed);
+    options.echo_every = 2s;
+    World world(options);
+    world.run_for(120s);
+    EXPECT_FALSE(world.detector.wants_echoes());
+    world.cluster("amber").of_members = true;
+    world.cluster("amber").slow_on = [](size_t, size_t backend) { return backend == 1 ? 0.2 : 0; };
+    ASSERT_GT(detection_delay(world, 20s), 0) << "seed " << seed;
+    EXPECT_TRUE(world.detector.wants_echoes());
+    world.run_for(15s);
+    ASSERT_NE(world.only_incident(), nullptr) << "seed " << seed << "\n" << world.story();
+    EXPECT_EQ(world.only_incident()->type, Type::kMemberSlow) << world.story();
+    world.run_for(60s);
+    EXPECT_FALSE(world.detector.wants_echoes())
+        << "a trouble that lasts is not asked about for ever";
+  }
+}
+
 TEST(Timeline, WhatIsUsualOfEchoesIsKeptOverARestart) {
   World before(with_echoes(232));
   before.run_for(60s);
@@ -311,7 +331,7 @@ TEST(Timeline, WhatIsUsualOfEchoesIsKeptOverARestart) {
 
 TEST(Timeline, TooFewEchoesChangeNothing) {
   World world(with_echoes(231));
-  world.run_for(15s);  // of 20 that it takes to know what is usual
+  world.run_for(12s);  // of 15 that it takes to know what is usual
   world.cluster("amber").of_members = true;
   world.cluster("amber").slow_share = 0.2;
   world.run_for(40s);

@@ -121,7 +121,7 @@ void World::tell_pace(Cluster& cluster) {
   }
 }
 
-// Five a second on each link, as the agent asks.
+// At their pace, and ten times a second where they are wanted, as the agent asks.
 void World::tell_echoes(const Cluster& cluster) {
   std::uniform_real_distribution<double> chance(0, 1);
   for (size_t p = 0; p < cluster.proxies.size(); ++p) {
@@ -235,7 +235,10 @@ void World::step() {
   }
   for (Cluster& cluster : clusters_) {
     tell_pace(cluster);
-    if (options_.echoes && steps_ % 2 == 0) tell_echoes(cluster);
+    if (options_.echoes &&
+        (detector.wants_echoes() || steps_ % (options_.echo_every / 100ms) == 0)) {
+      tell_echoes(cluster);
+    }
     if (steps_ % 5 == 0) tell_canaries(cluster);
     if (steps_ % 10 == 0) tell_connections(cluster);
   }
