@@ -18,9 +18,9 @@ constexpr base::Duration kLateLean = 50ms;
 constexpr base::Duration kLateEssential = 250ms;
 
 constexpr std::array kPaces = {
-    Pace{100ms, 500ms, 500ms, 10s, 1s, true},
-    Pace{100ms, 500ms, 1s, 60s, 5s, true},
-    Pace{250ms, 1s, 1s, 60s, 5s, true},
+    Pace{100ms, 500ms, 1s, 10s, 1s, true},
+    Pace{100ms, 500ms, 2s, 60s, 5s, true},
+    Pace{250ms, 1s, 2s, 60s, 5s, true},
     Pace{1s, 2s, 2s, 60s, 5s, false},
 };
 

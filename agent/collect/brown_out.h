@@ -5,7 +5,7 @@
 //
 //   full       everything at its usual pace
 //   sparing    what only people look at more seldom: memcached's items and bytes once a minute,
-//              memory and files of processes every 5 s, echoes every second
+//              memory and files of processes every 5 s, echoes every 2 s
 //   lean       canaries and probes every second, telemetry 4 times a second
 //   essential  connections (not by client) and heartbeats once a second, canaries, probes and
 //              echoes every 2 s, as the rules for stuck members need; the end of a process is told at once, as

@@ -1,6 +1,7 @@
 #include "agent/mesh/socket.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -9,7 +10,6 @@
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include "base/net/fd.h"
 #include "base/net/socket_address.h"
 
 namespace agent::mesh {
@@ -63,23 +63,26 @@ base::Result<EchoSocket> EchoSocket::open(const boost::asio::any_io_executor& ex
     const ErrorCode code = errno == EADDRINUSE ? ErrorCode::kExists : ErrorCode::kUnavailable;
     return Error(code, name + ": " + strerror(errno));
   }
-  boost::asio::ip::udp::socket socket(executor);
-  boost::system::error_code failed;
-  socket.assign(boost::asio::ip::udp::v4(), fd.get(), failed);
-  if (failed) return Error(ErrorCode::kUnavailable, name + ": " + failed.message());
-  fd.release();
-  return EchoSocket(std::move(socket));
+  return EchoSocket(executor, std::move(fd));
 }
 
 boost::asio::awaitable<bool> EchoSocket::wait_readable() {
+  if (!fd_.valid()) co_return false;
   boost::system::error_code failed;
-  co_await socket_.async_wait(boost::asio::ip::udp::socket::wait_read,
-                              boost::asio::redirect_error(boost::asio::use_awaitable, failed));
+  if (!watched_) {
+    base::net::UniqueFd second(::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0));
+    watched_.emplace(executor_);
+    watched_->assign(boost::asio::ip::udp::v4(), second.get(), failed);
+    if (failed) co_return false;
+    second.release();
+  }
+  co_await watched_->async_wait(boost::asio::ip::udp::socket::wait_read,
+                                boost::asio::redirect_error(boost::asio::use_awaitable, failed));
   co_return !failed;
 }
 
 std::span<const Arrival> EchoSocket::receive(base::WallTime now) {
-  if (!socket_.is_open()) return {};
+  if (!fd_.valid()) return {};
   std::array<mmsghdr, kBatch> messages{};
   std::array<iovec, kBatch> parts{};
   std::array<Control, kBatch> controls{};
@@ -93,8 +96,7 @@ std::span<const Arrival> EchoSocket::receive(base::WallTime now) {
     header.msg_control = controls[i].bytes;
     header.msg_controllen = sizeof controls[i].bytes;
   }
-  const int count =
-      ::recvmmsg(socket_.native_handle(), messages.data(), kBatch, MSG_DONTWAIT, nullptr);
+  const int count = ::recvmmsg(fd_.get(), messages.data(), kBatch, MSG_DONTWAIT, nullptr);
   if (count <= 0) return {};
   for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
     arrivals_[i].bytes = std::string_view(buffers_[i].data(), messages[i].msg_len);
@@ -104,7 +106,7 @@ std::span<const Arrival> EchoSocket::receive(base::WallTime now) {
 }
 
 void EchoSocket::send(std::span<const Departure> departures) {
-  while (!departures.empty() && socket_.is_open()) {
+  while (!departures.empty() && fd_.valid()) {
     std::array<mmsghdr, kBatch> messages{};
     std::array<iovec, kBatch> parts{};
     const size_t count = std::min(departures.size(), kBatch);
@@ -117,8 +119,8 @@ void EchoSocket::send(std::span<const Departure> departures) {
       header.msg_iov = &parts[i];
       header.msg_iovlen = 1;
     }
-    const int sent = ::sendmmsg(socket_.native_handle(), messages.data(),
-                                static_cast<unsigned>(count), MSG_DONTWAIT);
+    const int sent =
+        ::sendmmsg(fd_.get(), messages.data(), static_cast<unsigned>(count), MSG_DONTWAIT);
     // The first of them failed: it is dropped, the others have their turn.
     departures = departures.subspan(sent > 0 ? static_cast<size_t>(sent) : 1);
   }
@@ -126,12 +128,15 @@ void EchoSocket::send(std::span<const Departure> departures) {
 
 void EchoSocket::close() {
   boost::system::error_code ignored;
-  socket_.close(ignored);
+  if (watched_) watched_->close(ignored);
+  fd_.reset();
 }
 
 uint16_t EchoSocket::port() const {
-  boost::system::error_code failed;
-  return socket_.local_endpoint(failed).port();
+  sockaddr_in at{};
+  socklen_t size = sizeof at;
+  ::getsockname(fd_.get(), reinterpret_cast<sockaddr*>(&at), &size);
+  return ntohs(at.sin_port);
 }
 
 }  // namespace agent::mesh

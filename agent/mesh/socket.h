@@ -2,6 +2,9 @@
 //
 // The kernel stamps each datagram as it comes in (SO_TIMESTAMPNS), so that the time for which it lay
 // there until somebody read is known and is nobody's round trip. Without stamps that time counts as 0.
+//
+// Only who waits for datagrams is woken by them: a socket that asio watches wakes its thread for each,
+// which would be most of what the echoes of a calm agent cost.
 #pragma once
 
 #include <netinet/in.h>
@@ -10,6 +13,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/ip/udp.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -17,6 +21,7 @@
 
 #include "agent/mesh/datagram.h"
 #include "base/core/result.h"
+#include "base/net/fd.h"
 #include "base/time/clock.h"
 
 namespace agent::mesh {
@@ -60,9 +65,13 @@ class EchoSocket {
   uint16_t port() const;
 
  private:
-  explicit EchoSocket(boost::asio::ip::udp::socket socket) : socket_(std::move(socket)) {}
+  EchoSocket(boost::asio::any_io_executor executor, base::net::UniqueFd fd)
+      : executor_(std::move(executor)), fd_(std::move(fd)) {}
 
-  boost::asio::ip::udp::socket socket_;
+  boost::asio::any_io_executor executor_;
+  base::net::UniqueFd fd_;
+  std::optional<boost::asio::ip::udp::socket>
+      watched_;  // a second descriptor, since the first wait
   // One byte more than an echo has: what is longer shows.
   std::array<std::array<char, kEchoBytes + 1>, kBatch> buffers_{};
   std::array<Arrival, kBatch> arrivals_{};

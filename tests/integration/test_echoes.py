@@ -56,7 +56,7 @@ def story(region, incident):
 
 
 class Stutter(threading.Thread):
-    """Stops a process for 12 ms, over and over, and lets it run for 28 ms between."""
+    """Stops a process for 10 ms, over and over, and lets it run for 15 ms between."""
 
     def __init__(self, pid):
         super().__init__(daemon=True)
@@ -69,9 +69,9 @@ class Stutter(threading.Thread):
     def run(self):
         while not self.end.is_set():
             os.kill(self.pid, signal.SIGSTOP)
-            self.end.wait(0.012)
+            self.end.wait(0.010)
             os.kill(self.pid, signal.SIGCONT)
-            self.end.wait(0.028)
+            self.end.wait(0.015)
 
     def __exit__(self, *_):
         self.end.set()
@@ -92,7 +92,7 @@ def test_slow_links_are_the_networks_and_a_slow_backend_behind_well_links_is_not
         wait_for("its echoes are told", lambda: "of the echoes on the same links took over" in story(region, found),
                  PATIENCE, every=0.2)
         # A trouble that is new has more echoes than one every half a second.
-        after = wait_for("echoes of the fault", lambda: metrics_after(region, before, 100), PATIENCE, every=0.2)
+        after = wait_for("echoes of the fault", lambda: metrics_after(region, before, 60), PATIENCE, every=0.2)
         found = region.incidents(unresolved=True)[0]
         assert found["type"] == "network_degraded", found
         assert "not the network" not in story(region, found), story(region, found)

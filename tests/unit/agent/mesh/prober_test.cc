@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <filesystem>
+#include <fstream>
 #include <set>
 
 #include "tests/unit/agent/mesh/mesh_bench.h"
@@ -193,6 +197,38 @@ TEST(EchoSocket, KnowsHowLongADatagramLayThere) {
   ASSERT_EQ(arrivals.size(), 1U);
   EXPECT_GE(arrivals[0].waited, 3s);
   EXPECT_LE(arrivals[0].waited, 3s + (sent - before) + 50ms);
+}
+
+TEST(EchoSocket, WakesNobodyUnlessSomebodyWaits) {
+  boost::asio::io_context io;
+  const auto work = boost::asio::make_work_guard(io);
+  // Asio begins to watch with its own descriptors.
+  const boost::asio::ip::udp::socket first(io, boost::asio::ip::udp::v4());
+  auto socket = EchoSocket::open(io.get_executor(), "127.0.0.1", 0);
+  ASSERT_TRUE(socket.ok());
+  Hand hand;
+  hand.send("x", "127.0.0.1", socket->port());
+  const auto descriptors = [] {
+    size_t watched = 0;
+    for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fdinfo")) {
+      std::ifstream file(entry.path());
+      for (std::string line; std::getline(file, line);) watched += line.starts_with("tfd:");
+    }
+    return watched;
+  };
+  const size_t before = descriptors();
+  EXPECT_EQ(socket->receive(base::SystemClock().wall()).size(), 1U);
+  bool readable = false;
+  boost::asio::co_spawn(io, socket->wait_readable(),
+                        [&](const std::exception_ptr&, bool is) { readable = is; });
+  io.poll();
+  EXPECT_EQ(descriptors(), before + 1);
+  hand.send("y", "127.0.0.1", socket->port());
+  while (!readable && io.run_one_for(std::chrono::seconds(10)) > 0) {
+  }
+  EXPECT_TRUE(readable);
+  socket->close();
+  EXPECT_EQ(descriptors(), before);
 }
 
 TEST(EchoSocket, SaysWhatIsWrongWithItsAddress) {

@@ -28,7 +28,7 @@ struct WorldOptions {
   double descriptors = 100'000;       // that a proxy may have
   bool clients = false;               // produce client_connections
   bool echoes = false;                // and echo_seconds, echo_lost
-  base::Duration echo_every = 500ms;  // while nobody wants more
+  base::Duration echo_every = 1s;  // while nobody wants more
 };
 
 // Thread: the test's.
