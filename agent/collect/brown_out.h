@@ -7,14 +7,17 @@
 //   sparing    what only people look at more seldom: memcached's items and bytes once a minute,
 //              memory and files of processes every 5 s, echoes every 2 s
 //   lean       canaries and probes every second, telemetry 4 times a second
-//   essential  connections (not by client) and heartbeats once a second, canaries, probes and
-//              echoes every 2 s, as the rules for stuck members need; the end of a process is told at once, as
+//   essential  connections (not by client) and heartbeats once a second, canaries and probes every
+//              2 s, as the rules for stuck members need; the end of a process is told at once, as
 //              always
 //
+// Echoes that a new trouble asks for come as fast at each step: they are few and have an end.
+//
 // A step down needs either a budget that was exceeded on average over the last 10 s, which costs one
-// step each time, and beyond sparing only on a full host, or a host that is full: busy for 10 s means sparing, and how late the agent's own
-// thread is woken says how much further. Back it goes one step after 10 calm seconds, so that it does
-// not swing. Intervals only grow when the host gets busier, never shrink.
+// step each time, and beyond sparing only on a full host, or a host that is full: busy for 10 s means
+// sparing, and how late the agent's own thread is woken says how much further. Back it goes one step
+// after 10 calm seconds, so that it does not swing. Intervals only grow when the host gets busier,
+// never shrink.
 //
 // Left out: measuring (process_reader.h) and obeying (collector.h).
 #pragma once
