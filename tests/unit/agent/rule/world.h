@@ -25,9 +25,9 @@ struct WorldOptions {
   double background = 0.0005;  // share of slow requests in health
   double pauses = 0.05;        // pauses of the whole machine a second
   base::Duration longest_pause = 60ms;
-  double descriptors = 100'000;       // that a proxy may have
-  bool clients = false;               // produce client_connections
-  bool echoes = false;                // and echo_seconds, echo_lost
+  double descriptors = 100'000;    // that a proxy may have
+  bool clients = false;            // produce client_connections
+  bool echoes = false;             // and echo_seconds, echo_lost
   base::Duration echo_every = 1s;  // while nobody wants more
 };
 
