@@ -199,8 +199,10 @@ base::Result<Definition> parse_definition(const std::string& text, const std::st
   definition.rules_dir = map.required("rules_dir").text();
   definition.runbooks_dir = map.required("runbooks_dir").text();
   definition.policy = map.required("policy").text();
-  map.optional("record");  // the agent's alone, as is
+  // The agent's alone, which checks them.
+  map.optional("record");
   map.optional("echo");
+  map.optional("budget");
   for (const Node& cluster : map.required("clusters").list()) {
     definition.clusters.push_back(read_cluster(cluster));
   }

@@ -47,15 +47,26 @@ def alive(pid):
         return False
 
 
+PORT_CLAIM = 99  # of the hundred; no region uses it
+port_claims = []  # sockets, open as long as this process
+
+
 def free_port_base():
-    """A base of 100 ports below the ephemeral range, none of which is in use on 127.0.0.1."""
+    """A base of 100 ports below the ephemeral range, none of which is in use on 127.0.0.1.
+
+    No other test gets the same while this process lives: a region's ports on 127.0.1.x show on
+    127.0.0.1 only in part.
+    """
     for _ in range(200):
         base = random.randrange(10000, 32000, 100)
         with contextlib.ExitStack() as stack:
             try:
+                claim = stack.enter_context(socket.socket())
+                claim.bind(("127.0.0.1", base + PORT_CLAIM))
                 for offset in (0, 3, 20, 21, 22, 30):
                     probe = stack.enter_context(socket.socket())
                     probe.bind(("127.0.0.1", base + offset))
+                port_claims.append(claim.dup())
                 return base
             except OSError:
                 continue

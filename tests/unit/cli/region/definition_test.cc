@@ -57,6 +57,13 @@ TEST(RegionDefinition, ReadsBackWhatItWrites) {
   EXPECT_EQ(to_yaml(*read), to_yaml(made));
 }
 
+TEST(RegionDefinition, LeavesToTheAgentWhatOnlyItReads) {
+  const std::string text = to_yaml(make_definition(UpOptions(), defaults())) +
+                           "record: {size: 8MiB}\necho: {}\nbudget: {cpu: 2%}\n";
+  const auto read = parse_definition(text, "agent.yaml");
+  EXPECT_TRUE(read.ok()) << read.error().context;
+}
+
 TEST(RegionDefinition, NamesEveryPlaceThatIsWrong) {
   std::string yaml = to_yaml(make_definition({}, defaults()));
   yaml.replace(0, 6, "regoin");
