@@ -1,10 +1,10 @@
 // Reconciler: keeps every proxy and every fence record in the wanted state, whatever happened to
 // them.
 //
-// One look at all of them every 100 ms, every 50 ms while somebody is out of step, which costs no call; whoever needs one is tended by a coroutine
-// of its own, so that one who does not answer holds up nobody. A proxy is asked for its status once a
-// second, and synced at the next look when something changed (tenants, tables, a new process) or it is
-// out of step. A backend has its fence record read once a second. It also keeps the live state of
+// One look at all of them every 100 ms, every 50 ms while somebody is out of step, which costs no
+// call; whoever needs one is tended by a coroutine of its own, so that one who does not answer holds up
+// nobody. A proxy is asked for its status once a second, and synced at the next look when something
+// changed (tenants, tables, a new process) or it is out of step. A backend has its fence record read once a second. It also keeps the live state of
 // proxies: up when in step, stuck after kStuckAfter without an answer.
 #pragma once
 

@@ -40,8 +40,10 @@ bool Tracked::take_identity(const Verdict& verdict, Moment at) {
   if (several) type = Type::kSeveralClusters;
   // A surge of which the clients have become known; never back.
   if (type == Type::kConnectionSurge && verdict.type == Type::kClientFlood) type = verdict.type;
-  // Slowness of which it has become known whose it is.
-  if (is_slowness(type) && is_slowness(verdict.type)) type = verdict.type;
+  // Slowness of which it has become known whose it is; a verdict that has not found that out yet says
+  // nothing against one that had.
+  const bool knows = verdict.type == Type::kMemberSlow || !verdict.finding.empty();
+  if (is_slowness(type) && is_slowness(verdict.type) && knows) type = verdict.type;
   if (scope == incident.scope && type == incident.type) return false;
   const bool grown = scope != incident.scope;
   incident.scope = scope;

@@ -13,10 +13,12 @@
 
 namespace agent::incident {
 
-// What tells one verdict from another between two calls.
+// What tells one verdict from another between two calls. Slowness is the same, whoever's it turns out
+// to be.
 using VerdictKey = std::tuple<std::string, Type, Scope>;
 inline VerdictKey key_of(const Verdict& verdict) {
-  return {verdict.rule, verdict.type, verdict.scope};
+  const bool is_slow = verdict.type == Type::kMemberSlow;
+  return {verdict.rule, is_slow ? Type::kNetworkDegraded : verdict.type, verdict.scope};
 }
 
 // Thread: the book's. Owner: the book. Invariant: incident.resolved is set exactly in kResolved.

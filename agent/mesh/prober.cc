@@ -6,7 +6,7 @@
 namespace agent::mesh {
 namespace {
 
-constexpr int kMostBatches = 8;  // a round; more than all targets answer
+constexpr int kMostBatches = 20;  // a round; more than the socket's buffer holds
 
 }  // namespace
 

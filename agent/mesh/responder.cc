@@ -2,12 +2,15 @@
 
 #include <algorithm>
 
+#include "base/telemetry/log.h"
+
 namespace agent::mesh {
 namespace {
 
 // Peers ask many at a time: one waking answers those that come so soon after the first, and the dwell in
 // the answer says for how long each has waited.
 constexpr base::Duration kGather = std::chrono::milliseconds(2);
+constexpr base::Duration kAgain = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -28,7 +31,12 @@ void EchoResponder::start(const boost::asio::any_io_executor& executor, base::Ga
 boost::asio::awaitable<void> EchoResponder::answer_all() {
   while (true) {
     const bool readable = co_await socket_.wait_readable();
-    if (!readable) co_return;
+    if (!socket_.is_open()) co_return;
+    if (!readable) {
+      base::log::warn("echoes_not_answered", {{"why", "out of descriptors"}});
+      co_await timers_.wait_for(kAgain);
+      continue;
+    }
     co_await timers_.wait_for(kGather);
     if (!answer_batch()) co_await timers_.wait_for(kPauseAfterRefusal);
   }

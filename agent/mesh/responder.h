@@ -22,7 +22,7 @@ struct ResponderCounts {
   uint64_t malformed = 0, unknown_peer = 0, limited = 0;  // refused
 };
 
-// Thread: the control thread's. Owner: EchoMesh's owner; outlives the coroutine that start() begins.
+// Thread: the control thread's. Owner: Mesh; outlives the coroutine that start() begins.
 class EchoResponder {
  public:
   static constexpr double kAnswersPerSecond = 250;  // to one peer; an agent asks at most 200

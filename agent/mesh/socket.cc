@@ -18,7 +18,8 @@ namespace {
 using base::Error;
 using base::ErrorCode;
 
-constexpr int kBuffer = 64 << 10;  // what a flood may fill; no echo is worth more
+// What the answers of a round may fill, and a flood: about five hundred datagrams.
+constexpr int kBuffer = 192 << 10;
 
 union Control {
   char bytes[CMSG_SPACE(sizeof(timespec))];
@@ -73,7 +74,10 @@ boost::asio::awaitable<bool> EchoSocket::wait_readable() {
     base::net::UniqueFd second(::fcntl(fd_.get(), F_DUPFD_CLOEXEC, 0));
     watched_.emplace(executor_);
     watched_->assign(boost::asio::ip::udp::v4(), second.get(), failed);
-    if (failed) co_return false;
+    if (failed) {
+      watched_.reset();
+      co_return false;
+    }
     second.release();
   }
   co_await watched_->async_wait(boost::asio::ip::udp::socket::wait_read,

@@ -55,7 +55,8 @@ class EchoSocket {
   static base::Result<EchoSocket> open(const boost::asio::any_io_executor& executor,
                                        const std::string& address, uint16_t port);
 
-  // False: closed.
+  bool is_open() const { return fd_.valid(); }
+  // False: closed, or it cannot be waited for just now.
   boost::asio::awaitable<bool> wait_readable();
   // What is there, at most kBatch; longer datagrams are cut, and so are none.
   std::span<const Arrival> receive(base::WallTime now);

@@ -18,8 +18,11 @@ constexpr double kLeastUsual = 0.005;  // a learned share below counts as this
 constexpr double kFaulty = 0.05;
 constexpr double kTimesUsual = 4;
 constexpr double kClip = 3;
-constexpr double kSure = 4;  // log likelihood ratio: 50 to 1
-constexpr int kSpread = 2;   // bins with slow echoes; fewer may be one pause
+constexpr double kUseless =
+    0.2;  // share of slow echoes of a link in good times: they prove nothing
+constexpr double kLeastMedian = 1e-6;  // seconds
+constexpr double kSure = 4;            // log likelihood ratio: 50 to 1
+constexpr int kSpread = 2;             // bins with slow echoes; fewer may be one pause
 
 }  // namespace
 
@@ -32,7 +35,7 @@ double LinkEchoes::usual() const {
 }
 
 void LinkEchoes::answered(base::Instant at, double seconds, bool teaches) {
-  if (learned_ == 0) median_ = seconds;
+  if (median_ <= 0) median_ = std::max(seconds, kLeastMedian);
   note(at, seconds >= bound(), teaches);
   if (!teaches) return;
   // Up or down by a little that becomes less: as often one as the other at the median.
@@ -63,6 +66,7 @@ std::optional<LinkEchoes::Learned> LinkEchoes::learned() const {
 }
 
 void LinkEchoes::restore(const Learned& learned) {
+  if (learned.median <= 0) return;
   median_ = learned.median;
   share_ = series::Share(learned.slow, learned.all);
   learned_ = kLearnFirst;
@@ -81,7 +85,7 @@ LinkEchoes::Count LinkEchoes::since(base::Instant begin) const {
 
 void EchoWitness::hear(const LinkEchoes& echoes, base::Instant since) {
   const LinkEchoes::Count count = echoes.since(since);
-  if (!echoes.is_known() || count.all == 0) {
+  if (!echoes.is_known() || count.all == 0 || echoes.usual() >= kUseless) {
     complete_ = false;
     return;
   }

@@ -25,7 +25,7 @@ class LinkEchoes {
   void decay(double factor) { share_.decay(factor); }  // of what is learned about the share
 
   // Enough has been learned to tell slow from usual.
-  bool is_known() const { return learned_ >= kLearnFirst; }
+  bool is_known() const { return learned_ >= kLearnFirst && median_ > 0; }
   double usual() const;                      // share of slow ones
   double median() const { return median_; }  // seconds
   double bound() const;                      // seconds from which on one is slow

@@ -146,6 +146,29 @@ TEST_F(Book, WhatWasTakenForTheNetworkIsAMemberOnceThatIsKnown) {
   EXPECT_EQ(only().timeline.size(), told) << "once";
 }
 
+TEST_F(Book, AVerdictThatHasFoundNothingOutTakesNothingBack) {
+  Verdict found = verdict(Type::kMemberSlow, kBackend);
+  found.finding = "Echoes stayed at 0.1 ms.";
+  apply({found});
+  apply({verdict(Type::kNetworkDegraded, kBackend)});  // as after a restart
+  EXPECT_EQ(only().type, Type::kMemberSlow);
+  Verdict other = verdict(Type::kNetworkDegraded, kBackend);
+  other.finding = "18 % of the echoes were lost.";
+  apply({other});
+  EXPECT_EQ(only().type, Type::kNetworkDegraded);
+}
+
+TEST_F(Book, WhatAPersonHasResolvedIsNotToldAnewWhenItIsKnownWhoseItIs) {
+  const Verdict first = verdict(Type::kNetworkDegraded, kBackend);
+  apply({first});
+  ASSERT_TRUE(book.resolve(only().id, "ada", "Known and harmless.", at()).ok());
+  Verdict found = verdict(Type::kMemberSlow, kBackend);
+  found.rule = first.rule;
+  found.finding = "Echoes stayed at 0.1 ms.";
+  EXPECT_TRUE(apply({found}).empty());
+  EXPECT_TRUE(book.unresolved().empty());
+}
+
 TEST_F(Book, AFindingThatComesLaterIsNotedOnce) {
   apply({verdict(Type::kNetworkDegraded, kCluster)});
   Verdict found = verdict(Type::kNetworkDegraded, kCluster);

@@ -256,7 +256,13 @@ TEST_F(EchoPathTest, HoldsNoMoreThanItsBound) {
 TEST_F(EchoPathTest, ALinkWhosePortIsTakenServesWithoutEchoes) {
   LinkSpec second = spec_;
   second.name.id = "l2";
-  second.listen = {"127.0.0.1", bound_port(responder_.get())};  // taken for datagrams alone
+  // A port that is taken for datagrams alone; somebody else may have the stream's.
+  std::vector<UniqueFd> taken;
+  do {
+    ASSERT_LT(taken.size(), 100U);
+    taken.push_back(std::move(*datagrams_at({"127.0.0.1", 0})));
+    second.listen = {"127.0.0.1", bound_port(taken.back().get())};
+  } while (!listen_at(second.listen).ok());
   forwarder_.call([&] {
     ASSERT_TRUE(forwarder_.set_links({spec_, second}).ok());
     EXPECT_TRUE(forwarder_.links().at(0).echo);
