@@ -5,6 +5,7 @@
 #include <cstdio>
 
 #include "base/core/hash.h"
+#include "base/core/json.h"
 
 namespace agent::web {
 
@@ -71,16 +72,15 @@ base::Result<json::object> arguments_of(const base::net::HttpRequest& request,
   json::object args;
   for (const auto& [key, value] : request.query) args[key] = value;
   if (request.body.find_first_not_of(" \t\r\n") != std::string::npos) {
-    boost::system::error_code failure;
-    json::value body = json::parse(request.body, failure);
-    if (failure || !body.is_object()) {
+    base::Result<json::value> body = base::parse_json(request.body);
+    if (!body.ok() || !body->is_object()) {
       const std::string found =
-          failure ? "it does not parse: " + failure.message() : "it is another kind of JSON";
+          body.ok() ? "it is another kind of JSON" : "it does not parse: " + body.error().context;
       return base::Error(base::ErrorCode::kInvalid,
                          "the body: expected one JSON object such as {\"params\":{}}, but " + found,
                          base::Origin::kClient);
     }
-    for (auto& member : body.get_object()) args[member.key()] = std::move(member.value());
+    for (auto& member : body->get_object()) args[member.key()] = std::move(member.value());
   }
   for (const auto& member : from_path) args[member.key()] = member.value();
   return args;

@@ -1,8 +1,8 @@
 #include "base/net/rpc_line.h"
 
-#include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
 
+#include "base/core/json.h"
 #include "base/core/text.h"
 
 namespace base::net {
@@ -13,10 +13,9 @@ namespace json = boost::json;
 constexpr size_t kMaxVerb = 64;
 
 std::optional<json::object> parse_object(std::string_view line) {
-  json::error_code failure;
-  json::value value = json::parse(line, failure);
-  if (failure || !value.is_object()) return std::nullopt;
-  return std::move(value.as_object());
+  Result<json::value> value = parse_json(line);
+  if (!value.ok() || !value->is_object()) return std::nullopt;
+  return std::move(value->get_object());
 }
 
 ErrorCode code_named(std::string_view name) {

@@ -31,24 +31,11 @@ bool is_same(const json::value& one, const json::value& other) {
   return a == b || std::abs(a - b) <= 1e-14 * std::max(std::abs(a), std::abs(b));
 }
 
-// Boost reads a number beyond the largest double as infinity, which JSON cannot write.
-bool is_finite(const json::value& value) {
-  if (value.is_object()) {
-    return std::all_of(value.get_object().begin(), value.get_object().end(),
-                       [](const auto& member) { return is_finite(member.value()); });
-  }
-  if (value.is_array()) {
-    return std::all_of(value.get_array().begin(), value.get_array().end(), is_finite);
-  }
-  return !value.is_double() || std::isfinite(value.get_double());
-}
-
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::string_view line(reinterpret_cast<const char*>(data), size);
-  if (const auto request = base::net::parse_rpc_request(line);
-      request.ok() && is_finite(request->args)) {
+  if (const auto request = base::net::parse_rpc_request(line); request.ok()) {
     const auto again = base::net::parse_rpc_request(base::net::encode_rpc_request(*request));
     CHECK(again.ok());
     CHECK(again->verb == request->verb && again->fence == request->fence);
@@ -57,5 +44,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const auto answer = base::net::parse_rpc_answer(line);
   const auto again = base::net::parse_rpc_answer(base::net::encode_rpc_answer(answer));
   CHECK(again.ok() == answer.ok());
+  if (answer.ok()) CHECK(is_same(*again, *answer));
   return 0;
 }
