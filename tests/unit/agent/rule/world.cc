@@ -1,6 +1,7 @@
 #include "tests/unit/agent/rule/world.h"
 
 #include <algorithm>
+#include <array>
 
 namespace test {
 
@@ -69,44 +70,55 @@ void World::stop(Backend& backend) {
   backend.stopped_at = now_;
 }
 
-void World::observe(const SeriesKey& key, base::Instant at, double value, double weight) {
+void World::observe(const Sample& sample) {
   ++samples;
-  if (told) told(Sample{key, at, value, weight});
-  detector.observe(Sample{key, at, value, weight});
+  if (told) told(sample);
+  detector.observe(sample);
+}
+void World::observe(const SeriesKey& key, base::Instant at, double value, double weight) {
+  observe(Sample{key, at, value, weight});
 }
 
 // One link's last ten slots. What is sent during a pause is answered, slowly, at its end.
 void World::tell_link(Cluster& cluster, size_t p, size_t b) {
   const Proxy& proxy = cluster.proxies[p];
   const Backend& backend = cluster.backends[b];
-  const SeriesKey key{"link_pace", cluster.name, proxy.id, backend.id, ""};
   const bool silent =
       proxy.dead || proxy.stopped || backend.dead || backend.stopped || cluster.lost;
   const double fault = cluster.slow_on ? cluster.slow_on(p, b) : cluster.slow_share;
   const double share = std::max(options_.background, fault);
   double& held = held_[proxy.id + backend.id];
-  std::poisson_distribution<int> arrivals(cluster.rate / 100);
-  for (int i = 10; i > 0; --i) {
-    const base::Instant at = now_ - i * 10ms;
-    int all = arrivals(random_);
-    if (silent) continue;
-    if (at >= pause_begin_ && at < pause_end_) {
+  constexpr int kSlots = 10;
+  std::array<int, kSlots> all{}, slow{};
+  // Arrivals of a Poisson process fall anywhere within the time, each by itself.
+  const auto is_slow = static_cast<uint64_t>(std::min(share, 1.0) * 0x1p32);
+  for (int left = std::poisson_distribution<int>(cluster.rate / 10)(random_); left > 0; --left) {
+    const uint64_t draw = random_();
+    const size_t slot = (draw >> 32) * kSlots >> 32;
+    ++all[slot];
+    slow[slot] += (draw & 0xffffffff) < is_slow ? 1 : 0;
+  }
+  Sample sample{{"link_pace", cluster.name, proxy.id, backend.id, ""}, {}};
+  for (size_t i = 0; i < kSlots && !silent; ++i) {
+    sample.at = now_ - (kSlots - static_cast<int64_t>(i)) * 10ms;
+    if (sample.at >= pause_begin_ && sample.at < pause_end_) {
       // Nobody sends much while nobody is answered.
-      held = std::min(held + all, 50.0);
+      held = std::min(held + all[i], 50.0);
       continue;
     }
-    double slow = 0;
-    if (share > 0) slow = std::binomial_distribution<int>(all, share)(random_);
-    slow += held;
-    const double count = all + held;
+    sample.value = slow[i] + held;
+    sample.weight = all[i] + held;
     held = 0;
-    if (count > 0) observe(key, at, slow, count);
+    if (sample.weight > 0) observe(sample);
   }
   const bool waits = !proxy.dead && !proxy.stopped && backend.stopped;
   // The proxy's own deadline is a second: the oldest request is never older.
   const double age = base::to_seconds(now_ - backend.stopped_at);
-  observe({"backend_oldest_in_flight_seconds", cluster.name, proxy.id, backend.id, ""}, now_,
-          waits ? age - static_cast<int64_t>(age) : 0.001);
+  sample.key.name = "backend_oldest_in_flight_seconds";
+  sample.at = now_;
+  sample.value = waits ? age - static_cast<int64_t>(age) : 0.001;
+  sample.weight = 1;
+  observe(sample);
 }
 
 void World::tell_pace(Cluster& cluster) {

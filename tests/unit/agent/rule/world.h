@@ -98,6 +98,7 @@ class World {
   static constexpr int64_t kWall = 1'767'225'600'000'000'000;
 
   void step();
+  void observe(const agent::series::Sample& sample);
   void observe(const agent::series::SeriesKey& key, base::Instant at, double value,
                double weight = 1);
   void tell_pace(Cluster& cluster);

@@ -1,6 +1,6 @@
 // What it costs the agent to see TCP connections, and how right it sees them.
 //
-//   eyes [CONNECTIONS]     default 100000; the slowest peer grows with it
+//   conns_cost [CONNECTIONS]     default 100000; the slowest peer grows with it
 //
 // Prints one line per figure, `name ours peer ratio bound ok|short`, and exits 1 when one is short. Works in
 // a network namespace of its own; both ends of every connection are in it, so tables hold twice
@@ -386,7 +386,7 @@ void measure_diagnostics(double lsof) {
 int main(int argc, char** argv) {
   const size_t connections = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 100'000;
   if (!enter_namespace()) {
-    std::printf("# eyes: skipped, this needs the right to make a network namespace\n");
+    std::printf("# conns_cost: skipped, this needs the right to make a network namespace\n");
     return 0;
   }
   descriptors();
