@@ -11,7 +11,7 @@ void Buffer::make_room(size_t bytes) {
   if (used + bytes <= capacity_ && begin_ >= used) {
     if (used > 0) std::memmove(memory_.get(), memory_.get() + begin_, used);
   } else {
-    const size_t capacity = std::max({size_t{512}, used + bytes, capacity_ * 2});
+    const size_t capacity = std::max({size_t{128}, used + bytes, capacity_ * 2});
     std::unique_ptr<char[]> memory(new char[capacity]);  // not make_unique: it would zero the bytes
     if (used > 0) std::memcpy(memory.get(), memory_.get() + begin_, used);
     memory_ = std::move(memory);
