@@ -1,13 +1,11 @@
 #include "agent/rule/detector.h"
 
-#include <boost/json/parse.hpp>
-#include <boost/json/serialize.hpp>
-#include <boost/json/value.hpp>
 #include <unordered_map>
 
 #include "agent/rule/drop.h"
 #include "agent/rule/expiry.h"
 #include "agent/rule/liveness.h"
+#include "agent/rule/memory.h"
 #include "agent/rule/peer.h"
 #include "agent/rule/saturation.h"
 #include "agent/rule/shift.h"
@@ -16,78 +14,10 @@
 
 namespace agent::rule {
 
-namespace json = boost::json;
-
 namespace {
 
 constexpr base::Duration kForgetAfter = 1h;
 constexpr base::Duration kSweepEvery = 1min;
-constexpr int kMemoryVersion = 1;
-
-base::Error bad_memory(const std::string& what) {
-  return {base::ErrorCode::kInvalid,
-          "the detector's memory: " + what + "; without it everything is learned afresh"};
-}
-
-// Null unless every wanted field is there with its type.
-const json::array* list_of(const json::object& object, std::string_view key) {
-  const json::value* value = object.if_contains(key);
-  return value != nullptr ? value->if_array() : nullptr;
-}
-bool read(const json::object& object, std::string_view key, std::string& out) {
-  const json::value* value = object.if_contains(key);
-  if (value == nullptr || !value->is_string()) return false;
-  out = std::string(value->as_string());
-  return true;
-}
-bool read(const json::object& object, std::string_view key, double& out) {
-  const json::value* value = object.if_contains(key);
-  if (value == nullptr || !value->is_number()) return false;
-  out = value->to_number<double>();
-  return out >= 0 && out < 1e15;
-}
-
-// Missing where none were heard, and in what an earlier version has saved.
-bool read_echoes(const json::object& link, LearnedLink& out) {
-  const json::value* value = link.if_contains("echoes");
-  if (value == nullptr) return true;
-  const json::object* object = value->if_object();
-  LinkEchoes::Learned echoes;
-  if (object == nullptr || !read(*object, "median", echoes.median) ||
-      !read(*object, "slow", echoes.slow) || !read(*object, "all", echoes.all) ||
-      echoes.slow > echoes.all || echoes.all < 1) {
-    return false;
-  }
-  out.echoes = echoes;
-  return true;
-}
-
-bool read(const json::value& item, LearnedLink& link) {
-  const json::object* object = item.if_object();
-  return object != nullptr && read(*object, "cluster", link.cluster) &&
-         read(*object, "proxy", link.proxy) && read(*object, "backend", link.backend) &&
-         read(*object, "slow", link.slow) && read(*object, "all", link.all) &&
-         link.slow <= link.all && link.all >= 1 && read_echoes(*object, link);
-}
-bool read(const json::value& item, LearnedLevel& level) {
-  const json::object* object = item.if_object();
-  return object != nullptr && read(*object, "cluster", level.cluster) &&
-         read(*object, "proxy", level.proxy) && read(*object, "client", level.client) &&
-         read(*object, "value", level.value) && read(*object, "seconds", level.seconds);
-}
-bool read(const json::value& item, LearnedTraffic& level) {
-  const json::object* object = item.if_object();
-  return object != nullptr && read(*object, "cluster", level.cluster) &&
-         read(*object, "proxy", level.proxy) && read(*object, "of", level.of) &&
-         read(*object, "value", level.value) && read(*object, "seconds", level.seconds);
-}
-bool read(const json::value& item, LearnedDifference& difference) {
-  const json::object* object = item.if_object();
-  return object != nullptr && read(*object, "cluster", difference.cluster) &&
-         read(*object, "proxy", difference.proxy) && read(*object, "backend", difference.backend) &&
-         read(*object, "of", difference.of) && read(*object, "ratio", difference.ratio) &&
-         read(*object, "seconds", difference.seconds) && difference.ratio > 0;
-}
 
 }  // namespace
 
@@ -274,90 +204,28 @@ void Detector::forget(const incident::Scope& gone) {
 }
 
 std::string Detector::save() const {
-  json::array links;
-  for (const LearnedLink& link : impl_->shift.learned()) {
-    links.push_back(json::object{{"cluster", link.cluster},
-                                 {"proxy", link.proxy},
-                                 {"backend", link.backend},
-                                 {"slow", link.slow},
-                                 {"all", link.all}});
-    if (!link.echoes) continue;
-    links.back().as_object()["echoes"] = json::object{
-        {"median", link.echoes->median}, {"slow", link.echoes->slow}, {"all", link.echoes->all}};
-  }
-  json::array levels;
-  for (const LearnedLevel& level : impl_->surge.learned()) {
-    levels.push_back(json::object{{"cluster", level.cluster},
-                                  {"proxy", level.proxy},
-                                  {"client", level.client},
-                                  {"value", level.value},
-                                  {"seconds", level.seconds}});
-  }
-  json::array traffic;
-  for (const LearnedTraffic& level : impl_->drop.learned()) {
-    traffic.push_back(json::object{{"cluster", level.cluster},
-                                   {"proxy", level.proxy},
-                                   {"of", level.of},
-                                   {"value", level.value},
-                                   {"seconds", level.seconds}});
-  }
-  json::array differences;
-  for (const LearnedDifference& difference : impl_->peer.learned()) {
-    differences.push_back(json::object{{"cluster", difference.cluster},
-                                       {"proxy", difference.proxy},
-                                       {"backend", difference.backend},
-                                       {"of", difference.of},
-                                       {"ratio", difference.ratio},
-                                       {"seconds", difference.seconds}});
-  }
-  json::object memory;
-  memory["version"] = kMemoryVersion;
-  memory["links"] = std::move(links);
-  memory["levels"] = std::move(levels);
-  memory["traffic"] = std::move(traffic);
-  memory["differences"] = std::move(differences);
-  return json::serialize(memory);
+  Memory memory;
+  memory.links = impl_->shift.learned();
+  memory.levels = impl_->surge.learned();
+  memory.traffic = impl_->drop.learned();
+  memory.differences = impl_->peer.learned();
+  memory.rhythms = impl_->silence.learned();
+  memory.heights = impl_->saturation.learned();
+  return to_json(memory);
 }
 
 base::Result<> Detector::restore(std::string_view text, base::Instant now) {
-  boost::system::error_code error;
-  const json::value document = json::parse(json::string_view(text.data(), text.size()), error);
-  const json::object* object = error ? nullptr : document.if_object();
-  if (object == nullptr) return bad_memory("expected a JSON object");
-  const json::value* version = object->if_contains("version");
-  if (version == nullptr || *version != kMemoryVersion) return bad_memory("expected version 1");
-  const json::array* link_items = list_of(*object, "links");
-  const json::array* level_items = list_of(*object, "levels");
-  if (link_items == nullptr || level_items == nullptr) {
-    return bad_memory("expected the lists links and levels");
-  }
-  std::vector<LearnedLink> links;
-  for (const json::value& item : *link_items) {
-    if (!read(item, links.emplace_back())) return bad_memory("a malformed entry in links");
-  }
-  std::vector<LearnedLevel> levels;
-  for (const json::value& item : *level_items) {
-    if (!read(item, levels.emplace_back())) return bad_memory("a malformed entry in levels");
-  }
-  // Missing in what an earlier version has saved.
-  std::vector<LearnedTraffic> traffic;
-  if (const json::array* items = list_of(*object, "traffic")) {
-    for (const json::value& item : *items) {
-      if (!read(item, traffic.emplace_back())) return bad_memory("a malformed entry in traffic");
-    }
-  }
-  std::vector<LearnedDifference> differences;
-  if (const json::array* items = list_of(*object, "differences")) {
-    for (const json::value& item : *items) {
-      if (!read(item, differences.emplace_back())) {
-        return bad_memory("a malformed entry in differences");
-      }
-    }
-  }
-  for (const LearnedDifference& difference : differences) impl_->peer.restore(difference, now);
-  for (const LearnedTraffic& level : traffic) impl_->drop.restore(level, now);
-  for (const LearnedLink& link : links) impl_->shift.restore(link);
-  for (const LearnedLevel& level : levels) impl_->surge.restore(level, now);
+  const base::Result<Memory> memory = parse_memory(text);
+  if (!memory.ok()) return memory.error();
+  for (const LearnedLink& link : memory->links) impl_->shift.restore(link);
+  const auto restore_all = [now](auto& test, const auto& items) {
+    for (const auto& item : items) test.restore(item, now);
+  };
+  restore_all(impl_->surge, memory->levels);
+  restore_all(impl_->drop, memory->traffic);
+  restore_all(impl_->peer, memory->differences);
+  restore_all(impl_->silence, memory->rhythms);
+  restore_all(impl_->saturation, memory->heights);
   return {};
 }
 

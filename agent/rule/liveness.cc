@@ -168,9 +168,7 @@ void Liveness::judge_proxy(const std::string& name, const Cluster& cluster, cons
   const bool start = rule.enabled && now >= blind_until_ && (wedged || alone || mute);
   const bool stay = stale || (asked > 0 && failing == asked);
   base::Instant began = last_ok;
-  if (stale)
-    began = now - std::chrono::duration_cast<base::Duration>(
-                      std::chrono::duration<double>(proxy.heartbeat_age));
+  if (stale) began = now - base::from_seconds(proxy.heartbeat_age);
   if (start && !proxy.stuck.active()) {
     proxy.confidence = wedged ? 0.97 : alone ? 0.92 : 0.85;
     proxy.evidence = {{series_name("proxy_heartbeat_age_seconds", name, id, ""), 0.05,

@@ -18,6 +18,7 @@ constexpr double kMeasuredOver = 10;       // seconds that a sample with a weigh
 constexpr double kFewConnections = 10;     // fewer are nobody's share of the clients
 constexpr double kNormal = 1.4826;         // a median absolute deviation in standard deviations
 constexpr double kKeepPart = 0.5;          // of what a difference must be at least keeps it
+constexpr double kMostKnown = 20;          // a logarithm; more is as good as infinitely much
 constexpr base::Duration kKnownFor = 26h;  // what a night's batch does is known the night after
 constexpr double kWorse = 0.405;      // log 1.5: and told again from one and a half times it on
 constexpr double kWorthAWord = 1.25;  // times the median: a usual ratio worth a word
@@ -385,10 +386,14 @@ std::vector<LearnedDifference> Peer::learned() const {
   for (const auto& [name, cluster] : clusters_) {
     for (const auto& [id, member] : cluster.members) {
       for (size_t i = 0; i < kQuantities; ++i) {
-        const Offset& usual = member.flows[i].usual;
-        if (usual.seconds < base::to_seconds(rule_.learn_first)) continue;
-        list.push_back(
-            {name, id.first, id.second, kMeasures[i].name, std::exp(usual.value), usual.seconds});
+        const Flow& flow = member.flows[i];
+        if (flow.usual.seconds < base::to_seconds(rule_.learn_first)) continue;
+        LearnedDifference& learned =
+            list.emplace_back(LearnedDifference{name, id.first, id.second, kMeasures[i].name,
+                                                std::exp(flow.usual.value), flow.usual.seconds});
+        if (flow.known_until <= member.last) continue;
+        learned.known = std::exp(std::min(flow.known, kMostKnown));
+        learned.known_for = base::to_seconds(flow.known_until - member.last);
       }
     }
   }
@@ -402,9 +407,12 @@ void Peer::restore(const LearnedDifference& difference, base::Instant now) {
   Member& member = clusters_[difference.cluster].members[{difference.proxy, difference.backend}];
   member.last = now;
   member.unsettled_until = now + rule_.hold;
-  Offset& usual = member.flows[static_cast<size_t>(words - kMeasures.begin())].usual;
-  usual.value = std::log(difference.ratio);
-  usual.seconds = difference.seconds;
+  Flow& flow = member.flows[static_cast<size_t>(words - kMeasures.begin())];
+  flow.usual.value = std::log(difference.ratio);
+  flow.usual.seconds = difference.seconds;
+  if (difference.known_for <= 0) return;
+  flow.known = std::log(difference.known);
+  flow.known_until = now + base::from_seconds(difference.known_for);
 }
 
 size_t Peer::series_count() const {

@@ -33,6 +33,8 @@ struct LearnedDifference {
   std::string of;    // "failures", "latency", "processor", "connections"
   double ratio = 1;  // to the median of all members
   double seconds = 0;
+  double known = 1;      // so many times what is usual it was before, and came back by itself
+  double known_for = 0;  // so many seconds more that is no news
 };
 
 // Thread: the detector's. Owner: the detector. Memory: four ratios per member.

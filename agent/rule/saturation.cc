@@ -11,11 +11,11 @@ namespace {
 using incident::Scope;
 using incident::Verdict;
 
-constexpr base::Duration kFresh = 2min;     // statistics come once a minute on a full host
-constexpr double kBelieved = 12;            // times the span of a ring
-constexpr base::Duration kPeakTurns = 12h;  // a height counts as known for one to two turns
-constexpr double kHigher = 0.005;           // of the limit, than it was before
-constexpr double kKeep = 2;                 // times the forecast's horizon keep a verdict
+constexpr base::Duration kFreshReading = 2min;  // statistics come once a minute on a full host
+constexpr double kBelieved = 12;                // times the span of a ring
+constexpr base::Duration kPeakTurns = 12h;      // a height counts as known for one to two turns
+constexpr double kHigher = 0.005;               // of the limit, than it was before
+constexpr double kKeep = 2;                     // times the forecast's horizon keep a verdict
 
 struct ResourceWords {
   const char* series;
@@ -23,7 +23,7 @@ struct ResourceWords {
   const char* title;
   bool bytes;
 };
-constexpr std::array<ResourceWords, Saturation::kResources> kWords = {
+constexpr std::array<ResourceWords, Saturation::kResources> kResourceWords = {
     ResourceWords{"proxy_descriptors", "descriptors", "Descriptors", false},
     ResourceWords{"proxy_connection_slots", "client connections", "Client connections", false},
     ResourceWords{"backend_connection_slots", "connections", "Connections", false},
@@ -140,7 +140,7 @@ void Saturation::judge(const Scope& scope, Holder& holder, base::Instant now) co
   const double horizon = base::to_seconds(rule_.within);
   bool start = false, stay = false;
   for (const Gauge& gauge : holder.gauges) {
-    if (gauge.at.ns == 0 || now - gauge.at > kFresh || !rule_.enabled) continue;
+    if (gauge.at.ns == 0 || now - gauge.at > kFreshReading || !rule_.enabled) continue;
     const bool high = is_high(gauge);
     start =
         start || is_full(gauge) ||
@@ -157,7 +157,7 @@ Verdict Saturation::describe(const Scope& scope, const Holder& holder, base::Ins
   verdict.type = rule_.type;
   verdict.scope = scope;
   const auto urgency = [&](const Gauge& gauge) {
-    const bool known = gauge.at.ns != 0 && now - gauge.at <= kFresh;
+    const bool known = gauge.at.ns != 0 && now - gauge.at <= kFreshReading;
     if (!known || !is_high(gauge)) return kNever;
     return is_full(gauge) ? 0 : gauge.full_in;
   };
@@ -166,12 +166,13 @@ Verdict Saturation::describe(const Scope& scope, const Holder& holder, base::Ins
     const Gauge& gauge = holder.gauges[i];
     if (urgency(gauge) < urgency(holder.gauges[worst])) worst = i;
     if (urgency(gauge) == kNever) continue;
-    verdict.evidence.push_back(
-        {series::to_string({kWords[i].series, scope.cluster, scope.proxy, scope.backend, ""}),
-         gauge.limit, gauge.value, kWords[i].bytes ? "bytes" : "in use"});
+    verdict.evidence.push_back({series::to_string({kResourceWords[i].series, scope.cluster,
+                                                   scope.proxy, scope.backend, ""}),
+                                gauge.limit, gauge.value,
+                                kResourceWords[i].bytes ? "bytes" : "in use"});
   }
   const Gauge& gauge = holder.gauges[worst];
-  const ResourceWords& words = kWords[worst];
+  const ResourceWords& words = kResourceWords[worst];
   verdict.title =
       std::string(words.title) + " of " + place(scope) + " run" + (words.bytes ? "s" : "") + " out";
   verdict.sentence = amount(words, gauge.value) + " of " + amount(words, gauge.limit) + " " +
@@ -194,6 +195,33 @@ void Saturation::evaluate(base::Instant now, std::vector<Verdict>& out) {
     holder.report(out);
   }
   std::erase_if(holders_, [](const auto& entry) { return entry.second.is_gone; });
+}
+
+std::vector<LearnedHeight> Saturation::learned() const {
+  std::vector<LearnedHeight> list;
+  for (const auto& [scope, holder] : holders_) {
+    for (size_t i = 0; i < kResources; ++i) {
+      const Gauge& gauge = holder.gauges[i];
+      if (std::max(gauge.peaks[0], gauge.peaks[1]) <= 0) continue;
+      list.push_back({scope.cluster, scope.proxy, scope.backend, kResourceWords[i].series,
+                      gauge.limit, gauge.peaks[0], gauge.peaks[1],
+                      std::max(0.0, base::to_seconds(holder.last - gauge.turned))});
+    }
+  }
+  return list;
+}
+
+void Saturation::restore(const LearnedHeight& height, base::Instant now) {
+  const auto words =
+      std::find_if(kResourceWords.begin(), kResourceWords.end(),
+                   [&](const ResourceWords& each) { return height.of == each.series; });
+  if (words == kResourceWords.end()) return;
+  Holder& holder = holders_[{height.cluster, height.proxy, height.backend, ""}];
+  holder.last = now;
+  Gauge& gauge = holder.gauges[static_cast<size_t>(words - kResourceWords.begin())];
+  gauge.limit = height.limit;
+  gauge.peaks = {height.before, height.highest};
+  gauge.turned = now - base::from_seconds(height.seconds);
 }
 
 void Saturation::forget(const Scope& gone) {

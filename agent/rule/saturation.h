@@ -23,6 +23,15 @@
 
 namespace agent::rule {
 
+// How much was in use before, and came back down by itself.
+struct LearnedHeight {
+  std::string cluster, proxy, backend;  // all empty: the host
+  std::string of;                       // the series: "proxy_descriptors", …
+  double limit = 0;
+  double before = 0, highest = 0;  // until the last turn, and since then
+  double seconds = 0;              // since the last turn
+};
+
 // The last readings, evenly spaced, and where they lead. Thread: its owner's.
 class Trend {
  public:
@@ -63,6 +72,9 @@ class Saturation {
   void exited(const series::Sample& sample);
   void evaluate(base::Instant now, std::vector<incident::Verdict>& out);
 
+  // Trends are not kept: they are there again after half a minute and five minutes.
+  std::vector<LearnedHeight> learned() const;
+  void restore(const LearnedHeight& height, base::Instant now);
   void forget(const incident::Scope& gone);
   void forget_silent(base::Instant before);
   size_t series_count() const;

@@ -21,7 +21,7 @@ struct SourceWords {
   const char* series;
   const char* what;
 };
-constexpr std::array<SourceWords, Silence::kSources> kWords = {
+constexpr std::array<SourceWords, Silence::kSources> kSourceWords = {
     SourceWords{"proxy_heartbeat_age_seconds", "telemetry"},
     SourceWords{"canary_ok", "canaries"},
     SourceWords{"proxy_connections", "connection counts"},
@@ -124,7 +124,7 @@ void Silence::tell(const Scope& scope, Told& told, const Member* of,
     for (size_t source = 0; source < kSources; ++source) {
       if (!silent[source]) continue;
       if (!what.empty()) what += ", ";
-      what += kWords[source].what;
+      what += kSourceWords[source].what;
       double away = base::to_seconds(rule_.silence), gap = 0;
       if (of != nullptr) {
         const Rhythm& rhythm = of->rhythms[source];
@@ -134,7 +134,7 @@ void Silence::tell(const Scope& scope, Told& told, const Member* of,
       }
       longest = std::max(longest, away);
       usual = std::max(usual, gap);
-      verdict.evidence.push_back({series::to_string({kWords[source].series, scope.cluster,
+      verdict.evidence.push_back({series::to_string({kSourceWords[source].series, scope.cluster,
                                                      scope.proxy, scope.backend, ""}),
                                   gap, away, "seconds of silence"});
     }
@@ -168,6 +168,31 @@ void Silence::evaluate(base::Instant now, std::vector<Verdict>& out) {
     }
     std::erase_if(cluster.members, [](const auto& entry) { return entry.second.is_gone; });
   }
+}
+
+std::vector<LearnedRhythm> Silence::learned() const {
+  std::vector<LearnedRhythm> list;
+  for (const auto& [name, cluster] : clusters_) {
+    for (const auto& [id, member] : cluster.members) {
+      for (size_t source = 0; source < kSources; ++source) {
+        const Rhythm& rhythm = member.rhythms[source];
+        if (rhythm.times < kEstablished) continue;
+        list.push_back({name, id.first, id.second, kSourceWords[source].series, rhythm.gap});
+      }
+    }
+  }
+  return list;
+}
+
+void Silence::restore(const LearnedRhythm& learned, base::Instant now) {
+  const auto words =
+      std::find_if(kSourceWords.begin(), kSourceWords.end(),
+                   [&](const SourceWords& each) { return learned.of == each.series; });
+  if (words == kSourceWords.end()) return;
+  Member& member = clusters_[learned.cluster].members[{learned.proxy, learned.backend}];
+  member.last = now;
+  Rhythm& rhythm = member.rhythms[static_cast<size_t>(words - kSourceWords.begin())];
+  rhythm = {now, kEstablished, learned.gap};
 }
 
 void Silence::forget(const Scope& gone) {

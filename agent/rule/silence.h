@@ -20,6 +20,12 @@
 
 namespace agent::rule {
 
+struct LearnedRhythm {
+  std::string cluster, proxy, backend;
+  std::string of;  // the series: "canary_ok", …
+  double gap = 0;  // the longest usual one, in seconds
+};
+
 // Thread: the detector's. Owner: the detector. Memory: five rhythms per member.
 class Silence {
  public:
@@ -34,6 +40,9 @@ class Silence {
   void exclude(const incident::Scope& sick, base::Instant now);
   void evaluate(base::Instant now, std::vector<incident::Verdict>& out);
 
+  // Who is not heard any more after restore() is missed as if it had been heard just then.
+  std::vector<LearnedRhythm> learned() const;
+  void restore(const LearnedRhythm& rhythm, base::Instant now);
   void forget(const incident::Scope& gone);
   void forget_silent(base::Instant before);
   size_t series_count() const;

@@ -39,6 +39,10 @@ struct WallTime {
 inline double to_seconds(Duration d) {
   return std::chrono::duration<double>(d).count();
 }
+// To the nanosecond below; at most 292 years either way.
+inline Duration from_seconds(double seconds) {
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+}
 
 // Thread: any. Owner: main.
 class Clock {

@@ -100,7 +100,7 @@ TEST(Detector, WhatItLearnedSurvivesSaveAndRestore) {
   ASSERT_TRUE(fresh.restore(saved, world.now()).ok());
   const auto before = boost::json::parse(saved).as_object();
   const auto after = boost::json::parse(fresh.save()).as_object();
-  for (const char* list : {"links", "levels"}) {
+  for (const char* list : {"links", "levels", "rhythms", "heights"}) {
     const auto& kept = before.at(list).as_array();
     const auto& found = after.at(list).as_array();
     ASSERT_EQ(found.size(), kept.size());

@@ -2,8 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <functional>
+#include <memory>
 #include <random>
 
 #include "agent/rule/detector.h"
@@ -20,17 +22,17 @@ using agent::rule::Trend;
 
 class Filling : public testing::Test {
  protected:
-  Filling() : detector_(RuleSet()) {}
+  Filling() : detector_(std::make_unique<Detector>(RuleSet())) {}
 
   // One reading a second; `value` of the seconds since the beginning of the call.
   void run(int seconds, const std::function<double(int)>& value, double limit = 100'000) {
     for (int i = 0; i < seconds; ++i, now_ = now_ + 1s) {
-      detector_.observe({{"proxy_descriptors", "amber", "p1", "", ""}, now_, value(i), limit});
-      for (Verdict& verdict : detector_.evaluate(now_)) said_.push_back(std::move(verdict));
+      detector_->observe({{"proxy_descriptors", "amber", "p1", "", ""}, now_, value(i), limit});
+      for (Verdict& verdict : detector_->evaluate(now_)) said_.push_back(std::move(verdict));
     }
   }
 
-  Detector detector_;
+  std::unique_ptr<Detector> detector_;
   base::Instant now_{1'000'000'000'000};
   std::vector<Verdict> said_;
 };
@@ -83,10 +85,31 @@ TEST_F(Filling, ADayWithItsWaveIsNoNews) {
   EXPECT_TRUE(said_.empty());
 }
 
+TEST_F(Filling, AHeightReachedBeforeARestartIsNoNews) {
+  // Up within ten minutes, for half an hour, and down again.
+  const auto batch = [](int i) {
+    const double up = std::clamp((i - 3600) / 600.0, 0.0, 1.0);
+    const double down = std::clamp((i - 6000) / 600.0, 0.0, 1.0);
+    return 65'000 + 23'000 * (up - down);
+  };
+  run(8 * 3600, batch);
+  EXPECT_FALSE(said_.empty()) << "it was news once";
+  const std::string memory = detector_->save();
+  for (const bool remembers : {true, false}) {
+    said_.clear();
+    detector_ = std::make_unique<Detector>(RuleSet());
+    if (remembers) {
+      ASSERT_TRUE(detector_->restore(memory, now_).ok());
+    }
+    run(8 * 3600, batch);
+    EXPECT_EQ(said_.empty(), remembers);
+  }
+}
+
 TEST_F(Filling, ANewProcessBeginsAnew) {
   run(120, [](int) { return 70'000; });
-  detector_.observe({{"proxy_exited", "amber", "p1", "", ""}, now_, 1, 1});
-  detector_.observe({{"proxy_exited", "amber", "p1", "", ""}, now_, 0, 1});
+  detector_->observe({{"proxy_exited", "amber", "p1", "", ""}, now_, 1, 1});
+  detector_->observe({{"proxy_exited", "amber", "p1", "", ""}, now_, 0, 1});
   run(600, [](int i) { return std::min(70'000.0, 500.0 * i); });
   for (const Verdict& verdict : said_) EXPECT_NE(verdict.type, Type::kResourcesLow);
 }

@@ -16,24 +16,25 @@ using agent::rule::RuleSet;
 // Two proxies, heard ten times a second unless a test says otherwise.
 class Hearing : public testing::Test {
  protected:
-  Hearing() : detector_(RuleSet()) {}
+  Hearing() : detector_(std::make_unique<Detector>(RuleSet())) {}
 
   void run(base::Duration length, const std::function<bool(const char*)>& speaks) {
     const base::Instant end = now_ + length;
     for (; now_ < end; now_ = now_ + 100ms) {
       for (const char* proxy : {"p1", "p2"}) {
-        detector_.observe({{"proxy_exited", "amber", proxy, "", ""}, now_, 0, 1});
+        detector_->observe({{"proxy_exited", "amber", proxy, "", ""}, now_, 0, 1});
         if (!speaks(proxy)) continue;
-        detector_.observe({{"proxy_heartbeat_age_seconds", "amber", proxy, "", ""}, now_, 0.01, 1});
+        detector_->observe(
+            {{"proxy_heartbeat_age_seconds", "amber", proxy, "", ""}, now_, 0.01, 1});
       }
-      for (Verdict& verdict : detector_.evaluate(now_)) said_.push_back(std::move(verdict));
+      for (Verdict& verdict : detector_->evaluate(now_)) said_.push_back(std::move(verdict));
     }
   }
   static bool all(const char*) { return true; }
   static bool none(const char*) { return false; }
   static bool second(const char* proxy) { return std::string(proxy) == "p2"; }
 
-  Detector detector_;
+  std::unique_ptr<Detector> detector_;
   base::Instant now_{1'000'000'000'000};
   std::vector<Verdict> said_;
 };
@@ -77,11 +78,21 @@ TEST_F(Hearing, WhatTheAgentMissedBecauseItStoodStillIsNoSilence) {
   EXPECT_TRUE(said_.empty());
 }
 
+TEST_F(Hearing, WhoFellSilentWhileTheAgentWasRestartedIsMissed) {
+  run(1min, all);
+  const std::string memory = detector_->save();
+  detector_ = std::make_unique<Detector>(RuleSet());
+  ASSERT_TRUE(detector_->restore(memory, now_).ok());
+  run(45s, second);
+  ASSERT_FALSE(said_.empty());
+  EXPECT_EQ(said_[0].scope.proxy, "p1");
+}
+
 TEST_F(Hearing, AMemberInTroubleIsNotMissedToo) {
   run(1min, all);
   for (int i = 0; i < 20; ++i) {
-    detector_.observe({{"proxy_heartbeat_age_seconds", "amber", "p1", "", ""}, now_, 6, 1});
-    detector_.evaluate(now_);
+    detector_->observe({{"proxy_heartbeat_age_seconds", "amber", "p1", "", ""}, now_, 6, 1});
+    detector_->evaluate(now_);
     now_ = now_ + 100ms;
   }
   run(25s, second);
@@ -92,9 +103,9 @@ TEST_F(Hearing, AMemberThatLeftIsNotMissed) {
   run(1min, all);
   run(15s, second);
   ASSERT_TRUE(!said_.empty() && said_.back().active);
-  detector_.forget({"amber", "p1", "", ""});
+  detector_->forget({"amber", "p1", "", ""});
   said_.clear();
-  const auto verdicts = detector_.evaluate(now_);
+  const auto verdicts = detector_->evaluate(now_);
   ASSERT_EQ(verdicts.size(), 1U);
   EXPECT_FALSE(verdicts[0].active);
 }
