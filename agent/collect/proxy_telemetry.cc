@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
+#include <utility>
 
 namespace agent::collect {
 namespace {
@@ -69,6 +71,7 @@ void ProxyTelemetry::follow(pid_t pid) {
   reader_ = std::move(*opened);
   opened_for_ = pid;
   sequences_.assign(reader_->workers(), 0);
+  spent_.assign(reader_->workers(), Spent());
   history_.clear();
   backend_names_.clear();
   whole_ = base::Instant();
@@ -93,7 +96,37 @@ void ProxyTelemetry::read(pid_t pid, base::Instant now, std::vector<series::Samp
   telemetry_age_ = base::to_seconds(now - whole_);
   out.push_back(sample("proxy_heartbeat_age_seconds", now, heartbeat_age_));
   out.push_back(sample("telemetry_age_seconds", now, telemetry_age_));
+  read_workers(now, out);
   read_backends(now, out);
+}
+
+// The busiest decides: its clients wait, whatever the others do. A worker that stands still tells
+// nothing.
+void ProxyTelemetry::read_workers(base::Instant now, std::vector<series::Sample>& out) {
+  double ran = 0, wanted = -1;
+  for (uint32_t i = 0; i < reader_->workers(); ++i) {
+    Spent spent;
+    reader_->consistent(i, [&](const WorkerView&) {
+      const base::telemetry::DetailBlock& detail = reader_->detail(i);
+      spent = {detail.spent_at_ns.get(), detail.ran_ns.get(), detail.waited_ns.get()};
+    });
+    if (spent.at_ns <= spent_[i].at_ns) continue;
+    const Spent before = std::exchange(spent_[i], spent);
+    if (before.at_ns == 0) continue;
+    const auto passed = static_cast<double>(spent.at_ns - before.at_ns);
+    const double worked =
+        std::min(1.0, static_cast<double>(minus(spent.ran_ns, before.ran_ns)) / passed);
+    const double waited = static_cast<double>(minus(spent.waited_ns, before.waited_ns)) / passed;
+    if (std::min(1.0, worked + waited) <= wanted) continue;
+    ran = worked;
+    wanted = std::min(1.0, worked + waited);
+  }
+  if (wanted < 0) return;
+  // To a thousandth: shorter where it is recorded.
+  const auto rounded = [](double share) { return std::round(share * 1000) / 1000; };
+  series::Sample busy = sample("proxy_busy", now, rounded(ran));
+  busy.weight = rounded(wanted);
+  out.push_back(std::move(busy));
 }
 
 void ProxyTelemetry::read_backends(base::Instant now, std::vector<series::Sample>& out) {

@@ -67,6 +67,7 @@ class ProxyTelemetry {
     std::vector<Backend> backends;
   };
   void follow(pid_t pid);
+  void read_workers(base::Instant now, std::vector<series::Sample>& out);
   void read_backends(base::Instant now, std::vector<series::Sample>& out);
   void read_pace(size_t backend, base::Instant now, std::vector<series::Sample>& out);
   Counters take(base::Instant now) const;
@@ -82,8 +83,12 @@ class ProxyTelemetry {
   pid_t opened_for_ = 0;
   std::vector<std::string> backend_names_;
   std::vector<uint64_t> sequences_;  // per worker, as last seen
-  base::Instant whole_;              // when it was last read whole
-  int64_t next_pace_slot_ = 0;       // absolute number; all before were reported
+  struct Spent {
+    uint64_t at_ns = 0, ran_ns = 0, waited_ns = 0;
+  };
+  std::vector<Spent> spent_;    // likewise
+  base::Instant whole_;         // when it was last read whole
+  int64_t next_pace_slot_ = 0;  // absolute number; all before were reported
   double heartbeat_age_ = 0, telemetry_age_ = 0;
   std::deque<Counters> history_;  // at most kFigureSeconds, one a second
 };

@@ -17,6 +17,10 @@
 //                                              how many; 1 Hz
 //   proxy_processor_seconds{cluster,proxy}     value = processor time that its process took in the
 //                                              last 10 s, weight = requests in them; 1 Hz
+//   proxy_busy{cluster,proxy}                  how busy its busiest worker was since the sample before: value =
+//                                              share of the time that it worked, weight = that it worked
+//                                              or waited for a core; 10 Hz, none from a proxy that does
+//                                              not tell
 //   proxy_draining{cluster,proxy}              1 while it drains, else 0; 1 Hz
 //   client_connections{cluster,proxy,client}   top client addresses, at most 10 a proxy; 1 Hz
 //   canary_ok{cluster,proxy,backend}           1 or 0 per probe (set and get through the proxy)

@@ -24,6 +24,8 @@ namespace {
 static_assert(std::atomic<uint64_t>::is_always_lock_free, "cells are read across processes");
 static_assert(sizeof(SegmentHeader) % alignof(WorkerBlock) == 0, "blocks follow the header");
 static_assert(sizeof(WorkerBlock) % alignof(DetailBlock) == 0, "details follow the blocks");
+// Proxies and agents of one version agree about where everything is.
+static_assert(sizeof(WorkerBlock) == 840192 && sizeof(DetailBlock) == 133248);
 constexpr size_t kMostGroups = most_latency_groups(kMaxBackends);
 static_assert(kMostGroups <= 65536, "LatencyCells number them with 16 bits");
 

@@ -15,7 +15,7 @@ ThreadTime::~ThreadTime() {
   if (file_ >= 0) ::close(file_);
 }
 
-Duration ThreadTime::wanted() const {
+ThreadTime::Spent ThreadTime::spent() const {
   char text[96];
   const ssize_t size = file_ < 0 ? 0 : ::pread(file_, text, sizeof text - 1, 0);
   int64_t running = 0;
@@ -23,10 +23,10 @@ Duration ThreadTime::wanted() const {
   if (size > 0) {
     text[size] = '\0';
     if (std::sscanf(text, "%" SCNd64 " %" SCNd64, &running, &waiting) == 2 && running > 0) {
-      return Duration(running + waiting);
+      return {Duration(running), Duration(waiting)};
     }
   }
-  return ran();
+  return {ran(), Duration(0)};
 }
 
 Duration ThreadTime::ran() {

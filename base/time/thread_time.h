@@ -18,9 +18,14 @@ class ThreadTime {
   ThreadTime(const ThreadTime&) = delete;
   ThreadTime& operator=(const ThreadTime&) = delete;
 
+  struct Spent {
+    Duration ran{0};
+    Duration waited{0};  // for a core
+    Duration wanted() const { return ran + waited; }
+  };
   // Since the thread began; one system call.
-  Duration wanted() const;
-  // The first part of it alone, to the moment: `wanted` may lag by a tick of the scheduler.
+  Spent spent() const;
+  // The first part of it alone, to the moment: `spent` may lag by a tick of the scheduler.
   static Duration ran();
 
  private:

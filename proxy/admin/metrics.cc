@@ -287,6 +287,18 @@ void add_state(Families& families, SegmentWriter& segment, bool ready, base::Ins
   gauge("mcguard_proxy_heartbeat_age_seconds",
         "Time since the last turn of the worker that is furthest behind.",
         heartbeat_age(segment, now));
+  const auto spent = [&](const char* name, const char* help, Cell DetailBlock::*cell) {
+    FamilyBuilder builder(name, help, MetricType::Counter);
+    for (uint32_t w = 0; w < header.workers; ++w) {
+      builder.add({{"worker", std::to_string(w)}}, double((segment.detail(w).*cell).get()) * 1e-9);
+    }
+    families.push_back(builder.build());
+  };
+  spent("mcguard_proxy_worker_run_seconds_total", "Time for which a worker's thread worked.",
+        &DetailBlock::ran_ns);
+  spent("mcguard_proxy_worker_wait_seconds_total",
+        "Time for which a worker's thread had work and waited for a core.",
+        &DetailBlock::waited_ns);
   const auto totals = base::log::totals();
   FamilyBuilder lines("mcguard_proxy_log_lines_total", "Log lines by what became of them.",
                       MetricType::Counter);

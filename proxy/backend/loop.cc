@@ -10,8 +10,6 @@
 #include <cstring>
 #include <string>
 
-#include "base/time/thread_time.h"
-
 namespace proxy {
 namespace {
 
@@ -169,10 +167,12 @@ void Loop::run(Turns& turns) {
     take(turns, {events.data(), size_t(count)});
     const base::Instant now = looked_;
     if (now >= next_tick) {
-      const base::Duration wanted = thread_time.wanted() - polled_;
+      const base::ThreadTime::Spent spent = thread_time.spent();
+      const base::Duration ran = base::ThreadTime::ran();
+      const base::Duration wanted = spent.wanted() - polled_;
+      spent_ = {ran - polled_, spent.waited};
       coalescing_.on_tick(now, {wanted, turns_, turns.messages()});
-      polling_.on_tick(now, {base::ThreadTime::ran(), wanted, turns.messages()},
-                       !coalescing_.is_on());
+      polling_.on_tick(now, {ran, wanted, turns.messages()}, !coalescing_.is_on());
       turns.tick(now);
       next_tick = now + kTick;
     }

@@ -25,6 +25,7 @@
 #include "base/core/result.h"
 #include "base/net/fd.h"
 #include "base/time/clock.h"
+#include "base/time/thread_time.h"
 #include "proxy/backend/busy_polling.h"
 #include "proxy/backend/coalescing.h"
 #include "proxy/config/config.h"
@@ -68,6 +69,8 @@ class Loop {
   void run(Turns& turns);
   // The next turn begins by then. Thread: the worker's.
   void wake_by(base::Instant at) { wake_by_ = at; }
+  // What the thread has worked and waited for a core, as of the tick at hand. Thread: the worker's.
+  const base::ThreadTime::Spent& spent() const { return spent_; }
   // One turn without waiting and without a tick, for whoever drives a worker by hand.
   void turn(Turns& turns);
   void stop();
@@ -90,9 +93,10 @@ class Loop {
   Coalescing coalescing_;
   BusyPolling polling_;
   uint64_t turns_ = 0;
-  base::Instant looked_;                  // when the last turn began
-  base::Instant fell_asleep_;             // 0: the last events were there at once
-  base::Duration polled_{0};              // busy polling without finding anything, which is no work
+  base::Instant looked_;       // when the last turn began
+  base::Instant fell_asleep_;  // 0: the last events were there at once
+  base::Duration polled_{0};   // busy polling without finding anything, which is no work
+  base::ThreadTime::Spent spent_;
   base::Instant last_event_;              // when the last turn began that had any
   std::optional<base::Instant> wake_by_;  // this once
   std::mutex mutex_;

@@ -291,9 +291,17 @@ void Worker::tick(Instant now) {
     for (const auto& listener : listeners_) listener->on_tick();
   }
   greetings_.tick(now);
+  tell_spent(now);
   departures_.tick();
   close_late_strangers(now);
   if (world().settings.timeouts.idle > base::Duration(0)) close_some_idle(now);
+}
+
+void Worker::tell_spent(Instant now) {
+  const base::ThreadTime::Spent& spent = loop_->spent();
+  parts_.details.ran_ns.set(static_cast<uint64_t>(spent.ran.count()));
+  parts_.details.waited_ns.set(static_cast<uint64_t>(spent.waited.count()));
+  parts_.details.spent_at_ns.set(static_cast<uint64_t>(now.ns));
 }
 
 void Worker::accept_when_warm() {

@@ -190,6 +190,7 @@ class Worker final : public Loop::Turns, public ClientTable {
   void take_world();
   void close_late_strangers(base::Instant now);
   void close_some_idle(base::Instant now);
+  void tell_spent(base::Instant now);
 
   struct Stranger {
     uint32_t index = 0;

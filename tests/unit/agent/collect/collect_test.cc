@@ -134,6 +134,29 @@ TEST_F(Telemetry, AgesWhenAWorkerStandsStillInTheMiddleOfATurn) {
   EXPECT_EQ(named(read(), "telemetry_age_seconds")[0].value, 0);
 }
 
+TEST_F(Telemetry, TellsHowBusyTheBusiestWorkerWas) {
+  const auto spend = [&](uint32_t worker, base::Duration ran, base::Duration waited) {
+    auto& detail = writer_->detail(worker);
+    detail.ran_ns.add(static_cast<uint64_t>(ran.count()));
+    detail.waited_ns.add(static_cast<uint64_t>(waited.count()));
+    detail.spent_at_ns.set(static_cast<uint64_t>(now_.ns));
+  };
+  EXPECT_TRUE(named(read(), "proxy_busy").empty()) << "a proxy that does not tell";
+  spend(0, milliseconds(5000), milliseconds(0));
+  spend(1, milliseconds(1000), milliseconds(0));
+  EXPECT_TRUE(named(read(), "proxy_busy").empty()) << "since when is not known";
+  now_ = now_ + milliseconds(100);
+  spend(0, milliseconds(30), milliseconds(10));
+  spend(1, milliseconds(25), milliseconds(60));
+  const auto busy = named(read(), "proxy_busy");
+  ASSERT_EQ(busy.size(), 1u);
+  EXPECT_NEAR(busy[0].value, 0.25, 1e-9);
+  EXPECT_NEAR(busy[0].weight, 0.85, 1e-9);
+  EXPECT_EQ(busy[0].key.proxy, "amber-proxy-1");
+  now_ = now_ + milliseconds(100);
+  EXPECT_TRUE(named(read(), "proxy_busy").empty()) << "a worker that stands still";
+}
+
 TEST_F(Telemetry, MeasuresTheLastSeconds) {
   std::vector<Sample> samples;
   std::map<std::string, ProxyTelemetry::BackendShare> shares;
