@@ -68,6 +68,7 @@ const std::unordered_map<std::string, Detector::Impl::Observe>& Detector::Impl::
       {"link_pace", [](Impl& i, const series::Sample& s) { i.shift.observe(s); }},
       {"echo_seconds", [](Impl& i, const series::Sample& s) { i.shift.echo(s, false); }},
       {"echo_lost", [](Impl& i, const series::Sample& s) { i.shift.echo(s, true); }},
+      {"proxy_busy", [](Impl& i, const series::Sample& s) { i.shift.busy(s); }},
       {"proxy_exited",
        [](Impl& i, const series::Sample& s) {
          i.liveness.proxy_exited(s);

@@ -111,6 +111,8 @@ void read_thresholds(Map& map, ShiftRule& rule) {
   read(map, "load_step", rule.load_step, 1.1, 1000);
   read(map, "forget", rule.forget);
   read(map, "clip", rule.clip, 1, 100);
+  rule.busy = map.share("busy", rule.busy);
+  rule.no_core = map.share("no_core", rule.no_core);
   read(map, "clear_after", rule.clear_after);
 }
 

@@ -78,6 +78,9 @@ struct ShiftRule : Common {
   double load_step = 2;      // times the usual request rate
   base::Duration forget = 30min;
   double clip = 3;  // an excursion teaches at most so many times the learned share
+  // Slow requests are a proxy's own while its busiest worker
+  double busy = 0.95;    // worked or waited for so much of the time,
+  double no_core = 0.3;  // or waited for a core for so much of it.
   base::Duration clear_after = 5s;
 };
 

@@ -32,6 +32,12 @@ void LatencyShift::echo(const series::Sample& sample, bool lost) {
                       lost ? std::nullopt : std::optional(sample.value));
 }
 
+void LatencyShift::busy(const series::Sample& sample) {
+  const auto found = clusters_.find(sample.key.cluster);
+  if (found == clusters_.end()) return;
+  found->second->busy(sample.key.proxy, sample.at, sample.value, sample.weight);
+}
+
 void LatencyShift::exclude(const incident::Scope& sick, base::Instant now) {
   const auto it = clusters_.find(sick.cluster);
   if (it != clusters_.end()) it->second->exclude(sick, now + rule_->hold);

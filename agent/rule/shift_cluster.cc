@@ -34,6 +34,10 @@ constexpr int kLeastSpread = 3;
 constexpr int kDenseSlots =
     12;  // with slow requests: no few short stalls, however many proxies saw them
 constexpr base::Duration kEchoMemory = 120s;
+// Of the slow requests, those at proxies that had no time left: from so many on it is said to be
+// those proxies, until it is less than the second.
+constexpr double kExplained = 0.8;
+constexpr double kNoMoreExplained = 0.5;
 // For so long after a trouble was found or has grown many echoes are wanted: that is enough for a
 // verdict wherever echoes can say one, and what the agent spends on them has an end.
 constexpr base::Duration kAskFor = 60s;
@@ -71,6 +75,7 @@ uint32_t ShiftCluster::link_index(const std::string& proxy, const std::string& b
   Link link;
   link.row = place(rows_, proxy);
   link.column = place(columns_, backend);
+  busy_.resize(rows_.size());
   weigh(link);
   links_.push_back(link);
   return row_links[backend] = static_cast<uint32_t>(links_.size() - 1);
@@ -120,6 +125,13 @@ void ShiftCluster::echo(const std::string& proxy, const std::string& backend, ba
   } else {
     link.echoes.lost(at, teaches);
   }
+}
+
+// One whose requests are not known yet has nothing to explain.
+void ShiftCluster::busy(const std::string& proxy, base::Instant at, double ran, double wanted) {
+  const auto found = index_.find(proxy);
+  if (found == index_.end() || found->second.empty()) return;
+  busy_[links_[found->second.begin()->second].row].told(at, ran, wanted);
 }
 
 void ShiftCluster::exclude(const incident::Scope& member, base::Instant until) {
@@ -422,6 +434,8 @@ void ShiftCluster::close(const Attribution& where, base::Instant since, base::In
   evidence_ = std::move(evidence);
   echoes_say_ = EchoSays::kNothing;
   finding_.clear();
+  overloaded_ = false;
+  ask_busy(now);
   ask_until_ = now + kAskFor;
   ask_echoes(now);
 }
@@ -441,7 +455,38 @@ std::string ShiftCluster::slow_member() const {
 }
 
 bool ShiftCluster::is_of_members() const {
-  return echoes_say_ == EchoSays::kMembers && rule_.type == incident::Type::kNetworkDegraded;
+  if (rule_.type != incident::Type::kNetworkDegraded) return false;
+  return echoes_say_ == EchoSays::kMembers || is_overload();
+}
+
+bool ShiftCluster::is_overload() const {
+  return overloaded_ && echoes_say_ != EchoSays::kNetwork;
+}
+
+// A proxy without time is slow towards all backends: one backend or link that is slow is another matter.
+void ShiftCluster::ask_busy(base::Instant now) {
+  const bool wide = where_.kind == Attribution::Kind::kAll;
+  if (!wide && where_.kind != Attribution::Kind::kRow) {
+    overloaded_ = false;
+    return;
+  }
+  const int64_t begin = std::max(since_, now - (kBins - 2) * kBin).ns / kBin.count();
+  BusyWitness witness({rule_.busy, rule_.no_core});
+  for (const Link& link : links_) {
+    if (!covers(link) || now < link.hold_until) continue;
+    for (const Bin& bin : link.bins) {
+      if (bin.number >= begin) witness.hear(link.row, busy_[link.row], bin.number, bin.slow);
+    }
+  }
+  const bool was = overloaded_;
+  overloaded_ = witness.explained() >= (was ? kNoMoreExplained : kExplained);
+  if (!overloaded_) return;
+  const std::vector<uint32_t> proxies = witness.proxies();
+  const std::string only = proxies.size() == 1 ? rows_[proxies[0]].name : std::string();
+  // What is found is told once, not with each new figure.
+  if (was && only == overloaded_proxy_) return;
+  overloaded_proxy_ = only;
+  overload_finding_ = witness.sentence();
 }
 
 // What they have said stands until they are sure of something else.
@@ -466,6 +511,7 @@ void ShiftCluster::watch_trouble(base::Instant now) {
     reset_sums();
     return;
   }
+  ask_busy(now);
   ask_echoes(now);
   if (where_.kind == Attribution::Kind::kAll) return;
   // The first sign of a wide trouble may have come from one place.
@@ -485,6 +531,7 @@ incident::Verdict ShiftCluster::verdict() const {
   const bool column = where_.kind == Attribution::Kind::kColumn;
   const bool link = where_.kind == Attribution::Kind::kLink;
   if (row || link) verdict.scope.proxy = rows_[where_.row].name;
+  if (is_of_members() && is_overload() && !row) verdict.scope.proxy = overloaded_proxy_;
   if (column || link) verdict.scope.backend = columns_[where_.column].name;
   verdict.active = active_;
   verdict.confidence = confidence_;
@@ -492,8 +539,10 @@ incident::Verdict ShiftCluster::verdict() const {
   verdict.sentence = percent_text(observed_) +
                      " of the requests between proxies and backends take 5 ms or more (usually " +
                      percent_text(usual_) + "): " + verdict.scope.to_string() + ".";
-  if (!finding_.empty()) verdict.sentence += " " + finding_;
-  verdict.finding = finding_;
+  if (is_overload()) verdict.finding = overload_finding_;
+  if (!verdict.finding.empty() && !finding_.empty()) verdict.finding += " ";
+  verdict.finding += finding_;
+  if (!verdict.finding.empty()) verdict.sentence += " " + verdict.finding;
   verdict.evidence = evidence_;
   return verdict;
 }
@@ -505,13 +554,12 @@ void ShiftCluster::evaluate(base::Instant now, std::vector<incident::Verdict>& o
     ended_ = ended_ || active_;
     active_ = false;
   } else if (active_) {
-    const Attribution before = where_;
-    const bool of_members = is_of_members();
-    const incident::Verdict old = verdict();
+    incident::Verdict old = verdict();
     watch_trouble(now);
-    if (active_ && (before.kind != where_.kind || of_members != is_of_members())) {
-      out.push_back(old);
-      out.back().active = false;
+    const incident::Verdict present = verdict();
+    if (active_ && (old.type != present.type || old.scope != present.scope)) {
+      old.active = false;
+      out.push_back(std::move(old));
     }
   } else {
     look_for_trouble(now);

@@ -13,8 +13,10 @@
 //   - the usual share is learned with slow forgetting, clipped, and not at all while in doubt;
 //   - a step of the load holds everything for some seconds and its share is learned: slowness that
 //     comes with the load is overload, not the network.
-// Where echoes are told (echoes.h), they say whether it is the network or who answers; without enough
-// of them it is called the network's.
+// Where the slow requests are those of proxies that had no time left in the same moments (busy.h), it is
+// those proxies' trouble. Where echoes are told (echoes.h), they say whether it is the network or who
+// answers, and against what they say of the network a busy proxy proves nothing. Without either it is
+// called the network's.
 // Left out: waiting for complete slots and naming clusters (shift.h).
 #pragma once
 
@@ -26,6 +28,7 @@
 
 #include "agent/incident/incident.h"
 #include "agent/rule/attribution.h"
+#include "agent/rule/busy.h"
 #include "agent/rule/echoes.h"
 #include "agent/rule/rules.h"
 #include "agent/series/cusum.h"
@@ -49,6 +52,8 @@ class ShiftCluster {
   // An echo over a link: how long it took, or nothing when it was lost.
   void echo(const std::string& proxy, const std::string& backend, base::Instant at,
             std::optional<double> seconds);
+  // How busy a proxy was since it was told before, as shares of the time (ProxyBusy::told).
+  void busy(const std::string& proxy, base::Instant at, double ran, double wanted);
   // The links of this member prove nothing until `until`.
   void exclude(const incident::Scope& member, base::Instant until);
   void evaluate(base::Instant now, std::vector<incident::Verdict>& out);
@@ -118,8 +123,10 @@ class ShiftCluster {
   void close(const Attribution& where, base::Instant since, base::Instant now);
   void watch_trouble(base::Instant now);
   void ask_echoes(base::Instant now);
+  void ask_busy(base::Instant now);
   std::string slow_member() const;
   bool is_of_members() const;
+  bool is_overload() const;
   incident::Verdict verdict() const;
 
   // Constant after construction.
@@ -131,6 +138,7 @@ class ShiftCluster {
   series::SlotBuffer slots_;
   std::vector<Link> links_;
   std::vector<Group> rows_, columns_;
+  std::vector<ProxyBusy> busy_;  // by row
   Group whole_;
   std::map<std::string, std::map<std::string, uint32_t, std::less<>>, std::less<>> index_;
   std::vector<uint32_t> touched_links_, touched_rows_, touched_columns_;  // of the slot at hand
@@ -153,7 +161,10 @@ class ShiftCluster {
   std::vector<incident::Evidence> evidence_;
   base::Instant ask_until_;
   EchoSays echoes_say_ = EchoSays::kNothing;
-  std::string finding_;  // of the echoes, when they said so
+  std::string finding_;           // of the echoes, when they said so
+  bool overloaded_ = false;       // the proxies concerned had no time left
+  std::string overloaded_proxy_;  // when it is only one
+  std::string overload_finding_;
 };
 
 }  // namespace agent::rule

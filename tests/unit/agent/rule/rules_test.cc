@@ -90,6 +90,8 @@ TEST(Rules, ShippedFilesSayWhatTheDefaultsSay) {
   EXPECT_EQ(rules->latency_shift.load_step, usual.latency_shift.load_step);
   EXPECT_EQ(rules->latency_shift.forget, usual.latency_shift.forget);
   EXPECT_EQ(rules->latency_shift.clip, usual.latency_shift.clip);
+  EXPECT_EQ(rules->latency_shift.busy, usual.latency_shift.busy);
+  EXPECT_EQ(rules->latency_shift.no_core, usual.latency_shift.no_core);
   EXPECT_EQ(rules->latency_shift.clear_after, usual.latency_shift.clear_after);
   EXPECT_EQ(rules->telemetry_silent.silence, usual.telemetry_silent.silence);
   EXPECT_EQ(rules->telemetry_silent.times, usual.telemetry_silent.times);

@@ -130,6 +130,9 @@ void World::tell_pace(Cluster& cluster) {
     if (proxy.stopped) age = base::to_seconds(now_ - proxy.stopped_at);
     if (now_ >= pause_begin_ && now_ < pause_end_) age += base::to_seconds(now_ - pause_begin_);
     observe({"proxy_heartbeat_age_seconds", cluster.name, proxy.id, "", ""}, now_, age);
+    if (proxy.stopped) continue;
+    observe({"proxy_busy", cluster.name, proxy.id, "", ""}, now_, proxy.ran,
+            proxy.ran + proxy.waited);
   }
 }
 

@@ -44,9 +44,10 @@ class World {
     std::map<std::string, double> clients;
     base::Instant pause_until;
     bool draining = false;
-    double failures = 0.0001;  // of its requests
-    double p99 = 0.0008;       // seconds, of its requests to backends
-    double cost = 40e-6;       // seconds of processor time for a request
+    double failures = 0.0001;         // of its requests
+    double p99 = 0.0008;              // seconds, of its requests to backends
+    double cost = 40e-6;              // seconds of processor time for a request
+    double ran = 0.2, waited = 0.02;  // shares of the time of its busiest worker
   };
   struct Backend {
     std::string id;
