@@ -33,6 +33,9 @@ constexpr int kLeastSpreadOfAll = 2;
 constexpr int kLeastSpread = 3;
 constexpr int kDenseSlots =
     12;  // with slow requests: no few short stalls, however many proxies saw them
+// Below these shares of a quarter second a proxy had a core when it wanted one, and time left.
+constexpr double kHardlyWaits = 0.05;
+constexpr double kHasTime = 0.8;
 constexpr base::Duration kEchoMemory = 120s;
 // Of the slow requests, those at proxies that had no time left: from so many on it is said to be
 // those proxies, until it is less than the second.
@@ -370,12 +373,33 @@ base::Instant ShiftCluster::complete(base::Instant now) const {
   return any ? all : now - kComplete;
 }
 
-// Over how many quarter seconds slow requests must be spread. What a single machine suffers now and
-// then lasts for a second at most; many proxies that say the same in moment after moment, or that say
-// that all is well but for one, need not wait for that to pass.
+// Whether the proxies concerned had a core whenever they wanted one, and were not busy, while their
+// requests were slow. What has just happened may not be known yet.
+bool ShiftCluster::had_cores(int64_t since_bin, base::Instant now) const {
+  const int64_t newest = now.ns / kBin.count() - 1;
+  bool any = false;
+  for (const Link& link : links_) {
+    if (!covers(link) || now < link.hold_until) continue;
+    for (const Bin& bin : link.bins) {
+      if (bin.number < since_bin || bin.slow <= 0) continue;
+      const ProxyBusy::Shares shares = busy_[link.row].within(bin.number);
+      if (shares.seconds <= 0 && bin.number < newest) return false;
+      if (shares.waited >= kHardlyWaits || shares.ran + shares.waited >= kHasTime) return false;
+      any = any || shares.seconds > 0;
+    }
+  }
+  return any;
+}
+
+// Over how many quarter seconds slow requests must be spread. What a single machine without a free core
+// suffers now and then lasts for a second at most. Proxies that had a core, or many that say the same in
+// moment after moment, or that say that all is well but for one, need not wait for that to pass.
 int ShiftCluster::needed_spread(Attribution::Kind kind, int slow_slots, int64_t since_bin,
                                 base::Instant now) const {
   if (slow_slots < kDenseSlots) return rule_.spread;
+  const int least =
+      std::min(rule_.spread, kind == Attribution::Kind::kAll ? kLeastSpreadOfAll : kLeastSpread);
+  if (had_cores(since_bin, now)) return least;
   std::vector<bool> saw(rows_.size());
   for (const Link& link : links_) {
     if (now < link.hold_until) continue;
@@ -385,8 +409,7 @@ int ShiftCluster::needed_spread(Attribution::Kind kind, int slow_slots, int64_t 
   }
   const auto witnesses = static_cast<int>(std::count(saw.begin(), saw.end(), true));
   const int spared = std::max(0, witnesses - kFewWitnesses) / kWitnessesPerBin;
-  const int least = kind == Attribution::Kind::kAll ? kLeastSpreadOfAll : kLeastSpread;
-  return std::max(std::min(least, rule_.spread), rule_.spread - spared);
+  return std::max(least, rule_.spread - spared);
 }
 
 // Closes on a place if the slow requests there are spread over time, and writes down what was seen.

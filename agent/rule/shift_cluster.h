@@ -9,7 +9,8 @@
 //   - with tiny traffic, a moment in which other clusters are slow as well is the machine's;
 //   - a slot's evidence is capped per proxy and counts as at most kTrials requests, so that neither
 //     one bad moment nor sheer volume decides;
-//   - slow slots must spread over several quarter seconds, fewer where many proxies look;
+//   - slow slots must spread over several quarter seconds, fewer where many proxies look or the proxies
+//     are known to have had a core;
 //   - the usual share is learned with slow forgetting, clipped, and not at all while in doubt;
 //   - a step of the load holds everything for some seconds and its share is learned: slowness that
 //     comes with the load is overload, not the network.
@@ -118,6 +119,7 @@ class ShiftCluster {
   std::vector<MatrixCell> matrix(base::Instant since, base::Instant now) const;
   void look_for_trouble(base::Instant now);
   base::Instant complete(base::Instant now) const;
+  bool had_cores(int64_t since_bin, base::Instant now) const;
   int needed_spread(Attribution::Kind kind, int slow_slots, int64_t since_bin,
                     base::Instant now) const;
   void close(const Attribution& where, base::Instant since, base::Instant now);

@@ -149,6 +149,7 @@ TEST(Timeline, TheMoreProxiesLookTheSoonerAShiftIsFound) {
     options.proxies = options.backends = proxies;
     options.rate = 1000.0 / proxies;
     World world(options);
+    for (auto& proxy : world.cluster("amber").proxies) proxy.waited = 0.1;
     world.run_for(30s);
     world.cluster("amber").slow_share = 0.15;
     const double delay = detection_delay(world, 10s);
@@ -161,6 +162,25 @@ TEST(Timeline, TheMoreProxiesLookTheSoonerAShiftIsFound) {
     world.run_for(5s);
     ASSERT_NE(world.only_incident(), nullptr) << world.story();
     EXPECT_EQ(world.only_incident()->scope.to_string(), "cluster amber");
+  }
+}
+
+TEST(Timeline, ProxiesThatHadACoreAllTheTimeAreBelievedSooner) {
+  for (const bool of_one : {false, true}) {
+    WorldOptions options = seeded(37);
+    options.rate = 500;
+    World world(options);
+    world.run_for(30s);
+    world.cluster("amber").slow_on = [of_one](size_t, size_t b) {
+      return of_one && b == 1 ? 0 : 0.15;
+    };
+    const double delay = detection_delay(world, 10s);
+    EXPECT_GT(delay, 0);
+    EXPECT_LE(delay, of_one ? 1 : 0.5);
+    world.run_for(5s);
+    ASSERT_NE(world.only_incident(), nullptr) << world.story();
+    EXPECT_EQ(world.only_incident()->scope.to_string(),
+              of_one ? "backend amber-backend-1" : "cluster amber");
   }
 }
 
