@@ -1,10 +1,11 @@
-// How soon the outage's shift is found in a fleet of twelve nodes: 10 to 20 % of the requests from a
-// fraction of a millisecond to 5 to 15 ms, on all nodes of a cluster or on one.
+// How soon the outage's shift is found: 10 to 20 % of the requests from a fraction of a millisecond to 5
+// to 15 ms, on all nodes of a cluster or at one member, in a fleet of twelve nodes and in a region of two.
 //
 //   shift_delay [RUNS [SEED]]     default 20 runs of each
 //
-// A cluster of twelve proxies and twelve backends at 1,000 requests a second each, on virtual time, with
-// the machines' short pauses. Each run is a new fleet that has learned for a minute. Prints one line
+// A cluster of as many proxies and backends, with 1,000 requests a second for each of twelve nodes, or for both
+// of two together, on virtual time, with the machines' short pauses and with proxies that have a core whenever
+// they want one. Each run is a new cluster that has learned for a minute. Prints one line
 // per figure, `name ours peer ratio bound ok|short`, and exits 1 when one is short: seconds from the
 // fault until an incident of the right type and scope is open, and the share of runs in which it was
 // the only one five seconds later.
@@ -21,9 +22,13 @@ namespace {
 using namespace std::chrono_literals;
 using agent::incident::Incident;
 
-constexpr int kNodes = 12;
-constexpr double kRequestsPerSecond = 1000;  // of a node
-constexpr double kMissed = 60;               // seconds, for a fault that is not found
+struct Size {
+  const char* name;
+  int nodes;
+  double requests;  // a second, of a node
+};
+constexpr Size kFleet{"fleet", 12, 1000}, kRegion{"region", 2, 500};
+constexpr double kMissed = 60;  // seconds, for a fault that is not found
 
 struct Outcome {
   double seconds = kMissed;
@@ -32,11 +37,12 @@ struct Outcome {
 
 using Fault = std::function<double(size_t proxy, size_t backend)>;
 
-Outcome run(uint64_t seed, const Fault& fault, const agent::incident::Scope& scope) {
+Outcome run(const Size& size, uint64_t seed, const Fault& fault,
+            const agent::incident::Scope& scope) {
   test::WorldOptions options;
   options.seed = seed;
-  options.proxies = options.backends = kNodes;
-  options.rate = kRequestsPerSecond / kNodes;
+  options.proxies = options.backends = size.nodes;
+  options.rate = size.requests / size.nodes;
   test::World world(options);
   // Faults do not wait for a second to begin.
   world.run_for(60s + 100ms * static_cast<int64_t>(seed % 10));
@@ -61,12 +67,12 @@ bool say(const std::string& name, double ours, double bound, bool at_least = fal
   return ok;
 }
 
-bool measure(const std::string& name, int runs, uint64_t seed, const Fault& fault,
+bool measure(const std::string& name, const Size& size, int runs, uint64_t seed, const Fault& fault,
              const agent::incident::Scope& scope, double median_bound) {
   std::vector<double> delays;
   int right = 0;
   for (int i = 0; i < runs; ++i) {
-    const Outcome outcome = run(seed + static_cast<uint64_t>(i), fault, scope);
+    const Outcome outcome = run(size, seed + static_cast<uint64_t>(i), fault, scope);
     delays.push_back(outcome.seconds);
     right += outcome.right;
   }
@@ -80,6 +86,26 @@ bool measure(const std::string& name, int runs, uint64_t seed, const Fault& faul
   return ok;
 }
 
+bool measure_all(const Size& size, int runs, uint64_t seed) {
+  constexpr double kShare = 0.15;
+  const std::string prefix = std::string("shift_in_") + size.name;
+  agent::incident::Scope everywhere;
+  everywhere.cluster = "amber";
+  bool ok = measure(
+      prefix, size, runs, seed, [](size_t, size_t) { return kShare; }, everywhere, 0.5);
+  agent::incident::Scope node = everywhere;
+  node.proxy = "amber-proxy-2";
+  ok &= measure(
+      prefix + "_of_one_node", size, runs, seed,
+      [](size_t proxy, size_t) { return proxy == 1 ? kShare : 0; }, node, 1);
+  agent::incident::Scope backend = everywhere;
+  backend.backend = "amber-backend-2";
+  ok &= measure(
+      prefix + "_of_one_backend", size, runs, seed,
+      [](size_t, size_t b) { return b == 1 ? kShare : 0; }, backend, 1);
+  return ok;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -90,20 +116,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
-  constexpr double kShare = 0.15;
-  agent::incident::Scope fleet;
-  fleet.cluster = "amber";
-  bool ok = measure(
-      "shift_of_a_fleet", runs, seed, [](size_t, size_t) { return kShare; }, fleet, 0.5);
-  agent::incident::Scope node = fleet;
-  node.proxy = "amber-proxy-3";
-  ok &= measure(
-      "shift_of_one_node", runs, seed, [](size_t proxy, size_t) { return proxy == 2 ? kShare : 0; },
-      node, 1);
-  agent::incident::Scope backend = fleet;
-  backend.backend = "amber-backend-5";
-  ok &= measure(
-      "shift_of_one_backend", runs, seed, [](size_t, size_t b) { return b == 4 ? kShare : 0; },
-      backend, 1);
+  bool ok = measure_all(kFleet, runs, seed);
+  ok &= measure_all(kRegion, runs, seed);
   return ok ? 0 : 1;
 }
