@@ -26,6 +26,17 @@ constexpr std::array kOurFailures = {
     Failure::kBackendDown, Failure::kBackendTimeout, Failure::kBackendReset, Failure::kBackendError,
     Failure::kSlotMoving,  Failure::kFenced,         Failure::kQueueFull,    Failure::kOverload};
 
+// Of whom or what there is more than may be.
+constexpr std::array kRefusals = {
+    Failure::kConnectionLimit, Failure::kMemoryLimit,   Failure::kQueueFull,
+    Failure::kOverload,        Failure::kMemoryShort,   Failure::kRequestLimit,
+    Failure::kConnectionRate,  Failure::kStrangerLimit, Failure::kDescriptors};
+
+constexpr size_t kMostClients = 10;
+// Clients are looked at each second while a worker is as busy as this, else seldom.
+constexpr double kBusy = 0.5;
+constexpr base::Duration kLookSeldom = std::chrono::seconds(10);
+
 double age(base::Instant now, uint64_t at_ns) {
   if (at_ns == 0) return 0;
   return std::max(0.0, base::to_seconds(now - base::Instant{static_cast<int64_t>(at_ns)}));
@@ -72,6 +83,8 @@ void ProxyTelemetry::follow(pid_t pid) {
   opened_for_ = pid;
   sequences_.assign(reader_->workers(), 0);
   spent_.assign(reader_->workers(), Spent());
+  clients_.reset();
+  looked_at_clients_ = base::Instant();
   history_.clear();
   backend_names_.clear();
   whole_ = base::Instant();
@@ -122,6 +135,7 @@ void ProxyTelemetry::read_workers(base::Instant now, std::vector<series::Sample>
     wanted = std::min(1.0, worked + waited);
   }
   if (wanted < 0) return;
+  most_wanted_ = std::max(most_wanted_, wanted);
   // To a thousandth: shorter where it is recorded.
   const auto rounded = [](double share) { return std::round(share * 1000) / 1000; };
   series::Sample busy = sample("proxy_busy", now, rounded(ran));
@@ -183,6 +197,7 @@ ProxyTelemetry::Counters ProxyTelemetry::take(base::Instant now) const {
     for (const auto& cell : worker.counters.requests) counters.requests += cell.get();
     for (const auto& cell : worker.failures) counters.failures += cell.get();
     for (const Failure failure : kOurFailures) counters.failed += worker.failure(failure);
+    for (const Failure failure : kRefusals) counters.refused += worker.failure(failure);
     counters.opened += worker.counters.connections_opened.get();
     for (size_t b = 0; b < backend_names_.size(); ++b) {
       const BackendCounters& cells = worker.backend(b).counters;
@@ -208,6 +223,23 @@ Histogram ProxyTelemetry::take_latencies(size_t backend) const {
     }
   }
   return sum;
+}
+
+void ProxyTelemetry::tell_clients(const Counters& latest, std::vector<series::Sample>& out) {
+  const base::Instant next = looked_at_clients_ + kLookSeldom - std::chrono::milliseconds(500);
+  if (most_wanted_ < kBusy && looked_at_clients_.ns != 0 && latest.at < next) return;
+  most_wanted_ = 0;
+  looked_at_clients_ = latest.at;
+  const uint64_t refused = minus(latest.refused, std::exchange(told_refused_, latest.refused));
+  const ClientRates::Rates rates = clients_.read(*reader_, latest.at, kMostClients);
+  if (rates.seconds <= 0) return;
+  out.push_back(sample("proxy_commands", latest.at, std::round(rates.commands)));
+  out.push_back(sample("proxy_refused", latest.at, static_cast<double>(refused) / rates.seconds));
+  for (const ClientRates::Client& client : rates.most) {
+    series::Sample each = sample("client_commands", latest.at, std::round(client.commands));
+    each.key.client = conns::to_string(client.address);
+    out.push_back(std::move(each));
+  }
 }
 
 void ProxyTelemetry::tell_window(const Counters& before, const Counters& latest,
@@ -280,6 +312,7 @@ void ProxyTelemetry::measure(base::Instant now, ProxyFigures& figures,
     figures.slow_share = latency.slow_share;
     tell_window(before, latest, latency, out);
   }
+  tell_clients(latest, out);
   history_.push_back(std::move(latest));
   if (history_.size() > kFigureSeconds) history_.pop_front();
 }

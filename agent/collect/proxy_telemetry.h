@@ -16,6 +16,7 @@
 #include <string>
 #include <vector>
 
+#include "agent/collect/client_rates.h"
 #include "agent/collect/snapshot.h"
 #include "agent/series/sample.h"
 #include "base/telemetry/segment.h"
@@ -58,6 +59,7 @@ class ProxyTelemetry {
     base::Instant at;
     uint64_t requests = 0, failures = 0, opened = 0;
     uint64_t failed = 0;    // of the failures those that clients did not cause
+    uint64_t refused = 0;   // likewise those at a limit
     uint64_t canaries = 0;  // of the requests, as told
     double cpu_seconds = 0;
     struct Backend {
@@ -71,6 +73,8 @@ class ProxyTelemetry {
   void read_backends(base::Instant now, std::vector<series::Sample>& out);
   void read_pace(size_t backend, base::Instant now, std::vector<series::Sample>& out);
   Counters take(base::Instant now) const;
+  // Who sends what, and what of it was refused. Seldom while nobody is busy.
+  void tell_clients(const Counters& latest, std::vector<series::Sample>& out);
   // What is compared between peers, of the whole window.
   void tell_window(const Counters& before, const Counters& latest, const LatencyFigures& latency,
                    std::vector<series::Sample>& out) const;
@@ -86,7 +90,11 @@ class ProxyTelemetry {
   struct Spent {
     uint64_t at_ns = 0, ran_ns = 0, waited_ns = 0;
   };
-  std::vector<Spent> spent_;    // likewise
+  std::vector<Spent> spent_;  // likewise
+  double most_wanted_ = 0;    // proxy_busy's weight since the clients were last looked at
+  ClientRates clients_;
+  uint64_t told_refused_ = 0;  // as of the last look at the clients
+  base::Instant looked_at_clients_;
   base::Instant whole_;         // when it was last read whole
   int64_t next_pace_slot_ = 0;  // absolute number; all before were reported
   double heartbeat_age_ = 0, telemetry_age_ = 0;

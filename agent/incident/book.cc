@@ -13,6 +13,7 @@ namespace {
 // ask.
 int rank(const Verdict& verdict) {
   if (verdict.type == Type::kProxyDead || verdict.type == Type::kBackendDead) return 0;
+  if (verdict.type == Type::kClientFlood) return 1;
   switch (family_of(verdict.type)) {
     case Family::kProxySick:
     case Family::kBackendSick:

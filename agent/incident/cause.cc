@@ -12,7 +12,22 @@ constexpr double kSureOfStuck = 0.9;
 // something within a network in trouble or about a cluster with either, is taken for a symptom.
 bool explains_unusual(Type type, const Scope& scope, const Scope& alert) {
   if (family_of(type) == Family::kOther) return type == Type::kClusterLost;
-  return contains(scope, alert) || is_wide(alert);
+  Scope place = scope;
+  place.client.clear();  // what a client does shows at its proxy
+  return contains(place, alert) || is_wide(alert);
+}
+
+// The proxy that clients flood is slow, and so may be others, as members, where they share its machine.
+bool is_made_slow(const Scope& flood, Type type, const Scope& scope) {
+  if (type == Type::kMemberSlow && (is_wide(scope) || flood.proxy.empty())) return true;
+  return family_of(type) == Family::kNetwork && !flood.proxy.empty() && flood.proxy == scope.proxy;
+}
+bool explains_slowness(const Scope& flood, const Verdict& verdict, bool fresh) {
+  const bool slow = family_of(verdict.type) == Family::kNetwork;
+  if (!slow) return false;
+  // A whole network is not the clients' doing; a place in it may show what has just begun.
+  const bool shock = fresh && (verdict.type == Type::kMemberSlow || !is_wide(verdict.scope));
+  return shock || is_made_slow(flood, verdict.type, verdict.scope);
 }
 
 bool is_unsure_stuck(const Verdict& verdict) {
@@ -120,6 +135,7 @@ bool explains(Type type, const Scope& scope, const Verdict& verdict, bool fresh)
       // Waiting clients open more connections; a handful of clients does that by itself.
       return verdict.type == Type::kConnectionSurge || is_unsure_stuck(verdict);
     case Family::kConnections:
+      return type == Type::kClientFlood && explains_slowness(scope, verdict, fresh);
     case Family::kOther:
       break;
   }
@@ -138,6 +154,7 @@ bool supersedes(const Verdict& verdict, Type type, const Scope& scope) {
     case Family::kNetwork:
       return type == Type::kConnectionSurge && is_wide(verdict.scope);
     case Family::kConnections:
+      return verdict.type == Type::kClientFlood && is_made_slow(verdict.scope, type, scope);
     case Family::kOther:
       break;
   }

@@ -94,7 +94,9 @@ Tracked* IncidentBook::Impl::owner_of(const Verdict& verdict) {
 
 Tracked* IncidentBook::Impl::supersede(const Verdict& verdict, Moment at) {
   for (Tracked& tracked : open) {
-    if (!tracked.active_runs.empty()) continue;  // somebody acts on it as it is
+    // Somebody acts on it as it is. About slowness evidence is gathered, and a flood disturbs nobody.
+    const bool is_acted_on = !tracked.active_runs.empty();
+    if (is_acted_on && verdict.type != Type::kClientFlood) continue;
     if (!supersedes(verdict, tracked.incident.type, tracked.incident.scope)) continue;
     tracked.incident.type = verdict.type;
     tracked.incident.scope = verdict.scope;

@@ -109,7 +109,8 @@ std::string operator_title(Type type, const Scope& scope) {
     case Type::kConnectionSurge:
       return "Connection surge on " + at;
     case Type::kClientFlood:
-      return "Connection flood by a few clients on " + at;
+      if (scope.client.empty()) return "Flood by a few clients on " + at;
+      return "Flood by " + at + (scope.proxy.empty() ? "" : " on proxy " + scope.proxy);
     case Type::kNetworkDegraded:
       if (scope.proxy.empty() && scope.backend.empty()) return "Slow network in " + at;
       return "Slow network at " + at;

@@ -4,6 +4,7 @@
 
 #include "agent/rule/drop.h"
 #include "agent/rule/expiry.h"
+#include "agent/rule/flood.h"
 #include "agent/rule/liveness.h"
 #include "agent/rule/memory.h"
 #include "agent/rule/peer.h"
@@ -33,7 +34,8 @@ struct Detector::Impl {
         silence(rules.telemetry_silent),
         saturation(rules.resources_low),
         expiry(rules.certificate_expiring),
-        peer(rules.peer_differs) {}
+        peer(rules.peer_differs),
+        flood(rules.client_flood) {}
 
   RuleSet rules;
   Liveness liveness;
@@ -44,6 +46,7 @@ struct Detector::Impl {
   Saturation saturation;
   Expiry expiry;
   Peer peer;
+  ClientFlood flood;
   base::Instant swept;
   bool wants_echoes = false;
 
@@ -59,6 +62,7 @@ struct Detector::Impl {
     use(saturation);
     use(expiry);
     use(peer);
+    use(flood);
   }
 };
 
@@ -68,7 +72,14 @@ const std::unordered_map<std::string, Detector::Impl::Observe>& Detector::Impl::
       {"link_pace", [](Impl& i, const series::Sample& s) { i.shift.observe(s); }},
       {"echo_seconds", [](Impl& i, const series::Sample& s) { i.shift.echo(s, false); }},
       {"echo_lost", [](Impl& i, const series::Sample& s) { i.shift.echo(s, true); }},
-      {"proxy_busy", [](Impl& i, const series::Sample& s) { i.shift.busy(s); }},
+      {"proxy_busy",
+       [](Impl& i, const series::Sample& s) {
+         i.shift.busy(s);
+         i.flood.busy(s);
+       }},
+      {"proxy_commands", [](Impl& i, const series::Sample& s) { i.flood.commands(s); }},
+      {"proxy_refused", [](Impl& i, const series::Sample& s) { i.flood.refused(s); }},
+      {"client_commands", [](Impl& i, const series::Sample& s) { i.flood.client(s); }},
       {"proxy_exited",
        [](Impl& i, const series::Sample& s) {
          i.liveness.proxy_exited(s);
@@ -163,6 +174,12 @@ std::vector<incident::Verdict> Detector::evaluate(base::Instant now) {
   }
   impl_->shift.evaluate(now, verdicts);
   impl_->wants_echoes = impl_->shift.wants_echoes(now);
+  for (const incident::Verdict& verdict : verdicts) {
+    const bool is_slow = verdict.type == incident::Type::kMemberSlow ||
+                         verdict.type == incident::Type::kNetworkDegraded;
+    if (is_slow && verdict.active) impl_->flood.slow(verdict.scope, now);
+  }
+  impl_->flood.evaluate(now, verdicts);
   impl_->surge.evaluate(now, verdicts);
   impl_->drop.evaluate(now, verdicts);
   impl_->silence.evaluate(now, verdicts);
@@ -192,6 +209,7 @@ void Detector::set_rules(RuleSet rules) {
   impl_->saturation.set_rule(impl_->rules.resources_low);
   impl_->expiry.set_rule(impl_->rules.certificate_expiring);
   impl_->peer.set_rule(impl_->rules.peer_differs);
+  impl_->flood.set_rule(impl_->rules.client_flood);
 }
 
 void Detector::forget(const incident::Scope& gone) {
@@ -202,12 +220,14 @@ void Detector::forget(const incident::Scope& gone) {
   impl_->silence.forget(gone);
   impl_->saturation.forget(gone);
   impl_->peer.forget(gone);
+  impl_->flood.forget(gone);
 }
 
 std::string Detector::save() const {
   Memory memory;
   memory.links = impl_->shift.learned();
   memory.levels = impl_->surge.learned();
+  memory.commands = impl_->flood.learned();
   memory.traffic = impl_->drop.learned();
   memory.differences = impl_->peer.learned();
   memory.rhythms = impl_->silence.learned();
@@ -223,6 +243,7 @@ base::Result<> Detector::restore(std::string_view text, base::Instant now) {
     for (const auto& item : items) test.restore(item, now);
   };
   restore_all(impl_->surge, memory->levels);
+  restore_all(impl_->flood, memory->commands);
   restore_all(impl_->drop, memory->traffic);
   restore_all(impl_->peer, memory->differences);
   restore_all(impl_->silence, memory->rhythms);

@@ -81,6 +81,7 @@ void each_field(Is<LearnedHeight> auto& height, auto&& visit) {
 void each_list(auto& memory, auto&& visit) {
   visit("links", memory.links, false);
   visit("levels", memory.levels, false);
+  visit("commands", memory.commands, kMayMiss);
   visit("traffic", memory.traffic, kMayMiss);
   visit("differences", memory.differences, kMayMiss);
   visit("rhythms", memory.rhythms, kMayMiss);

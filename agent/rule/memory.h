@@ -23,6 +23,7 @@ namespace agent::rule {
 struct Memory {
   std::vector<LearnedLink> links;
   std::vector<LearnedLevel> levels;
+  std::vector<LearnedLevel> commands;  // of clients, a second
   std::vector<LearnedTraffic> traffic;
   std::vector<LearnedDifference> differences;
   std::vector<LearnedRhythm> rhythms;

@@ -27,10 +27,12 @@ enum Test : size_t {
   kAbsence,
   kSaturation,
   kExpiry,
-  kPeer
+  kPeer,
+  kFlood
 };
-const std::vector<std::string> kTests = {"exit", "proxy_stuck", "backend_stuck", "surge",  "shift",
-                                         "drop", "absence",     "saturation",    "expiry", "peer"};
+const std::vector<std::string> kTests = {"exit",   "proxy_stuck", "backend_stuck", "surge",
+                                         "shift",  "drop",        "absence",       "saturation",
+                                         "expiry", "peer",        "flood"};
 
 // What a rule of each test may report.
 const std::vector<std::vector<Type>> kTypes = {{Type::kProxyDead, Type::kBackendDead},
@@ -42,7 +44,8 @@ const std::vector<std::vector<Type>> kTypes = {{Type::kProxyDead, Type::kBackend
                                                {Type::kOther},
                                                {Type::kResourcesLow},
                                                {Type::kCertificateExpiring},
-                                               {Type::kOther}};
+                                               {Type::kOther},
+                                               {Type::kClientFlood}};
 
 // `Set`: a RuleSet, constant or not.
 template <class Set>
@@ -51,7 +54,8 @@ auto all_rules(Set& rules) {
   return std::to_array<Rule*>({&rules.proxy_dead, &rules.proxy_stuck, &rules.backend_dead,
                                &rules.backend_stuck, &rules.connection_surge, &rules.latency_shift,
                                &rules.traffic_drop, &rules.telemetry_silent, &rules.resources_low,
-                               &rules.certificate_expiring, &rules.peer_differs});
+                               &rules.certificate_expiring, &rules.peer_differs,
+                               &rules.client_flood});
 }
 
 constexpr base::Duration kLeast = 10ms;
@@ -114,6 +118,20 @@ void read_thresholds(Map& map, ShiftRule& rule) {
   rule.busy = map.share("busy", rule.busy);
   rule.no_core = map.share("no_core", rule.no_core);
   read(map, "clear_after", rule.clear_after);
+}
+
+void read_thresholds(Map& map, FloodRule& rule) {
+  read(map, "factor", rule.factor, 1.1, 1000);
+  read(map, "least_excess", rule.least_excess, 1, 1e9);
+  rule.busy = map.share("busy", rule.busy);
+  read(map, "least_refused", rule.least_refused, 1, 1e9);
+  read(map, "lasting", rule.lasting);
+  read(map, "clients", rule.clients, 1, 10);
+  rule.share = map.share("share", rule.share);
+  read(map, "client_factor", rule.client_factor, 1.1, 1000);
+  read(map, "clear_after", rule.clear_after);
+  read(map, "learn_first", rule.learn_first);
+  read(map, "forget", rule.forget);
 }
 
 void read_thresholds(Map& map, DropRule& rule) {
@@ -245,6 +263,8 @@ class Loader {
         return fill(map, name, rules_.certificate_expiring);
       case kPeer:
         return fill(map, name, rules_.peer_differs);
+      case kFlood:
+        return fill(map, name, rules_.client_flood);
       default:
         return fill(map, name, rules_.latency_shift);
     }
@@ -285,6 +305,7 @@ RuleSet::RuleSet() {
   name(resources_low, "resources_low", Type::kResourcesLow);
   name(certificate_expiring, "certificate_expiring", Type::kCertificateExpiring);
   name(peer_differs, "peer_differs", Type::kOther);
+  name(client_flood, "client_flood", Type::kClientFlood);
 }
 
 std::vector<std::string> rule_names(const RuleSet& rules) {

@@ -84,6 +84,21 @@ struct ShiftRule : Common {
   base::Duration clear_after = 5s;
 };
 
+// test: flood. Requests by client against a learned level, at a proxy that suffers.
+struct FloodRule : Common {
+  double factor = 1.5;         // times the learned level of all its clients together,
+  double least_excess = 1000;  // requests a second above it,
+  double busy = 0.95;          // while its busiest worker ran or waited for so much of the time,
+  double least_refused = 50;   // or so many are refused a second at a limit, or it is slow,
+  base::Duration lasting = 2s;
+  int clients = 3;           // at most so many addresses
+  double share = 0.6;        // send so much of it all, and of what is above the usual,
+  double client_factor = 3;  // each so many times what it usually does
+  base::Duration clear_after = 10s;
+  base::Duration learn_first = 1min;  // a new proxy or client is only learned for so long
+  base::Duration forget = 30min;
+};
+
 // test: drop. Requests and connections against the level that was always there; per proxy, and per
 // cluster as a whole.
 struct DropRule : Common {
@@ -153,6 +168,7 @@ struct RuleSet {
   SaturationRule resources_low;
   ExpiryRule certificate_expiring;
   PeerRule peer_differs;
+  FloodRule client_flood;
 
   // All rules on, with the defaults above.
   RuleSet();

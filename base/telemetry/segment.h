@@ -75,9 +75,9 @@ struct BackendCells : BackendCounters {
 // full, then the smallest idle entry is evicted and `clients_evicted` counts it.
 inline constexpr size_t kClientSlots = 4096;
 struct ClientCells {
-  std::array<Cell, 2> address;  // IPv6, or IPv4-mapped; both zero: empty
-  Cell connections;             // gauge
-  Cell opened, requests, bytes;
+  std::array<Cell, 2> address;   // IPv6, or IPv4-mapped; both zero: empty
+  Cell connections;              // gauge
+  Cell opened, requests, bytes;  // requests: commands, malformed ones included
 };
 
 // Addresses that authenticated, each at most once an hour; the reader keeps its own position.

@@ -171,6 +171,7 @@ bool Client::take_one(std::string_view input, size_t& used) {
 
 bool Client::on_parse_error(const Parsed& parsed, const Request& request) {
   worker_.cells().failure(Failure::kProtocol).add();
+  worker_.telemetry().add_request(telemetry_index_);  // its client gave us the work all the same
   swallow_ = parsed.swallow;
   const bool knows_status = protocol_ == Protocol::kBinary && parsed.status != 0;
   if (!refresh_session()) return false;

@@ -2,7 +2,8 @@
 // wrong, though much happens: a load with day and night that doubles at once, a nightly batch of large values
 // through one proxy with a hot key on one backend, garbage collections, one pause of seconds of the whole
 // machine and some of single members, connections and requests that come and go with deployments, a
-// rollout that replaces each proxy in turn, nodes that join, and hardware that is not the same everywhere.
+// rollout that replaces each proxy in turn, nodes that join, an hour in which the load is as much as the proxies
+// can do, one client that for half an hour sends more than all others, and hardware that is not the same everywhere.
 //
 //   false_alarms [DAYS [SEED]]     of two clusters with five proxies and four backends each
 //
@@ -91,6 +92,12 @@ class Day {
       if (minute == 12 * 60) join(cluster);
       if (minute > 12 * 60) find(cluster.proxies.back());
       if (minute % 150 == 45) pause(cluster);
+      for (auto& proxy : cluster.proxies) {
+        for (auto& [client, commands] : proxy.commands) {
+          commands = 15 * rate * (doubled ? 2 : 1);
+        }
+        proxy.ran = doubled ? 0.97 : 0.2;  // twice the load is as much as they can do
+      }
     }
     batch_of_one(world_.cluster("amber"), minute);
     if (minute == 11 * 60 + 7) world_.pause(3s);
@@ -107,11 +114,13 @@ class Day {
     for (auto& proxy : cluster.proxies) {
       const bool preferred = &proxy == &cluster.proxies[kPreferred];
       proxy.clients.clear();
+      proxy.commands.clear();
       for (int i = 1; i <= 10; ++i) {
         const std::string address =
             "10." + std::to_string(deployments_) + ".0." + std::to_string(i);
         proxy.clients[address] =
             (25 + static_cast<double>(random_() % 20)) * (preferred ? kPreference : 1);
+        proxy.commands[address] = 300;
       }
     }
   }
@@ -127,6 +136,14 @@ class Day {
     times(2 * 60 + 30, cluster.proxies[0].cost, 0.5);
     times(2 * 60 + 10, cluster.backends[1].p99, 20);
     times(2 * 60 + 12, cluster.backends[1].p99, 0.05);
+    // Far more than all others together, which the proxy can do.
+    auto& commands = cluster.proxies[0].commands;
+    if (minute >= 2 * 60 && minute < 2 * 60 + 30) {
+      commands["10.9.9.9"] = 40'000;
+      cluster.proxies[0].ran = 0.85;
+    } else {
+      commands.erase("10.9.9.9");
+    }
   }
 
   // A member that stands still for some seconds: it shows for ten more.

@@ -157,6 +157,52 @@ TEST_F(Telemetry, TellsHowBusyTheBusiestWorkerWas) {
   EXPECT_TRUE(named(read(), "proxy_busy").empty()) << "a worker that stands still";
 }
 
+TEST_F(Telemetry, TellsWhoSendsMostOverAllWorkers) {
+  std::map<std::string, ProxyTelemetry::BackendShare> shares;
+  ProxyFigures figures;
+  const auto measure = [&](base::Duration after) {
+    now_ = now_ + after;
+    read();
+    std::vector<Sample> samples;
+    telemetry_.measure(now_, figures, shares, samples);
+    return samples;
+  };
+  // ::ffff:10.0.0.N
+  const auto send = [&](uint32_t worker, size_t slot, uint64_t n, uint64_t commands) {
+    auto& cells = writer_->worker(worker).clients[slot];
+    cells.address[1].set(0x0000'ffff'0a00'0000 + n);
+    cells.requests.add(commands);
+  };
+  send(0, 7, 1, 1'000'000);
+  EXPECT_TRUE(named(measure(milliseconds(0)), "proxy_commands").empty()) << "since when?";
+  for (uint64_t n = 2; n <= 20; ++n) send(0, 100 + n, n, 10);
+  send(0, 7, 1, 300);
+  send(1, 9, 1, 600);
+  EXPECT_TRUE(named(measure(milliseconds(1000)), "proxy_commands").empty()) << "no reason to look";
+  writer_->worker(0).failure(base::telemetry::Failure::kRequestLimit).add(50);
+  const auto samples = measure(milliseconds(9000));
+  ASSERT_EQ(named(samples, "proxy_commands").size(), 1u);
+  EXPECT_EQ(named(samples, "proxy_commands")[0].value, (300 + 600 + 190) / 10);
+  EXPECT_EQ(named(samples, "proxy_refused")[0].value, 5);
+  const auto clients = named(samples, "client_commands");
+  ASSERT_EQ(clients.size(), 10u);
+  EXPECT_EQ(clients[0].key.client, "10.0.0.1");
+  EXPECT_EQ(clients[0].value, 90);
+  EXPECT_EQ(clients[1].value, 1);
+
+  // Another client has come to the place of one that left.
+  writer_->worker(1).clients[9].requests.set(0);
+  send(1, 9, 99, 40);
+  writer_->detail(0).spent_at_ns.set(static_cast<uint64_t>(now_.ns));
+  measure(milliseconds(1000));
+  writer_->detail(0).spent_at_ns.set(static_cast<uint64_t>(now_.ns));
+  writer_->detail(0).ran_ns.add(800'000'000);
+  send(1, 9, 99, 5);
+  const auto busy = measure(milliseconds(1000));
+  ASSERT_EQ(named(busy, "client_commands").size(), 1u) << "a busy proxy is looked at each second";
+  EXPECT_EQ(named(busy, "client_commands")[0].key.client, "10.0.0.99");
+}
+
 TEST_F(Telemetry, MeasuresTheLastSeconds) {
   std::vector<Sample> samples;
   std::map<std::string, ProxyTelemetry::BackendShare> shares;

@@ -123,6 +123,35 @@ TEST_F(Book, AFloodIsNotTheNetworksDoing) {
   EXPECT_EQ(book.unresolved().size(), 2U);
 }
 
+TEST_F(Book, AFloodIsTheCauseOfTheSlowProxyHoweverItIsFoundOut) {
+  const Scope flood{"amber", "amber-proxy-1", "", "192.0.2.7"};
+  apply({verdict(Type::kMemberSlow, kProxy)});
+  const std::string id = only().id;
+  book.run_event(
+      {RunEvent::Kind::kStarted, "run-1", "gather-evidence", id, {"amber", "", "", ""}, ""}, at());
+  apply({verdict(Type::kMemberSlow, kProxy), verdict(Type::kClientFlood, flood)});
+  EXPECT_EQ(only().id, id);
+  EXPECT_EQ(only().type, Type::kClientFlood);
+  EXPECT_EQ(only().scope.client, "192.0.2.7");
+  apply({verdict(Type::kClientFlood, flood), verdict(Type::kMemberSlow, kCluster),
+         verdict(Type::kOther, kProxy)});
+  EXPECT_EQ(only().type, Type::kClientFlood) << "what a flood makes slow is no incident of its own";
+}
+
+TEST_F(Book, AFloodDoesNotExplainTheNetworkForLong) {
+  const Scope flood{"amber", "amber-proxy-1", "", "192.0.2.7"};
+  last({verdict(Type::kClientFlood, flood)}, 30s);
+  apply({verdict(Type::kClientFlood, flood), verdict(Type::kNetworkDegraded, kOtherProxy)});
+  EXPECT_EQ(book.unresolved().size(), 2U);
+}
+
+TEST_F(Book, AFloodThatHasJustBegunMayShowElsewhere) {
+  const Scope flood{"amber", "amber-proxy-1", "", "192.0.2.7"};
+  apply({verdict(Type::kMemberSlow, kOtherProxy), verdict(Type::kNetworkDegraded, kBackend),
+         verdict(Type::kClientFlood, flood)});
+  EXPECT_EQ(only().type, Type::kClientFlood);
+}
+
 TEST_F(Book, NetworkTroubleLongAfterADeathIsNews) {
   apply({verdict(Type::kProxyDead, kProxy)});
   last({verdict(Type::kProxyDead, kProxy)}, 60s);

@@ -25,7 +25,7 @@ const std::vector<std::string> kShipped = {
     "proxy_dead.yaml",           "proxy_stuck.yaml",      "backend_dead.yaml",
     "backend_stuck.yaml",        "connection_surge.yaml", "latency_shift.yaml",
     "traffic_drop.yaml",         "telemetry_silent.yaml", "resources_low.yaml",
-    "certificate_expiring.yaml", "peer_differs.yaml"};
+    "certificate_expiring.yaml", "peer_differs.yaml",     "client_flood.yaml"};
 
 std::string problem(const std::string& text) {
   const auto rules = parse_rules({{"r.yaml", text}});
@@ -54,6 +54,18 @@ TEST(Rules, ShippedFilesSayWhatTheDefaultsSay) {
   same_head(rules->resources_low, usual.resources_low);
   same_head(rules->certificate_expiring, usual.certificate_expiring);
   same_head(rules->peer_differs, usual.peer_differs);
+  same_head(rules->client_flood, usual.client_flood);
+  EXPECT_EQ(rules->client_flood.factor, usual.client_flood.factor);
+  EXPECT_EQ(rules->client_flood.least_excess, usual.client_flood.least_excess);
+  EXPECT_EQ(rules->client_flood.busy, usual.client_flood.busy);
+  EXPECT_EQ(rules->client_flood.least_refused, usual.client_flood.least_refused);
+  EXPECT_EQ(rules->client_flood.lasting, usual.client_flood.lasting);
+  EXPECT_EQ(rules->client_flood.clients, usual.client_flood.clients);
+  EXPECT_EQ(rules->client_flood.share, usual.client_flood.share);
+  EXPECT_EQ(rules->client_flood.client_factor, usual.client_flood.client_factor);
+  EXPECT_EQ(rules->client_flood.clear_after, usual.client_flood.clear_after);
+  EXPECT_EQ(rules->client_flood.learn_first, usual.client_flood.learn_first);
+  EXPECT_EQ(rules->client_flood.forget, usual.client_flood.forget);
   EXPECT_EQ(rules->certificate_expiring.days, usual.certificate_expiring.days);
   EXPECT_EQ(rules->resources_low.within, usual.resources_low.within);
   EXPECT_EQ(rules->resources_low.least, usual.resources_low.least);

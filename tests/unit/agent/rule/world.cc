@@ -20,7 +20,8 @@ World::World(WorldOptions options)
       book(agent::incident::BookPolicy()),
       options_(options),
       random_(options.seed),
-      window_random_(options.seed) {
+      window_random_(options.seed),
+      command_random_(options.seed) {
   for (const char* name : {"amber", "birch"}) {
     Cluster cluster;
     cluster.name = name;
@@ -28,7 +29,10 @@ World::World(WorldOptions options)
     for (int i = 1; i <= options.proxies; ++i) {
       Proxy& proxy = cluster.proxies.emplace_back();
       proxy.id = cluster.name + "-proxy-" + std::to_string(i);
-      for (int c = 1; c <= 10; ++c) proxy.clients["10.0.0." + std::to_string(c)] = 30;
+      for (int c = 1; c <= 10; ++c) {
+        proxy.clients["10.0.0." + std::to_string(c)] = 30;
+        proxy.commands["10.0.0." + std::to_string(c)] = 300;
+      }
     }
     for (int i = 1; i <= options.backends; ++i) {
       cluster.backends.emplace_back().id = cluster.name + "-backend-" + std::to_string(i);
@@ -193,6 +197,25 @@ void World::tell_connections(Cluster& cluster) {
             options_.descriptors);
     tell_requests(cluster, proxy);
     tell_window(cluster, proxy);
+    tell_commands(cluster, proxy);
+  }
+}
+
+// Each second of a proxy that is busy, else each ten.
+void World::tell_commands(const Cluster& cluster, const Proxy& proxy) {
+  if (proxy.stopped || (proxy.ran + proxy.waited < 0.5 && steps_ % 100 != 0)) return;
+  std::normal_distribution<double> noise(1, 0.1);
+  std::vector<std::pair<double, std::string>> most;
+  double sum = 0;
+  for (const auto& [client, count] : proxy.commands) {
+    most.emplace_back(std::max(0.0, count * noise(command_random_)), client);
+    sum += most.back().first;
+  }
+  std::sort(most.rbegin(), most.rend());
+  observe({"proxy_commands", cluster.name, proxy.id, "", ""}, now_, sum);
+  observe({"proxy_refused", cluster.name, proxy.id, "", ""}, now_, proxy.refused);
+  for (size_t i = 0; i < std::min<size_t>(10, most.size()); ++i) {
+    observe({"client_commands", cluster.name, proxy.id, "", most[i].second}, now_, most[i].first);
   }
 }
 

@@ -42,6 +42,8 @@ class World {
     base::Instant stopped_at;
     double connections = 50;
     std::map<std::string, double> clients;
+    std::map<std::string, double> commands;  // a second, by client
+    double refused = 0;                      // a second, at a limit
     base::Instant pause_until;
     bool draining = false;
     double failures = 0.0001;         // of its requests
@@ -107,13 +109,14 @@ class World {
   void tell_echoes(const Cluster& cluster);
   void tell_canaries(Cluster& cluster);
   void tell_connections(Cluster& cluster);
+  void tell_commands(const Cluster& cluster, const Proxy& proxy);
   void tell_requests(const Cluster& cluster, const Proxy& proxy);
   void tell_window(const Cluster& cluster, const Proxy& proxy);
   void tell_window(const Cluster& cluster, const Backend& backend);
   double noisy(double value);
 
   WorldOptions options_;
-  std::mt19937_64 random_, window_random_;
+  std::mt19937_64 random_, window_random_, command_random_;
   std::vector<Cluster> clusters_;
   base::Instant now_{1'000'000'000'000};
   base::Instant pause_begin_, pause_end_;

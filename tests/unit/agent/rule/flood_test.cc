@@ -1,0 +1,175 @@
+#include "agent/rule/flood.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/unit/agent/rule/world.h"
+
+namespace agent::rule {
+namespace {
+
+using namespace std::chrono_literals;
+using incident::Type;
+using test::World;
+
+constexpr const char* kFlooder = "192.0.2.7";
+
+// Three proxies; ten clients at each send 300 requests a second.
+class Flood : public ::testing::Test {
+ protected:
+  Flood() : world_(options()) { world_.run_for(3min); }
+
+  static test::WorldOptions options() {
+    test::WorldOptions wanted;
+    wanted.seed = 7;
+    wanted.proxies = 3;
+    wanted.backends = 3;
+    wanted.rate = 100;
+    return wanted;
+  }
+  World::Proxy& proxy(size_t index = 0) { return world_.cluster("amber").proxies[index]; }
+  void flood() {
+    proxy().commands[kFlooder] = 118'000;
+    proxy().ran = 0.99;
+    proxy().waited = 0.0;
+  }
+  bool tells(const std::string& text) const {
+    return world_.story().find(text) != std::string::npos;
+  }
+
+  World world_;
+};
+
+TEST_F(Flood, OneClientThatKeepsAProxyBusyIsNamedWithFigures) {
+  flood();
+  world_.run_for(10s);
+  ASSERT_NE(world_.only_incident(), nullptr) << world_.story();
+  EXPECT_EQ(world_.only_incident()->type, Type::kClientFlood);
+  EXPECT_EQ(world_.only_incident()->scope.proxy, "amber-proxy-1");
+  EXPECT_EQ(world_.only_incident()->scope.client, kFlooder);
+  EXPECT_EQ(world_.only_incident()->title, "Flood by client 192.0.2.7 on proxy amber-proxy-1");
+  EXPECT_TRUE(tells("Client 192.0.2.7 sends ")) << world_.story();
+  EXPECT_TRUE(tells("busiest worker ran 99.0 % of the time")) << world_.story();
+  proxy().commands.erase(kFlooder);
+  proxy().ran = 0.2;
+  EXPECT_TRUE(world_.run_until([&] { return world_.book.unresolved().empty(); }, 60s));
+  EXPECT_EQ(world_.incident_count(), 1U) << world_.story();
+}
+
+TEST_F(Flood, IsTheCauseOfTheSlowProxyThatWasSeenFirst) {
+  flood();
+  world_.cluster("amber").slow_on = [](size_t p, size_t) { return p == 0 ? 0.3 : 0; };
+  world_.run_for(30s);
+  ASSERT_NE(world_.only_incident(), nullptr) << world_.story();
+  EXPECT_EQ(world_.only_incident()->type, Type::kClientFlood) << world_.story();
+  EXPECT_EQ(world_.only_incident()->scope.client, kFlooder);
+  EXPECT_FALSE(tells("Slow network")) << world_.story();
+  world_.cluster("amber").slow_on = nullptr;
+  proxy().commands.erase(kFlooder);
+  proxy().ran = 0.2;
+  EXPECT_TRUE(world_.run_until([&] { return world_.book.unresolved().empty(); }, 90s));
+  EXPECT_EQ(world_.incident_count(), 1U) << world_.story();
+}
+
+TEST_F(Flood, AHandfulIsTheProxys) {
+  proxy().commands[kFlooder] = 30'000;
+  proxy().commands["192.0.2.8"] = 30'000;
+  proxy().ran = 0.99;
+  world_.run_for(10s);
+  ASSERT_NE(world_.only_incident(), nullptr) << world_.story();
+  EXPECT_EQ(world_.only_incident()->type, Type::kClientFlood);
+  EXPECT_EQ(world_.only_incident()->scope.client, "");
+  EXPECT_EQ(world_.only_incident()->title, "Flood by a few clients on proxy amber-proxy-1");
+}
+
+TEST_F(Flood, RefusalsAtALimitAreHarmToo) {
+  proxy().commands[kFlooder] = 50'000;
+  proxy().ran = 0.7;
+  proxy().refused = 45'000;
+  world_.run_for(10s);
+  ASSERT_NE(world_.only_incident(), nullptr) << world_.story();
+  EXPECT_EQ(world_.only_incident()->type, Type::kClientFlood);
+  EXPECT_TRUE(tells("turns 45000 a second away at its limits")) << world_.story();
+}
+
+TEST_F(Flood, WhatHarmsNobodyIsNone) {
+  proxy().commands[kFlooder] = 118'000;
+  proxy().ran = 0.8;
+  world_.run_for(2min);
+  EXPECT_EQ(world_.incident_count(), 0U) << world_.story();
+}
+
+TEST_F(Flood, ABusyProxyWithTheUsualLoadIsNone) {
+  proxy().ran = 0.99;
+  world_.run_for(2min);
+  EXPECT_EQ(world_.incident_count(), 0U) << world_.story();
+}
+
+TEST_F(Flood, ALoadThatGrowsForEverybodyIsNone) {
+  for (auto& [client, commands] : proxy().commands) commands *= 4;
+  proxy().ran = 0.99;
+  world_.run_for(1min);
+  EXPECT_EQ(world_.incident_count(), 0U) << world_.story();
+}
+
+TEST_F(Flood, ADeploymentThatReplacesAllClientsIsNone) {
+  proxy().commands.clear();
+  for (int i = 1; i <= 10; ++i) proxy().commands["10.7.0." + std::to_string(i)] = 900;
+  proxy().ran = 0.99;
+  world_.run_for(1min);
+  EXPECT_EQ(world_.incident_count(), 0U) << world_.story();
+}
+
+TEST_F(Flood, OneAddressForAllClientsIsNotToBlame) {
+  proxy(1).commands = {{"10.0.0.254", 3000}};
+  world_.run_for(20min);
+  proxy(1).commands["10.0.0.254"] = 30'000;
+  proxy(1).ran = 0.99;
+  world_.run_for(1min);
+  EXPECT_EQ(world_.incident_count(), 0U) << world_.story();
+}
+
+TEST_F(Flood, AProxyThatWaitsForACoreSuffersFromItsMachine) {
+  proxy().commands[kFlooder] = 9000;
+  proxy().ran = 0.1;
+  proxy().waited = 0.88;
+  world_.run_for(1min);
+  EXPECT_EQ(world_.incident_count(), 0U) << world_.story();
+}
+
+TEST_F(Flood, ABurstOfASecondIsNone) {
+  flood();
+  world_.run_for(1500ms);
+  proxy().commands.erase(kFlooder);
+  proxy().ran = 0.2;
+  world_.run_for(1min);
+  EXPECT_EQ(world_.incident_count(), 0U) << world_.story();
+}
+
+TEST_F(Flood, WhatIsUsualIsKeptOverARestart) {
+  World later(options());
+  ASSERT_TRUE(later.detector.restore(world_.detector.save(), later.now()).ok());
+  later.run_for(20s);
+  auto& flooded = later.cluster("amber").proxies[0];
+  flooded.commands[kFlooder] = 118'000;
+  flooded.ran = 0.99;
+  later.run_for(10s);
+  ASSERT_NE(later.only_incident(), nullptr) << later.story();
+  EXPECT_EQ(later.only_incident()->type, Type::kClientFlood);
+}
+
+TEST_F(Flood, AProxyThatLeftForGoodEndsIt) {
+  flood();
+  world_.run_for(10s);
+  ASSERT_EQ(world_.book.unresolved().size(), 1U);
+  proxy().stopped = true;
+  world_.detector.forget({"amber", "amber-proxy-1", "", ""});
+  const auto verdicts = world_.detector.evaluate(world_.now());
+  EXPECT_TRUE(std::any_of(verdicts.begin(), verdicts.end(), [](const auto& verdict) {
+    return verdict.type == Type::kClientFlood && !verdict.active;
+  }));
+}
+
+}  // namespace
+}  // namespace agent::rule
