@@ -1,7 +1,7 @@
 // ClientRates: which client addresses a proxy works for, by what they send.
 //
 // A worker's telemetry counts the commands of each address, malformed ones included. Twice read, that is
-// how many a second; summed over the workers, the few who send most are told. Reading costs some ten
+// how many a second; summed over the workers, the few who send most are told. Reading costs some tens of
 // microseconds per worker, and the memory of the table, so nobody does it often without a reason.
 #pragma once
 

@@ -41,6 +41,9 @@ constexpr base::Duration kEchoMemory = 120s;
 // those proxies, until it is less than the second.
 constexpr double kExplained = 0.8;
 constexpr double kNoMoreExplained = 0.5;
+// When that has to show at the latest: proxies that have no time left later may be so because clients repeat
+// what a slow network has not answered.
+constexpr base::Duration kDecideWithin = 3s;
 // For so long after a trouble was found or has grown many echoes are wanted: that is enough for a
 // verdict wherever echoes can say one, and what the agent spends on them has an end.
 constexpr base::Duration kAskFor = 60s;
@@ -447,6 +450,10 @@ void ShiftCluster::close(const Attribution& where, base::Instant since, base::In
     where_ = before;
     return;
   }
+  if (!active_) {
+    overloaded_ = false;
+    decide_until_ = now + kDecideWithin;
+  }
   active_ = true;
   since_ = since;
   last_sign_ = last_data_ = now;
@@ -457,7 +464,6 @@ void ShiftCluster::close(const Attribution& where, base::Instant since, base::In
   evidence_ = std::move(evidence);
   echoes_say_ = EchoSays::kNothing;
   finding_.clear();
-  overloaded_ = false;
   ask_busy(now);
   ask_until_ = now + kAskFor;
   ask_echoes(now);
@@ -488,6 +494,7 @@ bool ShiftCluster::is_overload() const {
 
 // A proxy without time is slow towards all backends: one backend or link that is slow is another matter.
 void ShiftCluster::ask_busy(base::Instant now) {
+  if (!overloaded_ && now > decide_until_) return;
   const bool wide = where_.kind == Attribution::Kind::kAll;
   if (!wide && where_.kind != Attribution::Kind::kRow) {
     overloaded_ = false;

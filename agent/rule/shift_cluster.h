@@ -164,6 +164,7 @@ class ShiftCluster {
   base::Instant ask_until_;
   EchoSays echoes_say_ = EchoSays::kNothing;
   std::string finding_;           // of the echoes, when they said so
+  base::Instant decide_until_;    // whether it is the proxies'
   bool overloaded_ = false;       // the proxies concerned had no time left
   std::string overloaded_proxy_;  // when it is only one
   std::string overload_finding_;

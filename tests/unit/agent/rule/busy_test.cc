@@ -185,6 +185,18 @@ TEST(Overload, ExhaustedProxiesDoNotExplainASingleSlowBackend) {
   EXPECT_EQ(world.only_incident()->scope.backend, "amber-backend-3");
 }
 
+TEST(Overload, ANetworkThatMakesProxiesBusyLaterStaysTheNetwork) {
+  World world(options(1, 2));
+  world.run_for(30s);
+  world.cluster("amber").slow_share = 0.2;
+  world.run_for(10s);
+  for (auto& proxy : world.cluster("amber").proxies) proxy.ran = 0.99;  // clients try again
+  world.run_for(1min);
+  ASSERT_NE(world.only_incident(), nullptr) << world.story();
+  EXPECT_EQ(world.only_incident()->type, Type::kNetworkDegraded) << world.story();
+  EXPECT_FALSE(tells(*world.only_incident(), "not the network")) << world.story();
+}
+
 TEST(Overload, SlowEchoesAreTheNetworksHoweverBusyTheProxy) {
   test::WorldOptions wanted = options(1, 1);
   wanted.echoes = true;

@@ -39,6 +39,14 @@ class LatencyMetrics : public ::testing::Test {
           .value();
 };
 
+TEST_F(LatencyMetrics, StandBesideWhatWorkersRanAndWaited) {
+  segment_->detail(1).ran_ns.set(2'500'000'000);
+  segment_->detail(1).waited_ns.set(250'000'000);
+  EXPECT_TRUE(says("mcguard_proxy_worker_run_seconds_total{worker=\"0\"} 0"));
+  EXPECT_TRUE(says("mcguard_proxy_worker_run_seconds_total{worker=\"1\"} 2.5"));
+  EXPECT_TRUE(says("mcguard_proxy_worker_wait_seconds_total{worker=\"1\"} 0.25"));
+}
+
 TEST_F(LatencyMetrics, AreSummedOverWorkersByLegAndByOperation) {
   record(0, "b1", Operation::kGet, microseconds(300), 5);
   record(1, "b1", Operation::kGet, microseconds(700), 2);
