@@ -35,7 +35,7 @@ target_link_libraries(mcguard_policy INTERFACE Threads::Threads)
 # Several sources of a target are compiled as one (a build from nothing takes half the time), but not with
 # the preset dev. These stay by themselves: their file-local names clash with a neighbour's.
 set(compiled_alone
-  agent/incident/json.cc agent/rule/saturation.cc agent/rule/silence.cc agent/runbook/policy.cc agent/web/console_region.cc
+  agent/incident/json.cc agent/runbook/policy.cc agent/web/console_region.cc
   base/memcache/binary_parser.cc proxy/admin/metrics.cc
   tests/unit/agent/coord/epoch_change_test.cc tests/unit/agent/runbook/loader_test.cc
   tests/unit/base/memcache/binary_parser_test.cc tests/unit/base/telemetry/log_writer_test.cc)
