@@ -82,15 +82,21 @@ uint32_t weight_in(const base::EpochTable& table, std::string_view backend) {
   return 0;
 }
 
+std::vector<uint32_t> slots_in(const base::EpochTable& table) {
+  std::vector<uint32_t> slots(table.backends.size(), 0);
+  for (const uint16_t owner : table.owner) {
+    if (owner < slots.size()) ++slots[owner];
+  }
+  return slots;
+}
+
 uint32_t ClusterTables::weight_of(std::string_view backend) const {
   return weight_in(committed, backend);
 }
 
 uint32_t ClusterTables::slots_of(std::string_view backend) const {
   for (size_t i = 0; i < committed.backends.size(); ++i) {
-    if (committed.backends[i].id != backend) continue;
-    return static_cast<uint32_t>(
-        std::count(committed.owner.begin(), committed.owner.end(), static_cast<uint16_t>(i)));
+    if (committed.backends[i].id == backend) return slots_in(committed)[i];
   }
   return 0;
 }

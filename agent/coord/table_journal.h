@@ -16,6 +16,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "agent/coord/region.h"
 #include "agent/store/store.h"
@@ -30,6 +31,9 @@ std::string_view to_string(ChangePhase phase);
 // Of a backend in a table; 0: it owns nothing or is not there.
 uint32_t weight_in(const base::EpochTable& table, std::string_view backend);
 
+// How many slots each of the table's backends owns, in their order.
+std::vector<uint32_t> slots_in(const base::EpochTable& table);
+
 // A cluster's table state. Invariant: `prepared` is set exactly when phase is not kStable.
 struct ClusterTables {
   base::EpochTable committed;  // epoch 0: none yet
@@ -40,6 +44,7 @@ struct ClusterTables {
   base::Epoch last_epoch = 0;
 
   uint32_t weight_of(std::string_view backend) const;  // in the committed table
+  // Costs a look at every slot: for many backends ask slots_in() once.
   uint32_t slots_of(std::string_view backend) const;
 };
 
