@@ -174,9 +174,18 @@ void RecordingEncoder::add(const Event& event) {
   std::visit(Visitor{*this}, event);
 }
 
+// Nearly always it is the predicted one: to compare one key costs less than to look among all.
+std::pair<uint32_t, bool> RecordingEncoder::id_of(const SeriesKey& key) {
+  if (!series_.empty()) {
+    const uint32_t predicted = series_[last_series_].follower;
+    if (series_[predicted].key == key) return {predicted, false};
+  }
+  const auto [known, is_new] = ids_.try_emplace(key, static_cast<uint32_t>(series_.size()));
+  return {known->second, is_new};
+}
+
 void RecordingEncoder::add(const Sample& sample) {
-  const auto [known, is_new] = ids_.try_emplace(sample.key, static_cast<uint32_t>(series_.size()));
-  const uint32_t id = known->second;
+  const auto [id, is_new] = id_of(sample.key);
   if (is_new) {
     payload_ += static_cast<char>(kDefine);
     const SeriesKey& key = sample.key;

@@ -19,6 +19,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -73,6 +74,8 @@ class RecordingEncoder {
 
  private:
   void add_time(int64_t at);
+  // And whether it is new.
+  std::pair<uint32_t, bool> id_of(const SeriesKey& key);
 
   std::map<SeriesKey, uint32_t> ids_;
   std::vector<RecordedSeries> series_;
