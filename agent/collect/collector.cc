@@ -125,13 +125,13 @@ Collector::Collector(const View& view, Sink sink)
     for (const coord::ProxySpec& proxy : cluster.proxies) {
       telemetry_.emplace(proxy.id, std::make_unique<ProxyTelemetry>(spec.telemetry_path(proxy.id),
                                                                     cluster.name, proxy.id));
-      processes_.emplace(proxy.id, std::make_unique<ProcessReader>());
+      processes_.emplace(proxy.id, std::make_unique<ProcessReader>(ProcessReader::Files::kYes));
       ProxyFigures& figures = snapshot_.proxies[proxy.id];
       figures.id = proxy.id;
       figures.cluster = cluster.name;
     }
     for (const coord::BackendSpec& backend : cluster.backends) {
-      processes_.emplace(backend.id, std::make_unique<ProcessReader>());
+      processes_.emplace(backend.id, std::make_unique<ProcessReader>(ProcessReader::Files::kNo));
       BackendFigures& figures = snapshot_.backends[backend.id];
       figures.id = backend.id;
       figures.cluster = cluster.name;

@@ -75,13 +75,16 @@ ProcessFigures parse_process_stat(std::string_view text, long ticks_per_second, 
 ProcessFigures ProcessReader::read(pid_t pid) {
   if (pid != pid_) {
     pid_ = pid;
-    stat_ = pid == 0 ? base::net::UniqueFd() : open_proc("/proc/" + std::to_string(pid) + "/stat");
+    const std::string process = "/proc/" + std::to_string(pid);
+    stat_ = pid == 0 ? base::net::UniqueFd() : open_proc(process + "/stat");
+    folder_ = process + "/fd";
   }
   if (pid == 0) return ProcessFigures();
   ProcessFigures figures =
       parse_process_stat(read_again(stat_), ::sysconf(_SC_CLK_TCK), ::sysconf(_SC_PAGESIZE));
+  if (files_ == Files::kNo) return figures;
   struct stat folder {};
-  if (::stat(("/proc/" + std::to_string(pid) + "/fd").c_str(), &folder) == 0) {
+  if (::stat(folder_.c_str(), &folder) == 0) {
     figures.open_files = static_cast<uint64_t>(folder.st_size);
   }
   rlimit limit{};

@@ -27,11 +27,16 @@ ProcessFigures parse_process_stat(std::string_view text, long ticks_per_second, 
 // Thread: the control thread's. Owner: Collector.
 class ProcessReader {
  public:
+  // Whether its open files and their limit are read as well: that takes two more calls.
+  enum class Files { kNo, kYes };
+  explicit ProcessReader(Files files) : files_(files) {}
   // Follows a new pid; 0: none.
   ProcessFigures read(pid_t pid);
 
  private:
+  const Files files_;
   pid_t pid_ = 0;
+  std::string folder_;  // of its open files
   base::net::UniqueFd stat_;
 };
 

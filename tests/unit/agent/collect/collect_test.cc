@@ -31,8 +31,16 @@ TEST(ProcessStat, IsReadPastAnyName) {
   EXPECT_FALSE(parse_process_stat("42 (x) S 1", 100, 4096).known);
 }
 
+TEST(ProcessReader, LeavesOpenFilesOutWhereNobodyAsks) {
+  ProcessReader reader(ProcessReader::Files::kNo);
+  const ProcessFigures figures = reader.read(::getpid());
+  EXPECT_TRUE(figures.known);
+  EXPECT_GT(figures.memory_bytes, 0u);
+  EXPECT_EQ(figures.open_files_limit, 0u);
+}
+
 TEST(ProcessReader, ReadsThisProcess) {
-  ProcessReader reader;
+  ProcessReader reader(ProcessReader::Files::kYes);
   const ProcessFigures figures = reader.read(::getpid());
   EXPECT_TRUE(figures.known);
   EXPECT_GT(figures.memory_bytes, 1u << 20);
