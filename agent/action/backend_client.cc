@@ -37,6 +37,13 @@ MetaReply read_reply(std::string_view answer) {
   return reply;
 }
 
+size_t two_replies(std::string_view input) {
+  const size_t first = one_reply(input);
+  if (first == 0 || first == std::string_view::npos) return first;
+  const size_t second = one_reply(input.substr(first));
+  return second == 0 || second == std::string_view::npos ? second : first + second;
+}
+
 size_t statistics_end(std::string_view input) {
   const size_t end = input.find("END\r\n");
   return end == std::string_view::npos ? 0 : end + 5;
@@ -104,6 +111,9 @@ class BackendClient::Connection {
                        base::Origin::kBackend, base::Retry::kSafe);
   }
 
+  void note_probe(coord::ReadFence read) { probed_ = read; }
+  const std::optional<coord::ReadFence>& probed() const { return probed_; }
+
   // The record with its cas unique; the caller holds the turn.
   struct Present {
     std::optional<FenceRecord> record;
@@ -129,6 +139,7 @@ class BackendClient::Connection {
   base::Timers& timers_;
   coord::Turn turn_;
   TextPeer peer_;
+  std::optional<coord::ReadFence> probed_;  // by the last probe that was answered
 };
 
 BackendClient::BackendClient(boost::asio::any_io_executor executor, const coord::Region& region,
@@ -156,11 +167,26 @@ boost::asio::awaitable<base::Result<base::Duration>> BackendClient::probe(std::s
   const base::Instant began = timers_.clock().now();
   const auto held = co_await peer->take(began + timeout);
   if (!held.holds()) co_return peer->busy();
-  std::string request = "mg !mcguard/probe\r\n";
-  auto answer = co_await peer->ask(std::move(request), one_reply, began + timeout);
+  // Both in one packet: the reconciler wants to know each second whether the record is still there,
+  // and a question of its own would cost as much as the probe.
+  std::string request =
+      "mg !mcguard/probe\r\nmg " + std::string(base::memcache::kFenceKey) + " v\r\n";
+  auto answer = co_await peer->ask(std::move(request), two_replies, began + timeout);
   if (!answer.ok()) co_return answer.error();
   if (read_reply(*answer).code != MetaCode::kMiss) co_return strange(backend, *answer);
+  const MetaReply fence = read_reply(std::string_view(*answer).substr(one_reply(*answer)));
+  coord::ReadFence read;
+  read.asked = began;
+  if (fence.code == MetaCode::kValue) {
+    read.record = base::memcache::parse_fence_record(fence.value);
+  }
+  peer->note_probe(read);
   co_return timers_.clock().now() - began;
+}
+
+std::optional<coord::ReadFence> BackendClient::probed_fence(std::string_view backend) const {
+  const auto at = connections_.find(backend);
+  return at == connections_.end() ? std::nullopt : at->second->probed();
 }
 
 boost::asio::awaitable<base::Result<std::optional<FenceRecord>>> BackendClient::read_fence(

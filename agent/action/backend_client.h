@@ -9,6 +9,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -27,6 +28,7 @@ class BackendClient final : public coord::BackendControl {
 
   boost::asio::awaitable<base::Result<base::Duration>> probe(std::string backend,
                                                              base::Duration timeout) override;
+  std::optional<coord::ReadFence> probed_fence(std::string_view backend) const override;
   boost::asio::awaitable<base::Result<std::optional<coord::FenceRecord>>> read_fence(
       std::string backend, base::Duration timeout) override;
   boost::asio::awaitable<base::Result<>> raise_fence(std::string backend,

@@ -88,6 +88,14 @@ std::optional<base::Instant> FenceRecords::held_since(std::string_view backend,
   return at->second.since;
 }
 
+std::optional<ReadFence> FenceRecords::probed_after(std::string_view backend,
+                                                    base::Instant moment) {
+  auto read = backends_.probed_fence(backend);
+  if (!read || read->asked <= moment) return std::nullopt;
+  if (read->record) note(region_.cluster_of(backend)->name, *read->record);
+  return read;
+}
+
 bool FenceRecords::may_exist(std::string_view cluster, base::Epoch epoch) const {
   const auto at = tried_.find(cluster);
   if (at == tried_.end()) return false;

@@ -45,6 +45,9 @@ class FenceRecords {
   // store is not the one that wrote it.
   FenceRecord seen(std::string_view cluster) const;
   void note(std::string_view cluster, const FenceRecord& present);
+  // What a probe that was sent after `moment` found on the backend; nullopt: there was none. What is
+  // there counts as seen.
+  std::optional<ReadFence> probed_after(std::string_view backend, base::Instant moment);
   // Whether a record naming `epoch` or a newer one may have been written since the agent started.
   bool may_exist(std::string_view cluster, base::Epoch epoch) const;
   // The backend's process has ended or its contents were flushed: nothing is known of its record.

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -79,13 +80,22 @@ class FenceSource {
   virtual void saw(const FenceRecord& present) = 0;
 };
 
+// What a probe found under the fence record's key.
+struct ReadFence {
+  base::Instant asked;                // not later than the question was sent
+  std::optional<FenceRecord> record;  // none: nothing that is one
+};
+
 // Straight to memcached, never through the forwarder. Thread: the control thread's. Owner: app.
 class BackendControl {
  public:
   virtual ~BackendControl() = default;
-  // One read of a key that is not there; the time it took.
+  // One read of a key that is not there; the time it took. The fence record is read along with it.
   virtual boost::asio::awaitable<base::Result<base::Duration>> probe(std::string backend,
                                                                      base::Duration timeout) = 0;
+  // By the last probe that was answered; nullopt: there was none. It may be of a process that has
+  // ended since, so it proves only that the record is worth a look or not.
+  virtual std::optional<ReadFence> probed_fence(std::string_view backend) const = 0;
   virtual boost::asio::awaitable<base::Result<std::optional<FenceRecord>>> read_fence(
       std::string backend, base::Duration timeout) = 0;
   // Raises the record to at least what `source` says (the part-wise maximum with what is there) by

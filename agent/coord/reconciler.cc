@@ -32,7 +32,16 @@ boost::asio::awaitable<void> Reconciler::watch() {
   while (!gate_.closed()) {
     bool well = true;
     for (Member& proxy : proxies_) well = look_at_proxy(proxy) && well;
-    for (Member& backend : backends_) well = look_at_backend(backend) && well;
+    Demand demand;
+    const std::string* cluster = nullptr;  // whose demand it is; backends are listed by cluster
+    for (Member& backend : backends_) {
+      if (cluster == nullptr || *cluster != backend.cluster) {
+        cluster = &backend.cluster;
+        demand.record = fences_.wanted(*cluster);
+        demand.stable = journal_.at(*cluster).phase == ChangePhase::kStable;
+      }
+      well = look_at_backend(backend, demand) && well;
+    }
     co_await timers_.wait_for_beat(well ? kLookEvery : kLookAgain);
   }
 }
@@ -79,17 +88,28 @@ void Reconciler::judge(const std::string& proxy) {
   }
 }
 
+// A record that is held is read once a second, whether it is still there. Each probe reads it, too: one
+// that found it saves that call, one that did not hastens it. A probe alone makes no record held: it
+// may be of a process that has ended since.
+void Reconciler::take_probe(Member& backend, const Demand& demand) {
+  const auto read = fences_.probed_after(backend.id, backend.looked);
+  if (!read) return;
+  backend.looked = read->asked;
+  const bool there = read->record && read->record->covers(demand.record);
+  // A look later than the call would be due, since the next probe is on its way then.
+  backend.due = there ? read->asked + kReconcileEvery + kLookEvery : timers_.clock().now();
+}
+
 // While a change is decided only Tables raises records of its owners, since a record may be what
 // forbids the way back. A new process needs its record all the same.
-bool Reconciler::look_at_backend(Member& backend) {
-  const FenceRecord wanted = fences_.wanted(backend.cluster);
-  const bool held = fences_.held_since(backend.id, wanted).has_value();
+bool Reconciler::look_at_backend(Member& backend, const Demand& demand) {
+  const bool held = fences_.held_since(backend.id, demand.record).has_value();
   const base::Instant now = timers_.clock().now();
-  const bool stable = journal_.at(backend.cluster).phase == ChangePhase::kStable;
+  if (held && demand.stable && !backend.tended) take_probe(backend, demand);
   const bool fresh = !held && !fences_.held_since(backend.id, FenceRecord());
-  const bool wants = fresh || (stable && (!held || now >= backend.due));
+  const bool wants = fresh || (demand.stable && (!held || now >= backend.due));
   if (!wants || backend.tended || now < backend.patience) return held;
-  if (wanted.epoch != 0 && processes_.running(backend.id)) {
+  if (demand.record.epoch != 0 && processes_.running(backend.id)) {
     backend.tended = true;
     base::spawn(executor_, gate_, "tend backend", tend_backend(backend));
   }
@@ -100,6 +120,7 @@ boost::asio::awaitable<void> Reconciler::tend_backend(Member& backend) {
   auto raised = co_await fences_.raise(backend.id);
   const base::Instant now = timers_.clock().now();
   backend.due = now + kReconcileEvery;
+  backend.looked = now;
   if (!raised.ok()) {
     base::log::info("fence_not_raised", {{"backend", backend.id}, {"error", raised.error()}});
     backend.patience = now + kRaiseAgain;

@@ -48,12 +48,18 @@ class Reconciler {
     std::string id, cluster;
     bool tended = false;       // by a coroutine, now
     base::Instant due{};       // of the call that is made once a second
+    base::Instant looked{};    // at the backend's record, the last time
     base::Instant patience{};  // nothing is tried before
   };
   boost::asio::awaitable<void> watch();
   // Whether it is as it should be.
   bool look_at_proxy(Member& proxy);
-  bool look_at_backend(Member& backend);
+  struct Demand {
+    FenceRecord record;
+    bool stable = false;  // no change is being decided
+  };
+  bool look_at_backend(Member& backend, const Demand& demand);
+  void take_probe(Member& backend, const Demand& demand);
   boost::asio::awaitable<void> tend_proxy(Member& proxy, bool ask);
   boost::asio::awaitable<void> tend_backend(Member& backend);
   void judge(const std::string& proxy);

@@ -131,9 +131,17 @@ Result<boost::json::value> FakeProxies::answer(Proxy& proxy, const agent::coord:
 
 asio::awaitable<Result<base::Duration>> FakeBackends::probe(std::string backend,
                                                             base::Duration timeout) {
-  if (!at(backend).silent) co_return base::Duration(100'000);
+  if (!at(backend).silent) {
+    at(backend).probed = agent::coord::ReadFence{timers_.clock().now(), at(backend).record};
+    co_return base::Duration(100'000);
+  }
   co_await timers_.wait_for(timeout);
   co_return Error(ErrorCode::kTimeout, backend + " is silent");
+}
+
+std::optional<agent::coord::ReadFence> FakeBackends::probed_fence(std::string_view backend) const {
+  const auto known = backends_.find(backend);
+  return known == backends_.end() ? std::nullopt : known->second.probed;
 }
 
 asio::awaitable<Result<std::optional<FenceRecord>>> FakeBackends::read_fence(
@@ -146,6 +154,7 @@ asio::awaitable<Result<std::optional<FenceRecord>>> FakeBackends::read_fence(
 asio::awaitable<Result<>> FakeBackends::raise_fence(std::string backend,
                                                     agent::coord::FenceSource& source,
                                                     base::Duration timeout) {
+  ++at(backend).raises;
   if (at(backend).silent) {
     co_await timers_.wait_for(timeout);
     co_return Error(ErrorCode::kUnavailable, backend + " is silent");

@@ -53,10 +53,13 @@ class FakeBackends final : public agent::coord::BackendControl {
     bool loses_answers = false;                     // writes take effect, answers never come
     base::Duration connecting = base::Duration(0);  // before raise_fence asks for the record
     int flushes = 0;
+    int raises = 0;  // calls of raise_fence
+    std::optional<agent::coord::ReadFence> probed;
   };
   explicit FakeBackends(base::Timers& timers) : timers_(timers) {}
   boost::asio::awaitable<base::Result<base::Duration>> probe(std::string backend,
                                                              base::Duration timeout) override;
+  std::optional<agent::coord::ReadFence> probed_fence(std::string_view backend) const override;
   boost::asio::awaitable<base::Result<std::optional<agent::coord::FenceRecord>>> read_fence(
       std::string backend, base::Duration timeout) override;
   boost::asio::awaitable<base::Result<>> raise_fence(std::string backend,
@@ -70,7 +73,7 @@ class FakeBackends final : public agent::coord::BackendControl {
 
  private:
   base::Timers& timers_;
-  std::map<std::string, Backend> backends_;
+  std::map<std::string, Backend, std::less<>> backends_;
 };
 
 class FakeProcesses final : public agent::coord::ProcessControl {

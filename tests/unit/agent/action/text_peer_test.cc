@@ -115,6 +115,57 @@ TEST(TextPeer, RefusesAnAnswerWithMoreBehindItAndTheNextExchangeToo) {
   EXPECT_TRUE(wire.run(peer.exchange("mg a\r\n", one_line, wire.soon())).ok());
 }
 
+coord::RegionSpec one_backend(uint16_t port) {
+  coord::RegionSpec spec;
+  coord::ClusterSpec cluster;
+  cluster.name = "amber";
+  cluster.ports.backend = port;
+  coord::BackendSpec backend;
+  backend.id = "amber-backend-1";
+  backend.address = kAddress;
+  cluster.backends.push_back(backend);
+  spec.clusters.push_back(cluster);
+  return spec;
+}
+
+// What a probe answers, and what it found of the fence record.
+struct Probed {
+  bool ok = false;
+  std::optional<coord::ReadFence> read;
+};
+Probed probe_answered(const std::string& answer) {
+  std::optional<base::Result<base::Duration>> probed;
+  Wire wire;
+  const coord::Region region(one_backend(wire.port));
+  BackendClient client(wire.io.get_executor(), region, wire.timers);
+  wire.begin(client.probe("amber-backend-1", std::chrono::seconds(1)), probed);
+  const UniqueFd other = wire.answer(answer);
+  const bool ok = wire.end(probed).ok();
+  return {ok, client.probed_fence("amber-backend-1")};
+}
+
+TEST(BackendClient, ReadsTheFenceRecordWithEachProbe) {
+  const Probed there = probe_answered("EN\r\nVA 3\r\n7 2\r\n");
+  EXPECT_TRUE(there.ok);
+  ASSERT_TRUE(there.read && there.read->record);
+  EXPECT_EQ(*there.read->record, (coord::FenceRecord{7, 2}));
+
+  const Probed gone = probe_answered("EN\r\nEN\r\n");
+  EXPECT_TRUE(gone.ok);
+  ASSERT_TRUE(gone.read.has_value());
+  EXPECT_FALSE(gone.read->record.has_value());
+
+  EXPECT_TRUE(probe_answered("EN\r\nSERVER_ERROR out of memory\r\n").ok)
+      << "it answers, and that is what a probe asks";
+}
+
+TEST(BackendClient, KnowsOfNoRecordByAProbeThatFailed) {
+  const Probed strange = probe_answered("HD\r\nEN\r\n");
+  EXPECT_FALSE(strange.ok);
+  EXPECT_FALSE(strange.read.has_value());
+  EXPECT_FALSE(probe_answered("EN\r\nEN\r\nEN\r\n").ok) << "more than was asked";
+}
+
 // The record is read and then written on one connection, which must not be lost in between unseen.
 TEST(BackendClient, WritesNoFenceRecordAfterAnAnswerWithMoreBehindIt) {
   struct Source final : coord::FenceSource {
@@ -127,18 +178,9 @@ TEST(BackendClient, WritesNoFenceRecordAfterAnAnswerWithMoreBehindIt) {
   } source;
   std::optional<base::Result<>> raised;
   Wire wire;
-  coord::RegionSpec spec;
-  coord::ClusterSpec cluster;
-  cluster.name = "amber";
-  cluster.ports.backend = wire.port;
-  coord::BackendSpec backend;
-  backend.id = "amber-backend-1";
-  backend.address = kAddress;
-  cluster.backends.push_back(backend);
-  spec.clusters.push_back(cluster);
-  const coord::Region region(spec);
+  const coord::Region region(one_backend(wire.port));
   BackendClient client(wire.io.get_executor(), region, wire.timers);
-  wire.begin(client.raise_fence(backend.id, source, std::chrono::seconds(1)), raised);
+  wire.begin(client.raise_fence("amber-backend-1", source, std::chrono::seconds(1)), raised);
   const UniqueFd other = wire.answer("EN\r\nEN\r\n");
   const base::Result<> done = wire.end(raised);
   ASSERT_FALSE(done.ok());

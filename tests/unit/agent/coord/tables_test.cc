@@ -172,6 +172,52 @@ TEST(Reconciler, GivesARestartedBackendItsRecord) {
   EXPECT_EQ(bench.backends.at("amber-backend-2").record->epoch, 1u);
 }
 
+TEST(Reconciler, ReadsARecordEachSecondThatNoProbeReads) {
+  Bench bench;
+  bench.start_and_settle();
+  const int raises = bench.backends.at("amber-backend-1").raises;
+  bench.timers.run_for(seconds(5));
+  EXPECT_GE(bench.backends.at("amber-backend-1").raises, raises + 4);
+}
+
+TEST(Reconciler, AsksForNoRecordThatProbesFindEachSecond) {
+  Bench bench;
+  bench.start_and_settle();
+  bench.timers.run_for(milliseconds(50));  // behind the look, which reads what came before it
+  ASSERT_TRUE(bench.run(bench.backends.probe("amber-backend-1", seconds(1))).ok());
+  bench.timers.run_for(milliseconds(100));
+  const int raises = bench.backends.at("amber-backend-1").raises;
+  for (int i = 0; i < 5; ++i) {
+    bench.timers.run_for(milliseconds(900));
+    ASSERT_TRUE(bench.run(bench.backends.probe("amber-backend-1", seconds(1))).ok());
+    bench.timers.run_for(milliseconds(100));
+  }
+  EXPECT_EQ(bench.backends.at("amber-backend-1").raises, raises);
+}
+
+TEST(Reconciler, RaisesARecordAtOnceThatAProbeMisses) {
+  Bench bench;
+  bench.start_and_settle();
+  ASSERT_TRUE(bench.run(bench.backends.probe("amber-backend-1", seconds(1))).ok());
+  bench.timers.run_for(milliseconds(300));
+  bench.backends.at("amber-backend-1").record.reset();
+  ASSERT_TRUE(bench.run(bench.backends.probe("amber-backend-1", seconds(1))).ok());
+  bench.timers.run_for(milliseconds(200));
+  ASSERT_TRUE(bench.backends.at("amber-backend-1").record.has_value());
+  EXPECT_EQ(bench.backends.at("amber-backend-1").record->epoch, 1u);
+}
+
+// What was there before the process ended says nothing of the one that follows it.
+TEST(Reconciler, TrustsNoProbeOfAProcessThatHasEnded) {
+  Bench bench;
+  bench.start_and_settle();
+  ASSERT_TRUE(bench.run(bench.backends.probe("amber-backend-1", seconds(1))).ok());
+  bench.backends.at("amber-backend-1").record.reset();
+  bench.coordinator->on_process_changed("amber-backend-1");
+  bench.timers.run_for(milliseconds(100));
+  EXPECT_TRUE(bench.backends.at("amber-backend-1").record.has_value());
+}
+
 TEST(Reconciler, BringsAChangeOfTenantsToEveryProxyWithinASecond) {
   Bench bench;
   bench.start_and_settle();
@@ -225,6 +271,17 @@ TEST(FenceRecords, ThatMayBeOnTheirWayForbidARollback) {
   bench.timers.run_for(milliseconds(10));
   EXPECT_TRUE(bench.coordinator->fences().may_exist("amber", 1));
   EXPECT_FALSE(bench.coordinator->fences().may_exist("amber", 2));
+}
+
+TEST(TableJournal, CountsTheSlotsOfEachBackend) {
+  base::EpochTable table = base::next_table({}, 1, {{"a", 1}, {"b", 0}, {"c", 3}});
+  const std::vector<uint32_t> slots = slots_in(table);
+  ASSERT_EQ(slots.size(), 3u);
+  EXPECT_GT(slots[0], 0u);
+  EXPECT_EQ(slots[1], 0u);
+  EXPECT_EQ(slots[0] + slots[2], base::kSlotCount);
+  for (uint16_t& owner : table.owner) owner = base::EpochTable::kNoOwner;
+  EXPECT_EQ(slots_in(table), std::vector<uint32_t>(3, 0));
 }
 
 TEST(TableJournal, KnowsAfterSettlingWhetherAWriteOfUnknownOutcomeTookPlace) {
