@@ -45,9 +45,11 @@ Story story_of(Type type, const std::string& at) {
               "We are limiting the surge on " + at + " so that established clients stay served.",
               "The number of connections to " + at + " is back to normal."};
     case Type::kClientFlood:
-      return {"Connecting is slow on " + at,
-              "One client sends far more than its share to " + at + "; connecting may take longer.",
-              "We are limiting that client on " + at + ". Nobody else is limited.",
+      return {"High load on " + at,
+              "One client sends far more than its share to " + at +
+                  "; connecting and some requests may take longer.",
+              "The cause is the load of one client of " + at +
+                  ". We are working on it; contents are not affected.",
               "The load on " + at + " is back to normal."};
     case Type::kNetworkDegraded:
       return {"Slow answers from " + at,
