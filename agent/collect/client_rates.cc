@@ -9,28 +9,19 @@ namespace {
 using base::telemetry::ClientCells;
 using base::telemetry::kClientSlots;
 
-// The segment has the halves of an IPv6 address, in which IPv4 is mapped.
-conns::Address address_of(const std::array<uint64_t, 2>& halves) {
-  conns::Address address{};
-  for (size_t i = 0; i < address.size(); ++i) {
-    address[i] = static_cast<uint8_t>(halves[i / 8] >> (56 - 8 * (i % 8)));
-  }
-  return address;
-}
-
 }  // namespace
 
 ClientRates::Rates ClientRates::read(const base::telemetry::SegmentReader& segment,
                                      base::Instant now, size_t most) {
   const bool first = seen_.empty();
   if (first) seen_.resize(segment.workers() * kClientSlots);
-  std::vector<std::pair<Halves, uint64_t>> sent;
+  std::vector<std::pair<Address, uint64_t>> sent;
   auto seen = seen_.begin();
   for (uint32_t i = 0; i < segment.workers(); ++i) {
     for (const ClientCells& cells : segment.worker(i).clients) {
       Seen& before = *seen++;
-      const Halves address{cells.address[0].get(), cells.address[1].get()};
-      if (address == Halves{}) continue;
+      const Address address{cells.address[0].get(), cells.address[1].get()};
+      if (address == Address{}) continue;
       const uint64_t commands = cells.requests.get();
       // The place may be another client's now, who began at zero.
       const uint64_t from =
@@ -44,9 +35,8 @@ ClientRates::Rates ClientRates::read(const base::telemetry::SegmentReader& segme
   if (first || seconds <= 0) return rates;
   rates.seconds = seconds;
   std::sort(sent.begin(), sent.end());
-  for (const auto& [halves, commands] : sent) {
+  for (const auto& [address, commands] : sent) {
     rates.commands += static_cast<double>(commands) / seconds;
-    const conns::Address address = address_of(halves);
     if (rates.most.empty() || rates.most.back().address != address) {
       rates.most.push_back({address, 0});
     }

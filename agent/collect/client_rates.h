@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <vector>
 
-#include "agent/conns/address.h"
 #include "base/telemetry/segment.h"
 #include "base/time/clock.h"
 
@@ -18,8 +17,9 @@ namespace agent::collect {
 // Thread: the control thread's. Owner: ProxyTelemetry. Memory: 96 KiB per worker.
 class ClientRates {
  public:
+  using Address = std::array<uint64_t, 2>;  // as the segment has it
   struct Client {
-    conns::Address address{};
+    Address address{};
     double commands = 0;  // a second
   };
   struct Rates {
@@ -32,9 +32,8 @@ class ClientRates {
   void reset() { seen_.clear(); }
 
  private:
-  using Halves = std::array<uint64_t, 2>;
   struct Seen {
-    Halves address{};
+    Address address{};
     uint64_t commands = 0;
   };
   std::vector<Seen> seen_;  // by worker and slot

@@ -237,7 +237,7 @@ void ProxyTelemetry::tell_clients(const Counters& latest, std::vector<series::Sa
   out.push_back(sample("proxy_refused", latest.at, static_cast<double>(refused) / rates.seconds));
   for (const ClientRates::Client& client : rates.most) {
     series::Sample each = sample("client_commands", latest.at, std::round(client.commands));
-    each.key.client = conns::to_string(client.address);
+    each.key.client = base::telemetry::address_text(client.address);
     out.push_back(std::move(each));
   }
 }

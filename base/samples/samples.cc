@@ -1,7 +1,5 @@
 #include "base/samples/samples.h"
 
-#include <arpa/inet.h>
-
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <cstdio>
@@ -73,21 +71,6 @@ std::string word_of(uint64_t number, size_t count) {
   return number < count ? std::string(base::telemetry::to_string(static_cast<Enum>(number))) : "?";
 }
 
-// Of an address as the segment has it: the halves of an IPv6 one, in which IPv4 is mapped.
-std::string address_text(const std::array<uint64_t, 2>& address) {
-  in6_addr raw;
-  for (size_t i = 0; i < 16; ++i) {
-    raw.s6_addr[i] = static_cast<uint8_t>(address[i / 8] >> (56 - 8 * (i % 8)));
-  }
-  char text[INET6_ADDRSTRLEN] = "";
-  if (IN6_IS_ADDR_V4MAPPED(&raw)) {
-    ::inet_ntop(AF_INET, raw.s6_addr + 12, text, sizeof text);
-  } else {
-    ::inet_ntop(AF_INET6, &raw, text, sizeof text);
-  }
-  return text;
-}
-
 SlowSample slow_sample(const Segment& segment, const std::vector<std::string>& backends,
                        const SlowCells& cells) {
   const auto seconds = [](uint64_t ns) { return double(ns) * 1e-9; };
@@ -112,7 +95,7 @@ SlowSample slow_sample(const Segment& segment, const std::vector<std::string>& b
       {"outcome", failure == 0 ? "answered"
                                : word_of<base::telemetry::Failure>(failure - 1,
                                                                    base::telemetry::kFailureCount)},
-      {"client", address_text({cells.client[0].get(), cells.client[1].get()})},
+      {"client", base::telemetry::address_text({cells.client[0].get(), cells.client[1].get()})},
       {"key", shown_key(key)},
       {"hash", hex(key.hash)}};
   return sample;
@@ -224,7 +207,7 @@ json::object busy_clients(const std::vector<Segment>& segments, const ClientSums
   if (rows.size() > most) rows.resize(most);
   json::array clients;
   for (const Row& row : rows) {
-    json::object client{{"address", address_text(row.address)},
+    json::object client{{"address", base::telemetry::address_text(row.address)},
                         {"connections", row.sum.connections},
                         {"opened", row.sum.opened},
                         {"requests", row.sum.requests},

@@ -1,9 +1,11 @@
+#include <arpa/inet.h>
+
 #include <array>
 
 #include "base/core/check.h"
 #include "base/telemetry/segment.h"
 
-// The words for the enums of the segment: they are metric labels, so they never change.
+// The words for what is in the segment: they are metric labels, so they never change.
 namespace base::telemetry {
 namespace {
 
@@ -40,6 +42,20 @@ std::string_view to_string(Failure failure) {
 }
 std::string_view to_string(Leg leg) {
   return name_of(kLegs, leg);
+}
+
+std::string address_text(const std::array<uint64_t, 2>& address) {
+  in6_addr raw;
+  for (size_t i = 0; i < 16; ++i) {
+    raw.s6_addr[i] = static_cast<uint8_t>(address[i / 8] >> (56 - 8 * (i % 8)));
+  }
+  char text[INET6_ADDRSTRLEN] = "";
+  if (IN6_IS_ADDR_V4MAPPED(&raw)) {
+    ::inet_ntop(AF_INET, raw.s6_addr + 12, text, sizeof text);
+  } else {
+    ::inet_ntop(AF_INET6, &raw, text, sizeof text);
+  }
+  return text;
 }
 
 }  // namespace base::telemetry

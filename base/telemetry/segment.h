@@ -71,6 +71,9 @@ struct BackendCells : BackendCounters {
   std::array<PaceCell, kPaceSlots> pace;
 };
 
+// Of an address as cells hold it: "10.0.0.7", "2001:db8::1". Any thread.
+std::string address_text(const std::array<uint64_t, 2>& address);
+
 // One client address; a worker's table is open addressing over kClientSlots, exact until it is
 // full, then the smallest idle entry is evicted and `clients_evicted` counts it.
 inline constexpr size_t kClientSlots = 4096;
