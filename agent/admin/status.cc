@@ -3,7 +3,6 @@
 #include <map>
 #include <optional>
 #include <string_view>
-#include <vector>
 
 #include "agent/incident/json.h"
 #include "version.h"
@@ -101,9 +100,7 @@ json::array build_backends(const StatusParts& parts, const coord::ClusterSpec& c
   json::array backends;
   const coord::ClusterTables& tables = parts.journal.at(cluster.name);
   // `mcguard up` asks several times a second: the table's 16,384 slots are gone through once.
-  std::map<std::string_view, uint32_t> slots;
-  const std::vector<uint32_t> counted = coord::slots_in(tables.committed);
-  for (size_t i = 0; i < counted.size(); ++i) slots[tables.committed.backends[i].id] = counted[i];
+  std::map<std::string_view, uint32_t> slots = tables.slots();
   for (const coord::BackendSpec& spec : cluster.backends) {
     const coord::Process& process = *parts.region.process(spec.id);
     const auto found = parts.snapshot.backends.find(spec.id);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/json/parse.hpp>
 #include <boost/json/serialize.hpp>
+#include <vector>
 
 #include "base/core/check.h"
 
@@ -82,23 +83,18 @@ uint32_t weight_in(const base::EpochTable& table, std::string_view backend) {
   return 0;
 }
 
-std::vector<uint32_t> slots_in(const base::EpochTable& table) {
-  std::vector<uint32_t> slots(table.backends.size(), 0);
-  for (const uint16_t owner : table.owner) {
-    if (owner < slots.size()) ++slots[owner];
-  }
-  return slots;
-}
-
 uint32_t ClusterTables::weight_of(std::string_view backend) const {
   return weight_in(committed, backend);
 }
 
-uint32_t ClusterTables::slots_of(std::string_view backend) const {
-  for (size_t i = 0; i < committed.backends.size(); ++i) {
-    if (committed.backends[i].id == backend) return slots_in(committed)[i];
+std::map<std::string_view, uint32_t> ClusterTables::slots() const {
+  std::vector<uint32_t> counted(committed.backends.size(), 0);
+  for (const uint16_t owner : committed.owner) {
+    if (owner < counted.size()) ++counted[owner];
   }
-  return 0;
+  std::map<std::string_view, uint32_t> slots;
+  for (size_t i = 0; i < counted.size(); ++i) slots[committed.backends[i].id] = counted[i];
+  return slots;
 }
 
 TableJournal::TableJournal(const Region& region, store::Store& store)

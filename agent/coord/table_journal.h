@@ -16,7 +16,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "agent/coord/region.h"
 #include "agent/store/store.h"
@@ -31,9 +30,6 @@ std::string_view to_string(ChangePhase phase);
 // Of a backend in a table; 0: it owns nothing or is not there.
 uint32_t weight_in(const base::EpochTable& table, std::string_view backend);
 
-// How many slots each of the table's backends owns, in their order.
-std::vector<uint32_t> slots_in(const base::EpochTable& table);
-
 // A cluster's table state. Invariant: `prepared` is set exactly when phase is not kStable.
 struct ClusterTables {
   base::EpochTable committed;  // epoch 0: none yet
@@ -44,8 +40,9 @@ struct ClusterTables {
   base::Epoch last_epoch = 0;
 
   uint32_t weight_of(std::string_view backend) const;  // in the committed table
-  // Costs a look at every slot: for many backends ask slots_in() once.
-  uint32_t slots_of(std::string_view backend) const;
+  // How many slots of the committed table each of its backends owns. Costs a look at every slot. The
+  // names are the table's own.
+  std::map<std::string_view, uint32_t> slots() const;
 };
 
 // Thread: the control thread's; one change per cluster at a time (Tables sees to it). Owner: app.

@@ -30,7 +30,7 @@ TEST(Tables, CommitAtOnceWhenEveryProxyAcknowledges) {
   EXPECT_EQ(*epoch, 2u);
   EXPECT_LT(bench.clock.now() - began, milliseconds(50));
   EXPECT_EQ(bench.proxies.at("amber-proxy-2").status.committed, 2u);
-  EXPECT_EQ(bench.coordinator->tables().at("amber").slots_of("amber-backend-1"), 0u);
+  EXPECT_EQ(bench.coordinator->tables().at("amber").slots()["amber-backend-1"], 0u);
   EXPECT_EQ(bench.proxies.at("birch-proxy-1").status.committed, 1u);
 }
 
@@ -274,14 +274,16 @@ TEST(FenceRecords, ThatMayBeOnTheirWayForbidARollback) {
 }
 
 TEST(TableJournal, CountsTheSlotsOfEachBackend) {
-  base::EpochTable table = base::next_table({}, 1, {{"a", 1}, {"b", 0}, {"c", 3}});
-  const std::vector<uint32_t> slots = slots_in(table);
-  ASSERT_EQ(slots.size(), 3u);
-  EXPECT_GT(slots[0], 0u);
-  EXPECT_EQ(slots[1], 0u);
-  EXPECT_EQ(slots[0] + slots[2], base::kSlotCount);
-  for (uint16_t& owner : table.owner) owner = base::EpochTable::kNoOwner;
-  EXPECT_EQ(slots_in(table), std::vector<uint32_t>(3, 0));
+  ClusterTables tables;
+  tables.committed = base::next_table({}, 1, {{"a", 1}, {"b", 0}, {"c", 3}});
+  std::map<std::string_view, uint32_t> slots = tables.slots();
+  EXPECT_GT(slots["a"], 0u);
+  EXPECT_EQ(slots["b"], 0u);
+  EXPECT_EQ(slots["a"] + slots["c"], base::kSlotCount);
+  EXPECT_EQ(slots.size(), 3u);
+  for (uint16_t& owner : tables.committed.owner) owner = base::EpochTable::kNoOwner;
+  slots = tables.slots();
+  EXPECT_EQ(slots["a"] + slots["b"] + slots["c"], 0u);
 }
 
 TEST(TableJournal, KnowsAfterSettlingWhetherAWriteOfUnknownOutcomeTookPlace) {
