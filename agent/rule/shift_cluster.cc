@@ -580,22 +580,24 @@ incident::Verdict ShiftCluster::verdict() const {
 void ShiftCluster::evaluate(base::Instant now, std::vector<incident::Verdict>& out) {
   slots_.take(complete(now),
               [this](base::Instant at, const auto& entries) { take_slot(at, entries); });
+  std::optional<incident::Verdict> old;
   if (!rule_.enabled) {
     ended_ = ended_ || active_;
     active_ = false;
   } else if (active_) {
-    incident::Verdict old = verdict();
+    old = verdict();
     watch_trouble(now);
-    const incident::Verdict present = verdict();
-    if (active_ && (old.type != present.type || old.scope != present.scope)) {
-      old.active = false;
-      out.push_back(std::move(old));
-    }
   } else {
     look_for_trouble(now);
   }
-  if (active_ || ended_) out.push_back(verdict());
+  if (!active_ && !ended_) return;
   ended_ = false;
+  incident::Verdict present = verdict();
+  if (old && active_ && (old->type != present.type || old->scope != present.scope)) {
+    old->active = false;
+    out.push_back(std::move(*old));
+  }
+  out.push_back(std::move(present));
 }
 
 void ShiftCluster::restore(const std::string& proxy, const std::string& backend,
