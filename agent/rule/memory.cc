@@ -24,10 +24,13 @@ template <class Item, class Learned>
 concept Is = std::same_as<std::remove_const_t<Item>, Learned>;
 
 // The fields of each kind of entry, for reading and writing alike.
+void each_name(auto& entry, auto& visit) {
+  visit("cluster", entry.cluster);
+  visit("proxy", entry.proxy);
+  visit("backend", entry.backend);
+}
 void each_field(Is<LearnedLink> auto& link, auto&& visit) {
-  visit("cluster", link.cluster);
-  visit("proxy", link.proxy);
-  visit("backend", link.backend);
+  each_name(link, visit);
   visit("slow", link.slow);
   visit("all", link.all);
 }
@@ -51,9 +54,7 @@ void each_field(Is<LearnedTraffic> auto& level, auto&& visit) {
   visit("seconds", level.seconds);
 }
 void each_field(Is<LearnedDifference> auto& difference, auto&& visit) {
-  visit("cluster", difference.cluster);
-  visit("proxy", difference.proxy);
-  visit("backend", difference.backend);
+  each_name(difference, visit);
   visit("of", difference.of);
   visit("ratio", difference.ratio);
   visit("seconds", difference.seconds);
@@ -61,16 +62,12 @@ void each_field(Is<LearnedDifference> auto& difference, auto&& visit) {
   visit("known_for", difference.known_for, kMayMiss);
 }
 void each_field(Is<LearnedRhythm> auto& rhythm, auto&& visit) {
-  visit("cluster", rhythm.cluster);
-  visit("proxy", rhythm.proxy);
-  visit("backend", rhythm.backend);
+  each_name(rhythm, visit);
   visit("of", rhythm.of);
   visit("gap", rhythm.gap);
 }
 void each_field(Is<LearnedHeight> auto& height, auto&& visit) {
-  visit("cluster", height.cluster);
-  visit("proxy", height.proxy);
-  visit("backend", height.backend);
+  each_name(height, visit);
   visit("of", height.of);
   visit("limit", height.limit);
   visit("before", height.before);
