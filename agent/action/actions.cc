@@ -109,7 +109,7 @@ base::Result<base::Duration> duration_argument(const runbook::ActionCall& call,
   if (text.empty() || !(seconds >= 0 && seconds <= 86'400)) {
     return wrong(key, text, "a duration up to 24h, like 3s");
   }
-  return base::Duration(static_cast<int64_t>(seconds * 1e9));
+  return base::from_seconds(seconds);
 }
 
 uint64_t number_argument(const runbook::ActionCall& call, std::string_view key, uint64_t fallback) {

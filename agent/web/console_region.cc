@@ -153,7 +153,7 @@ std::string console_region(const json::value& status, const History& history, Co
   set(main, "NOW", publish::date_and_seconds(now));
   set(main, "VERSION", text_of(agent, "version"));
   set(main, "PID", std::to_string(static_cast<int64_t>(number_of(agent, "pid"))));
-  set(main, "UPTIME", publish::duration_words(base::Duration(static_cast<int64_t>(uptime * 1e9))));
+  set(main, "UPTIME", publish::duration_words(base::from_seconds(uptime)));
   set(main, "MEMORY", bytes_words(number_of(agent, "memory_bytes")));
   set(main, "CPU", share_words(uptime > 0 ? number_of(agent, "cpu_seconds") / uptime : 0));
   if (flag_of(status, "gameday")) main.ShowSection("GAMEDAY");

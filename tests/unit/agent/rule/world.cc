@@ -269,7 +269,7 @@ void World::step() {
   if (now_ >= pause_end_ && chance(random_) < options_.pauses / 10) {
     const double length = chance(random_) * base::to_seconds(options_.longest_pause);
     pause_begin_ = now_ - 50ms;
-    pause_end_ = pause_begin_ + base::Duration(static_cast<int64_t>(length * 1e9));
+    pause_end_ = pause_begin_ + base::from_seconds(length);
   }
   for (Cluster& cluster : clusters_) {
     tell_pace(cluster);
