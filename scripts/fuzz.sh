@@ -31,7 +31,6 @@ fuzz_one() {
   name=$(basename "$target")
   for try in 1 2 3; do
     place=$scratch/$name/$try
-    mkdir -p "$place"
     if fuzz_once "$target" "$place"; then
       printf '%s: %s runs, no finding\n' "$name" "$(sed -n 's/^stat::number_of_executed_units: *//p' "$place/log")"
       return 0

@@ -7,24 +7,13 @@ Prints one line per figure, `name ours peer ratio bound ok|short`, and exits 1 w
 CPU is user + system time of the agent over wall time; memory is the growth of its resident set from
 the end of the warm-up (a fifth of the run) to the end.
 """
-import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from load import Load  # noqa: E402
+from processes import cpu_seconds, resident_bytes  # noqa: E402
 from region import Region, pause, wait_for  # noqa: E402
-
-
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def resident_bytes(pid):
-    with open(f"/proc/{pid}/statm", encoding="ascii") as statm:
-        return int(statm.read().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
 def main():

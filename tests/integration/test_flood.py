@@ -1,9 +1,9 @@
 """One client address that floods one proxy is named, and nobody calls it the network."""
-import subprocess
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
+from flood import Flood  # noqa: E402
 from load import Load  # noqa: E402
 from region import Region, pause, wait_for  # noqa: E402
 
@@ -14,45 +14,6 @@ PROXY = "amber-proxy-1"
 USUAL_SECONDS = 85
 FLOOD_SECONDS = 60  # at most
 PATIENCE = 180
-# Nonsense, 2,000 commands at a time, as fast as it is answered.
-FLOOD = """
-import socket, sys, time
-host, port, source, seconds, user, password = sys.argv[1:]
-connection = socket.create_connection((host, int(port)), timeout=10, source_address=(source, 0))
-connection.sendall(f"set {user} 0 0 {len(password)}\\r\\n{password}\\r\\n".encode())
-assert connection.recv(100) == b"STORED\\r\\n"
-commands, replies, buffer = b"nonsense\\r\\n" * 2000, len(b"ERROR\\r\\n" * 2000), bytearray(1 << 20)
-end = time.monotonic() + float(seconds)
-while time.monotonic() < end:
-    connection.sendall(commands)
-    left = replies
-    while left > 0:
-        got = connection.recv_into(buffer, min(left, len(buffer)))
-        assert got > 0, "the proxy closed"
-        left -= got
-"""
-
-
-class Flood:
-    """`with Flood(region, 0):` floods the proxy of that index by two connections until the block ends."""
-
-    def __init__(self, region, index):
-        cache = region.info()["cache"]
-        servers = cache["servers"]
-        servers = servers.split(",") if isinstance(servers, str) else servers
-        host, _, port = servers[index].rpartition(":")
-        self.command = [sys.executable, "-c", FLOOD, host, port, FLOODER, str(FLOOD_SECONDS),
-                        cache["username"], cache["password"]]
-        self.processes = []
-
-    def __enter__(self):
-        self.processes = [subprocess.Popen(self.command) for _ in range(2)]
-        return self
-
-    def __exit__(self, *_):
-        for process in self.processes:
-            process.terminate()
-            process.wait(10)
 
 
 def timeline(region, incident):
@@ -65,7 +26,7 @@ def test_a_client_that_floods_a_proxy_is_the_incident():
         wait_for("load is under way", lambda: load.done() > 100, 60)
         pause(USUAL_SECONDS)
         region.quiet(PATIENCE)
-        with Flood(region, 0):
+        with Flood(region, 0, FLOODER, FLOOD_SECONDS):
             found = wait_for("a flood", lambda: next(
                 (i for i in region.incidents(unresolved=True) if i["type"] == "client_flood"), None),
                 FLOOD_SECONDS, every=0.2)

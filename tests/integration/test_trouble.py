@@ -12,19 +12,10 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from busy import BusyClients  # noqa: E402
+from processes import cpu_seconds, resident_bytes  # noqa: E402
 from proxy_bed import OTHER, PASSWORD, USER, ProxyBed  # noqa: E402
 from region import pause, wait_for  # noqa: E402
 from test_proxy import bed_metrics  # noqa: E402
-
-
-def cpu_seconds(pid):
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def rss(pid):
-    line = next(n for n in Path(f"/proc/{pid}/status").read_text().splitlines() if n.startswith("VmRSS"))
-    return int(line.split()[1]) * 1024
 
 
 def errors(bed, reason):
@@ -86,7 +77,7 @@ def test_a_huge_pipeline_of_small_gets_is_bounded_and_whole():
     with ProxyBed() as bed:
         c = bed.login()
         c.set(b"k", bytes(100))
-        before = rss(bed.process.pid)
+        before = resident_bytes(bed.process.pid)
         count = 300_000
         sender = threading.Thread(target=send_what_is_taken, args=(c, b"get k\r\n" * count))
         c.socket.settimeout(60)
@@ -97,9 +88,9 @@ def test_a_huge_pipeline_of_small_gets_is_bounded_and_whole():
             part = c.socket.recv(1 << 20)
             assert part
             left -= len(part)
-            most = max(most, rss(bed.process.pid)) if left % 7 == 0 else most
+            most = max(most, resident_bytes(bed.process.pid)) if left % 7 == 0 else most
         sender.join()
-        most = max(most, rss(bed.process.pid))
+        most = max(most, resident_bytes(bed.process.pid))
         assert most - before < 24 << 20, f"{(most - before) >> 20} MiB"
 
 
@@ -116,7 +107,7 @@ def test_slow_readers_of_large_values_do_not_disturb_a_neighbour():
         neighbour = bed.login()
         neighbour.set(key, bytes(1_000_000))
         assert neighbour.set(other, b"here") == b"STORED\r\n"
-        before = rss(bed.process.pid)
+        before = resident_bytes(bed.process.pid)
         slow = [slow_reader(bed) for _ in range(20)]
         for c in slow:
             c.send(b"get %s\r\n" % key * 2000)
@@ -127,7 +118,7 @@ def test_slow_readers_of_large_values_do_not_disturb_a_neighbour():
             longest = max(longest, time.monotonic() - begun)
             for c in slow:
                 assert c.socket.recv(4096), "slow, but it reads"
-            most = max(most, rss(bed.process.pid) - before)
+            most = max(most, resident_bytes(bed.process.pid) - before)
         print(f"neighbour: {longest * 1000:.0f} ms at most; proxy: {most >> 20} MiB more")
         assert most < 20 * 12 << 20
         assert longest < 2, "and not until they are done, which takes minutes"
