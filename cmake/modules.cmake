@@ -54,10 +54,16 @@ function(compile_together name)
   endif()
 endfunction()
 
-# add_module(NAME [SRCS a.cc …] [HDRS a.h …] [DEPS target …] [PRIVATE_DEPS target …])
+# Some optimisation in builds that have none: for what would compute for minutes without.
+function(always_optimise name)
+  target_compile_options(${name} PRIVATE $<$<CONFIG:Sanitize,Debug>:-O1>)
+endfunction()
+
+# add_module(NAME [BUSY] [SRCS a.cc …] [HDRS a.h …] [DEPS target …] [PRIVATE_DEPS target …])
 # One folder, one noun, one target. Every header listed is also compiled alone.
+# BUSY: it computes a lot, so it is optimised in builds for debugging and sanitizers, too.
 function(add_module name)
-  cmake_parse_arguments(arg "" "" "SRCS;HDRS;DEPS;PRIVATE_DEPS" ${ARGN})
+  cmake_parse_arguments(arg "BUSY" "" "SRCS;HDRS;DEPS;PRIVATE_DEPS" ${ARGN})
   set(alone)
   foreach(header IN LISTS arg_HDRS)
     cmake_path(RELATIVE_PATH CMAKE_CURRENT_SOURCE_DIR BASE_DIRECTORY ${PROJECT_SOURCE_DIR}
@@ -70,6 +76,9 @@ function(add_module name)
     add_library(${name} STATIC ${arg_SRCS})
     target_link_libraries(${name} PUBLIC mcguard_policy ${arg_DEPS} PRIVATE ${arg_PRIVATE_DEPS})
     compile_together(${name} ${arg_SRCS})
+    if(arg_BUSY)
+      always_optimise(${name})
+    endif()
   else()
     add_library(${name} INTERFACE)  # headers alone
     target_link_libraries(${name} INTERFACE mcguard_policy ${arg_DEPS})
@@ -90,17 +99,20 @@ function(add_program name)
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
 endfunction()
 
-# add_unit_test(NAME [THREADS] SRCS x_test.cc … DEPS target …): one gtest executable per folder under test.
-# THREADS: more than one thread runs in it. The others have nothing to show the thread sanitizer and are
-# left out of its build.
+# add_unit_test(NAME [THREADS] [BUSY] SRCS x_test.cc … DEPS target …): one gtest executable per folder under
+# test. THREADS: more than one thread runs in it. The others have nothing to show the thread sanitizer and
+# are left out of its build. BUSY: as add_module's.
 function(add_unit_test name)
-  cmake_parse_arguments(arg "THREADS" "" "SRCS;DEPS" ${ARGN})
+  cmake_parse_arguments(arg "THREADS;BUSY" "" "SRCS;DEPS" ${ARGN})
   if(NOT MCGUARD_TESTS OR (MCGUARD_SANITIZE MATCHES thread AND NOT arg_THREADS))
     return()
   endif()
   add_executable(${name} ${arg_SRCS})
   target_link_libraries(${name} PRIVATE mcguard_policy ${arg_DEPS} test_support GTest::gmock GTest::gtest_main)
   compile_together(${name} ${arg_SRCS})
+  if(arg_BUSY)
+    always_optimise(${name})
+  endif()
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests)
   add_test(NAME ${name} COMMAND ${name} WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
   if(MCGUARD_SANITIZE)
