@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "base/core/text.h"
 #include "base/memcache/ascii_writer.h"
+#include "base/memcache/client_key.h"
 #include "base/memcache/stored_key.h"
 #include "proxy/frontend/client.h"
 #include "proxy/frontend/worker.h"
@@ -34,13 +34,6 @@ constexpr std::string_view kVersion = "1.6.18-mcguard";
 // Key and value together.
 constexpr size_t kMostItemBytes = 1'048'576;
 constexpr int64_t kMostRelativeDelay = 60 * 60 * 24 * 30;
-
-// A key that came as base64; nothing when it is not that, or empty.
-std::optional<std::string> decoded_key(std::string_view text) {
-  auto key = base::base64_decode(text);
-  if (!key || key->empty()) return std::nullopt;
-  return std::move(*key);
-}
 
 struct Counted {
   Count hit, miss;
@@ -147,8 +140,8 @@ void Client::obey_meta(const Request& request) {
   copy.quiet = flags.quiet;
   std::string key;
   if (flags.base64_key) {
-    auto decoded = decoded_key(request.key);
-    if (!decoded) return answer_ascii(route::undecodable_key(request.command));
+    auto decoded = base::memcache::decode_client_key(request.key);
+    if (!decoded) return answer_ascii(route::undecodable_key(request.command, flags));
     key = std::move(*decoded);
     copy.key = key;
     copy.binary_key = true;
@@ -246,7 +239,7 @@ void Client::drop_old_value(const Request& request) {
     const route::MetaFlags flags = route::read_meta_flags(request.command, request.arguments);
     if (!flags.error.empty()) return;  // memcached keeps the old value then
     if (flags.base64_key) {
-      auto decoded = decoded_key(key);
+      auto decoded = base::memcache::decode_client_key(key);
       if (!decoded) return;
       key = std::move(*decoded);
     }

@@ -32,6 +32,8 @@ constexpr std::string_view kBadBase64Key = "CLIENT_ERROR error decoding key\r\n"
 constexpr std::string_view kTooManyFlags = "CLIENT_ERROR options flags too long\r\n";
 constexpr std::string_view kTooManyGetFlags = "CLIENT_ERROR options flags are too long\r\n";
 constexpr std::string_view kBadFormat = "CLIENT_ERROR bad command line format\r\n";
+// What memcached 1.6.18 knows of any command; others are the backend's to refuse.
+constexpr std::string_view kKnownFlags = "CDFIJLMNOPRTbcfhklqstuv";
 // memcached takes 20 words and their end; beyond, it refuses an ms and does not skip its value.
 constexpr size_t kMostFlags = 17, kMostStoreFlags = 16;
 // memcached closes on a line of more than 2,048 bytes; the stored key and tokens add to the client's.
@@ -177,9 +179,10 @@ uint64_t unmask_cas(uint64_t token, uint64_t cas_mask) {
   return cas == 0 ? std::numeric_limits<uint64_t>::max() : cas;
 }
 
-std::string_view undecodable_key(Command command) {
+std::string_view undecodable_key(Command command, const MetaFlags& flags) {
   if (command == Command::kMetaDebug) return kBadFormat;
-  return reports_flags_together(command) ? kInvalidOrDuplicate : kBadBase64Key;
+  if (reports_flags_together(command)) return kInvalidOrDuplicate;
+  return flags.all_known ? kBadBase64Key : kInvalidFlag;
 }
 
 MetaFlags read_meta_flags(Command command, std::string_view arguments) {
@@ -188,7 +191,9 @@ MetaFlags read_meta_flags(Command command, std::string_view arguments) {
     flags.base64_key = take_word(arguments) == "b";
     return flags;
   }
-  const bool together = reports_flags_together(command);
+  const auto wrong = [command](std::string_view what) {
+    return reports_flags_together(command) ? kInvalidOrDuplicate : what;
+  };
   std::bitset<256> seen;
   std::string_view rest = arguments;
   const size_t most = command == Command::kMetaSet ? kMostStoreFlags : kMostFlags;
@@ -207,14 +212,15 @@ MetaFlags read_meta_flags(Command command, std::string_view arguments) {
     const auto letter = static_cast<unsigned char>(flag[0]);
     const bool is_letter = (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z');
     if (!is_letter) {
-      flags.error = together ? kInvalidOrDuplicate : kInvalidFlag;
+      flags.error = wrong(kInvalidFlag);
       return flags;
     }
-    if (seen[letter]) {
-      flags.error = together ? kInvalidOrDuplicate : kDuplicateFlag;
+    if (seen[letter]) {  // memcached tells what is wrong first
+      flags.error = wrong(flags.all_known ? kDuplicateFlag : kInvalidFlag);
       return flags;
     }
     seen[letter] = true;
+    flags.all_known = flags.all_known && kKnownFlags.find(flag[0]) != std::string_view::npos;
     flags.quiet = flags.quiet || letter == 'q';
     flags.base64_key = flags.base64_key || letter == 'b';
   }

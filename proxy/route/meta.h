@@ -27,14 +27,16 @@ inline bool is_meta(base::memcache::Command command) {
 struct MetaFlags {
   bool quiet = false;       // q
   bool base64_key = false;  // b
+  bool all_known = true;    // to memcached 1.6.18
   std::string_view error;   // a whole reply; empty: none
 };
 // Refused are a line that memcached would not follow and flags in a number or form that it would answer
 // without having read the value of an ms: what comes next on a connection that clients share must
 // never be a client's bytes.
 MetaFlags read_meta_flags(base::memcache::Command command, std::string_view arguments);
-// The whole reply to a key that is not base64 though its flags say so.
-std::string_view undecodable_key(base::memcache::Command command);
+// The whole reply to a key that is not base64 though its flags say so; what is wrong with those is told
+// first.
+std::string_view undecodable_key(base::memcache::Command command, const MetaFlags& flags);
 
 // The token that a backend knows, of one that a client sent. Zero, which to memcached means "no
 // condition", becomes one that no item has.

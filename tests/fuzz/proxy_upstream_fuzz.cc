@@ -8,9 +8,9 @@
 #include <string_view>
 
 #include "base/core/check.h"
-#include "base/core/text.h"
 #include "base/memcache/ascii_parser.h"
 #include "base/memcache/binary_parser.h"
+#include "base/memcache/client_key.h"
 #include "base/memcache/stored_key.h"
 #include "base/memcache/word.h"
 #include "proxy/route/meta.h"
@@ -52,8 +52,8 @@ void obey(Request request) {
     const route::MetaFlags flags = route::read_meta_flags(request.command, request.arguments);
     if (!flags.error.empty()) return;
     if (flags.base64_key) {
-      const auto decoded = base::base64_decode(key);
-      if (!decoded || decoded->empty()) return;
+      const auto decoded = base::memcache::decode_client_key(key);
+      if (!decoded) return;
       key = *decoded;
       request.binary_key = true;
     }

@@ -1,6 +1,6 @@
 """The same bytes to memcached and to the proxy: the same bytes back, wherever they are split.
 
-The streams are in tests/support/text_cases.py and binary_cases.py. Each ends with `mn` or a NOOP, whose
+The streams are in tests/support/text_cases.py, binary_cases.py and random_text.py. Each ends with `mn` or a NOOP, whose
 answer shows whether the connection was still followed, and with the end of the client's stream. Only cas
 tokens may differ: they are compared by what they do.
 """
@@ -16,6 +16,7 @@ import text_cases  # noqa: E402
 from differential import (Direct, converse, frames_shown, split_once, split_wholly, text_shown,  # noqa: E402
                           text_stream)
 from proxy_bed import Client, FakeAgent, ProxyBed, frame  # noqa: E402
+from random_text import RandomText  # noqa: E402
 
 TEXT = [*text_cases.CLASSIC, *text_cases.META, *text_cases.NOREPLY, *text_cases.CAS, *text_cases.NUMBERS,
         *text_cases.EXPIRY, *text_cases.BOGUS, *text_cases.META_MORE]
@@ -67,6 +68,22 @@ def test_every_letter_as_a_flag(servers, letter):
         compare(servers, case, data, [data], text_shown)
         data = text_stream(case, number + 1)
         compare(servers, case, data, split_wholly(data), text_shown)
+
+
+def random_shown(data):
+    """Without what depends on the moment: seconds, and the spaces behind a number that became shorter."""
+    data = re.sub(rb" ([tl])-?\d+", rb" \1SECONDS", text_shown(data))
+    data = re.sub(rb"^(\d+) +\r$", rb"\1\r", data, flags=re.M)
+    return re.sub(rb"^(VALUE \S+ \d+|VA) \d+|( s)\d+", rb"\1\2 SIZE", data, flags=re.M)
+
+
+@pytest.mark.parametrize("seed", range(1, 9))
+def test_random_streams(servers, seed):
+    text = RandomText(seed)
+    for _ in range(100):
+        data = text.stream()
+        half = len(data) // 2
+        compare(servers, f"seed {seed}", data, [data[:half], data[half:]], random_shown)
 
 
 def test_values_that_are_too_large(servers):

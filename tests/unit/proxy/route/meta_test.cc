@@ -69,9 +69,23 @@ TEST(MetaFlags, OfDeleteAndArithmeticHaveOneMessage) {
       EXPECT_EQ(read_meta_flags(command, wrong).error,
                 "CLIENT_ERROR invalid or duplicate flag\r\n");
     }
-    EXPECT_EQ(undecodable_key(command), "CLIENT_ERROR invalid or duplicate flag\r\n");
+    EXPECT_EQ(undecodable_key(command, {}), "CLIENT_ERROR invalid or duplicate flag\r\n");
   }
-  EXPECT_EQ(undecodable_key(Command::kMetaSet), "CLIENT_ERROR error decoding key\r\n");
+}
+
+TEST(MetaFlags, TellOfSeveralMistakesTheOneThatMemcachedTells) {
+  const auto error = [](const char* flags) {
+    return std::string(read_meta_flags(Command::kMetaGet, flags).error);
+  };
+  EXPECT_EQ(error("v u v"), "CLIENT_ERROR duplicate flag\r\n");
+  EXPECT_EQ(error("v x v"), "CLIENT_ERROR invalid flag\r\n") << "memcached 1.6.18 knows no x";
+  EXPECT_EQ(error("v v x"), "CLIENT_ERROR duplicate flag\r\n");
+  EXPECT_EQ(error("x"), "") << "alone it is the backend's to refuse";
+  const auto undecodable = [](const char* flags) {
+    return undecodable_key(Command::kMetaSet, read_meta_flags(Command::kMetaSet, flags));
+  };
+  EXPECT_EQ(undecodable("b T30"), "CLIENT_ERROR error decoding key\r\n");
+  EXPECT_EQ(undecodable("b x"), "CLIENT_ERROR invalid flag\r\n");
 }
 
 TEST(MetaFlags, OfDebugAreNotLookedAt) {
