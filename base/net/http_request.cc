@@ -37,9 +37,9 @@ struct HttpRequestReader::Parser {
 };
 
 HttpRequestReader::HttpRequestReader() : parser_(std::make_unique<Parser>()) {
-  parser_->beast.header_limit(kMaxHttpHeader);
+  // Where exactly Beast's limit is depends on how the bytes arrive; feed() holds the real one.
+  parser_->beast.header_limit(2 * kMaxHttpHeader);
   parser_->beast.body_limit(kMaxHttpBody);
-  parser_->beast.eager(true);
 }
 HttpRequestReader::~HttpRequestReader() = default;
 HttpRequestReader::HttpRequestReader(HttpRequestReader&&) noexcept = default;
@@ -55,12 +55,22 @@ bool HttpRequestReader::keep_alive() const {
 void HttpRequestReader::feed(std::string& bytes) {
   while (!bytes.empty() && !bad() && !decoded_) {
     if (!can_show_again(parser_->beast, bytes.size())) return;
+    const bool in_header = !parser_->beast.is_header_done();
+    parser_->beast.eager(!in_header);  // in one go, but for where the header ends
     boost::system::error_code failure;
     const size_t taken = parser_->beast.put(boost::asio::buffer(bytes), failure);
     bytes.erase(0, taken);
     if (failure && failure != http::error::need_more) {
       bad_status_ = status_for(failure);
       return;
+    }
+    if (in_header) {
+      header_bytes_ += taken;
+      const size_t pending = parser_->beast.is_header_done() ? 0 : bytes.size();
+      if (header_bytes_ + pending > kMaxHttpHeader) {
+        bad_status_ = 431;
+        return;
+      }
     }
     if (parser_->beast.is_done()) return decode();
     if (failure == http::error::need_more || taken == 0) {

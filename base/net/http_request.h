@@ -40,6 +40,7 @@ class HttpRequestReader {
   void decode();
   std::unique_ptr<Parser> parser_;
   HttpRequest request_;
+  size_t header_bytes_ = 0;  // that the parser has taken
   int bad_status_ = 0;
   bool decoded_ = false;
   bool continued_ = false;

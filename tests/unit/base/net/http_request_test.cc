@@ -100,6 +100,28 @@ TEST(HttpRequestReader, BoundsHeaderAndBody) {
   EXPECT_EQ(body.bad_status(), 413);
 }
 
+TEST(HttpRequestReader, BoundsAHeaderToTheByteHoweverItArrives) {
+  const std::string field = "GET / HTTP/1.1\r\nX: ", end = "\r\nY: z\r\n\r\n";
+  const std::string target = "GET /", version = " HTTP/1.1\r\n\r\n";
+  for (const size_t size :
+       {kMaxHttpHeader - 1, kMaxHttpHeader, kMaxHttpHeader + 1, kMaxHttpHeader + 9}) {
+    for (const std::string& header :
+         {field + std::string(size - field.size() - end.size(), 'x') + end,
+          target + std::string(size - target.size() - version.size(), 'x') + version}) {
+      ASSERT_EQ(header.size(), size);
+      for (const size_t cut : {size_t(1), size_t(24), size / 2, size - 5, size - 2, size}) {
+        HttpRequestReader reader;
+        std::string bytes = header.substr(0, cut);
+        reader.feed(bytes);
+        bytes += header.substr(cut);
+        reader.feed(bytes);
+        EXPECT_EQ(reader.done(), size <= kMaxHttpHeader) << size << " bytes, cut at " << cut;
+        EXPECT_EQ(reader.bad_status(), size <= kMaxHttpHeader ? 0 : 431);
+      }
+    }
+  }
+}
+
 TEST(HttpRequestReader, AsksForTheBodyOnceWhenTheClientWaits) {
   HttpRequestReader reader;
   feed(reader, "POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n");
