@@ -91,9 +91,6 @@ void Client::receive() {
   active_ = worker_.now();
   worker_.cells().bytes_read.add(static_cast<uint64_t>(got));
   worker_.telemetry().add_bytes(telemetry_index_, static_cast<uint64_t>(got));
-  if (session_.row != nullptr) {
-    session_.row->add(tenant::Count::kBytesRead, static_cast<uint64_t>(got));
-  }
   if (straight) {
     const std::string_view input(into, static_cast<size_t>(got));
     const size_t used = consume(input);
@@ -126,6 +123,7 @@ void Client::read_on() {
 size_t Client::consume(std::string_view input) {
   find_room();
   size_t used = 0;
+  counted_ = 0;
   while (used < input.size() && !closed() && may_read()) {
     if (swallow_ > 0) {
       const uint64_t gone = std::min<uint64_t>(swallow_, input.size() - used);
@@ -135,7 +133,14 @@ size_t Client::consume(std::string_view input) {
     }
     if (!take_one(input.substr(used), used)) break;
   }
+  if (!closed()) count_read(used);
   return used;
+}
+
+// What was obeyed counts, not what has arrived: so a stats shows the same however its bytes came.
+void Client::count_read(size_t used) {
+  if (session_.row != nullptr) session_.row->add(tenant::Count::kBytesRead, used - counted_);
+  counted_ = used;
 }
 
 // The same with what was held back.
@@ -158,6 +163,11 @@ bool Client::take_one(std::string_view input, size_t& used) {
                             ? base::memcache::parse_binary(input, request, binary_limits_)
                             : ascii_.parse(input, request);
   if (parsed.state == ParseState::kNeedMore) return false;
+  if (request.command == base::memcache::Command::kStats && parsed.state == ParseState::kComplete) {
+    waits_for_replies_ = !has_answered_all();
+    if (waits_for_replies_) return false;
+    count_read(used + parsed.consumed);
+  }
   used += parsed.consumed;
   if (parsed.state == ParseState::kError) return on_parse_error(parsed, request);
   if (!refresh_session()) return false;
@@ -248,6 +258,7 @@ void Client::end_turn() {
   is_dirty = false;
   if (closed() || !send_output()) return;
   if (unsent_ > 0) send_held_keys();
+  if (has_answered_all()) waits_for_replies_ = false;
   if (may_read() && !in_.empty()) consume_held();
   if (closed()) return;
   if (worker_.loads().is_on()) settle_load();

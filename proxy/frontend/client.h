@@ -126,9 +126,12 @@ class Client final : public Loop::Source {
   size_t consume(std::string_view input);
   void consume_held();
   bool take_one(std::string_view input, size_t& used);
+  void count_read(size_t used);
+  bool has_answered_all() const { return replies_.empty() && out_.empty(); }
   bool on_parse_error(const base::memcache::Parsed& parsed, const base::memcache::Request& request);
   bool may_read() const {
-    return !finishing_ && !waits_for_flush_ && leaving_ != Leaving::kMoves && !is_congested();
+    return !finishing_ && !waits_for_flush_ && !waits_for_replies_ && leaving_ != Leaving::kMoves &&
+           !is_congested();
   }
   bool is_congested() const;
   bool send_output();
@@ -201,6 +204,7 @@ class Client final : public Loop::Source {
   bool finishing_ = false;
   bool shares_socket_ = false;
   bool waits_for_flush_ = false;
+  bool waits_for_replies_ = false;  // a stats, whose counters are to have all before it
   Leaving leaving_ = Leaving::kNo;
   uint8_t failed_tries_ = 0;
   // How many requests may be outstanding. Nobody knows how large a reply will be, so a client begins with
@@ -223,6 +227,7 @@ class Client final : public Loop::Source {
   uint32_t unsent_ = 0;            // tickets of the present get of several: of its keys, and of END
   route::Ticket next_unsent_ = 0;  // the first of them
   uint64_t swallow_ = 0;           // bytes of a refused value still to come
+  size_t counted_ = 0;             // of the input at hand, in the cache's counters
   base::memcache::Protocol protocol_ = base::memcache::Protocol::kUnknown;
   base::memcache::AsciiParser ascii_;
   base::memcache::BinaryLimits binary_limits_;

@@ -30,6 +30,24 @@ def store(clients, keys, exptime=0, size=100):
         assert client.read(8 * len(part)) == b"STORED\r\n" * len(part)
 
 
+def test_what_came_before_it_in_the_same_packet_counts():
+    with ProxyBed() as bed:
+        client = bed.login()
+        before = stats(client)
+        commands, replies = b"get a\r\nset a 0 0 1\r\nx\r\nget a b\r\n", b"END\r\nSTORED\r\nVALUE a 0 1\r\nx\r\nEND\r\n"
+        client.send(commands + b"stats\r\n")
+        assert client.read(len(replies)) == replies
+        after = {}
+        while (line := client.line()) != b"END\r\n":
+            _, name, value = line.split()
+            after[name.decode()] = value
+        grown = {name: int(after[name]) - before[name] for name in ("get_hits", "get_misses", "cmd_set", "bytes_read")}
+        assert grown == {"get_hits": 1, "get_misses": 2, "cmd_set": 1, "bytes_read": len(commands) + len(b"stats\r\n")}
+        client.send(b"get b\r\nstats reset\r\n")
+        assert client.read(len(b"END\r\nRESET\r\n")) == b"END\r\nRESET\r\n"
+        assert stats(client)["get_misses"] == 0
+
+
 def test_every_name_of_the_customer_api_is_there_and_items_are_estimated():
     with ProxyBed() as bed:
         bed.configure(caches=[{"id": c, "label": f"c{c}", "generation": 1, "enabled": True,
