@@ -27,6 +27,7 @@ namespace {
 
 constexpr base::Duration kDrainDeadline = std::chrono::seconds(5);
 constexpr size_t kCachesAtATime = 32;  // on their page; then others have their turn
+constexpr base::Duration kSettledPoll = std::chrono::milliseconds(5);
 constexpr base::Duration kStopDeadline = std::chrono::milliseconds(500);
 
 Result<> make_parent(const std::string& path) {
@@ -420,8 +421,17 @@ void App::await_signal() {
 void App::reload() {
   const auto done = reload_config();
   reloaded_ = done.ok();
-  if (reloaded_) return base::log::info("config_reloaded");
-  base::log::error("config_not_reloaded", {{"error", done.error().context}});
+  if (!reloaded_) {
+    base::log::error("config_not_reloaded", {{"error", done.error().context}});
+    return;
+  }
+  base::spawn(io_.get_executor(), gate_, "tell_reloaded", tell_reloaded());
+}
+
+// Whoever reads it may rely on it: all that comes from now on is served by the new configuration.
+asio::awaitable<void> App::tell_reloaded() {
+  while (!control_->is_settled() && !stopping_) co_await timers_.wait_for(kSettledPoll);
+  base::log::info("config_reloaded");
 }
 
 Result<> App::reload_config() {

@@ -77,6 +77,7 @@ class App final : public admin::Lifecycle {
   void listen_for_signals();
   void await_signal();
   void reload();
+  boost::asio::awaitable<void> tell_reloaded();
   base::Result<> reload_config();
   base::Result<> load_tls();
   base::Result<> renew_tls(const TlsListener& wanted);
