@@ -87,10 +87,10 @@ TEST_F(CoalescingTest, NarrowsWhereAHalfWouldDo) {
   tick(0.9, 8);
   tick(0.9, 16);
   ASSERT_EQ(window(), 400us);
-  tick(0.9, 80);
+  tick(0.9, 130);
   EXPECT_EQ(window(), 200us);
-  tick(0.9, 80);
-  tick(0.9, 80);
+  tick(0.9, 130);
+  tick(0.9, 130);
   EXPECT_EQ(window(), 100us) << "the configured one";
 }
 
@@ -147,7 +147,7 @@ TEST_F(CoalescingTest, ForgetsItsFailuresOnceATrialWasWorthwhile) {
   tick(0.9, 2);
   for (int i = 0; i < 3; ++i) tick(0.9, 5);
   ASSERT_EQ(ticks_until_on(2000), 50);
-  tick(0.9, 30);
+  tick(0.9, 50);
   for (int i = 0; i < 3; ++i) tick(0.9, 5);
   ASSERT_FALSE(coalescing_.is_on());
   EXPECT_EQ(ticks_until_on(2000), 50) << "not 100";
