@@ -232,6 +232,7 @@ void Stage::settle() {
     idle = !any && moved() == before && in_flight() == 0;
     if (idle && !pending_.empty()) {
       apply_flushes();
+      turn();  // whose news may be no more than that its clients are read again
       idle = false;
     }
   }
