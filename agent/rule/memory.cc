@@ -101,6 +101,12 @@ json::object entry_of(const LearnedLink& link) {
   return object;
 }
 
+constexpr double kMost = 1e15;
+constexpr double kLongestTime = 1e9;  // seconds; longer ones would not all fit a base::Duration
+bool is_time(std::string_view field) {
+  return field == "seconds" || field == "known_for" || field == "gap";
+}
+
 // Takes fields out of an object for as long as each is there with its type.
 class Reader {
  public:
@@ -117,7 +123,7 @@ class Reader {
     if (value == nullptr && may_miss) return;
     ok_ = ok_ && value != nullptr && value->is_number();
     if (ok_) out = value->to_number<double>();
-    ok_ = ok_ && out >= 0 && out < 1e15;
+    ok_ = ok_ && out >= 0 && out < (is_time(name) ? kLongestTime : kMost);
   }
 
  private:

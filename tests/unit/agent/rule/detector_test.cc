@@ -94,15 +94,16 @@ TEST(Detector, WhatItLearnedSurvivesSaveAndRestore) {
   options.rate = 200;
   options.background = 0.02;
   World world(options);
-  world.run_for(2min);
+  world.run_for(20min);
   const std::string saved = world.detector.save();
   Detector fresh{RuleSet()};
   ASSERT_TRUE(fresh.restore(saved, world.now()).ok());
   const auto before = boost::json::parse(saved).as_object();
   const auto after = boost::json::parse(fresh.save()).as_object();
-  for (const char* list : {"links", "levels", "rhythms", "heights"}) {
+  for (const char* list : {"links", "levels", "traffic", "rhythms", "heights", "commands"}) {
     const auto& kept = before.at(list).as_array();
     const auto& found = after.at(list).as_array();
+    ASSERT_FALSE(kept.empty()) << list;
     ASSERT_EQ(found.size(), kept.size());
     for (size_t i = 0; i < kept.size(); ++i) {
       for (const auto& [key, value] : kept[i].as_object()) {
@@ -124,7 +125,9 @@ TEST(Detector, AMalformedMemoryChangesNothing) {
                            "{\"version\":1,\"links\":[{\"cluster\":1}],\"levels\":[]}",
                            "{\"version\":1,\"links\":[],\"levels\":[{\"cluster\":\"a\",\"proxy\":"
                            "\"p\",\"client\":\"\","
-                           "\"value\":-1,\"seconds\":1}]}"}) {
+                           "\"value\":-1,\"seconds\":1}]}",
+                           "{\"version\":1,\"links\":[],\"levels\":[{\"cluster\":\"a\",\"proxy\":"
+                           "\"p\",\"client\":\"\",\"value\":1,\"seconds\":1e12}]}"}) {
     EXPECT_FALSE(detector.restore(text, base::Instant{1'000'000'000}).ok()) << text;
   }
   EXPECT_EQ(detector.save(), before);
