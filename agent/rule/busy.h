@@ -64,6 +64,7 @@ class BusyWitness {
   // So many of a proxy's requests were slow in that bin.
   void hear(uint32_t proxy, const ProxyBusy& busy, int64_t bin, double slow);
 
+  bool has_heard() const { return slow_ > 0; }
   double explained() const;  // share of the slow requests
   // Those that account for the explained ones, but for stray ones.
   std::vector<uint32_t> proxies() const;

@@ -508,6 +508,7 @@ void ShiftCluster::ask_busy(base::Instant now) {
       if (bin.number >= begin) witness.hear(link.row, busy_[link.row], bin.number, bin.slow);
     }
   }
+  if (!witness.has_heard()) return;  // all its links are held, or it is ending: no news
   const bool was = overloaded_;
   overloaded_ = witness.explained() >= (was ? kNoMoreExplained : kExplained);
   if (!overloaded_) return;
