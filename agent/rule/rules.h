@@ -72,7 +72,8 @@ struct ShiftRule : Common {
   double threshold_single = 80;   // the same for one proxy, backend or link alone
   double slot_cap = 3;            // what one 10 ms slot of one proxy may add
   // Quarter seconds with slow requests before anything is said; one fewer for every two proxies above
-  // two that look, but 2 at least for a cluster and 3 for one place in it.
+  // two that look, but 2 at least for a cluster and 3 for one place in it; these, too, where the proxies
+  // had a core whenever they wanted one.
   int spread = 5;
   base::Duration hold = 5s;  // after a start, a restart or a step of the load
   double load_step = 2;      // times the usual request rate

@@ -82,7 +82,7 @@ struct alignas(64) DetailBlock {
   std::array<SlowCells, kSlowSlots> slow;
   // How busy the worker's thread is, told at each of its ticks. Where the block was padded: zero of a
   // proxy that does not tell.
-  Cell spent_at_ns;  // Instant up to which the two below count; 0: not told
+  Cell spent_at_ns;  // Instant of the tick's turn, in which the two below were read; 0: not told
   Cell ran_ns;       // total: it worked; looking for something to do is no work
   Cell waited_ns;    // total: it had something to do, and no core
 };
