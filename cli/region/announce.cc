@@ -96,6 +96,14 @@ std::string announcement(const json::object& region) {
   out += "  username          " + text_at(cache, "username") + "\n";
   out += "  password          " + text_at(cache, "password") + "\n";
   out += "  servers           " + joined(servers, ",") + "\n";
+  const json::value* clusters = region.if_contains("clusters");
+  if (clusters != nullptr && clusters->is_array()) {
+    for (const json::value& cluster : clusters->get_array()) {
+      if (!cluster.is_object()) continue;
+      const std::string open = text_at(cluster.get_object(), "open");
+      if (!open.empty()) out += "  no password       " + open + "\n";
+    }
+  }
   if (!servers.empty()) {
     out += "\nstore and read a value:\n\n  " +
            paste_line(servers[0], text_at(cache, "username"), text_at(cache, "password")) + "\n";

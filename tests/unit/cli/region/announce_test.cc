@@ -23,6 +23,15 @@ TEST(Announcement, ShowsUrlsCredentialsAndALineToPaste) {
   EXPECT_NE(text.find("'it'\\''s'"), std::string::npos) << "quoted for a shell";
 }
 
+TEST(Announcement, ShowsWhereNoPasswordIsNeeded) {
+  const std::string text = announcement(parsed(
+      R"({"clusters":[{"name":"amber","open":"127.0.1.1:11213"},{"name":"birch"}],"cache":{}})"));
+  EXPECT_NE(text.find("no password       127.0.1.1:11213\n"), std::string::npos) << text;
+  EXPECT_EQ(
+      announcement(parsed(R"({"clusters":[{"name":"amber"}],"cache":{}})")).find("password  127"),
+      std::string::npos);
+}
+
 TEST(Announcement, TakesServersAsOneText) {
   const std::string text =
       announcement(parsed(R"({"cache":{"servers":"127.0.1.1:1,127.0.1.2:2"}})"));
