@@ -60,6 +60,8 @@ void Greetings::end(Greeting& greeting) {
   const int raw = greeting.fd_.get();
   ended_.push_back(std::move(waiting_.at(raw)));
   waiting_.erase(raw);
+  // Another process may still hold the socket, and then closing it here would not end its events.
+  worker_.loop().forget(raw);
   greeting.fd_.reset();
 }
 
@@ -95,7 +97,10 @@ void Greetings::move_to(Outbox& outbox) {
 }
 
 void Greetings::close_all() {
-  for (auto& [fd, greeting] : waiting_) ended_.push_back(std::move(greeting));
+  for (auto& [fd, greeting] : waiting_) {
+    worker_.loop().forget(fd);
+    ended_.push_back(std::move(greeting));
+  }
   waiting_.clear();
   for (const auto& greeting : ended_) greeting->fd_.reset();
 }
