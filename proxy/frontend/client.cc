@@ -262,7 +262,7 @@ void Client::end_turn() {
   if (may_read() && !in_.empty()) consume_held();
   if (closed()) return;
   if (worker_.loads().is_on()) settle_load();
-  if (finishing_ && replies_.empty() && out_.empty()) return close("finished");
+  if (finishing_ && has_answered_all()) return close("finished");
   if (leaving_ != Leaving::kNo && try_to_leave()) return;
   update_events();
   if (tls_ != nullptr) read_again_if_buffered();

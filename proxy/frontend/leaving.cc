@@ -42,7 +42,7 @@ bool Client::may_move() const {
 // Whether nobody would miss an answer if it were closed now. What it has sent but we have not read
 // counts: a close would even take back replies that it has not read yet (the kernel sends a reset).
 bool Client::is_between_requests() const {
-  if (!replies_.empty() || !in_.empty() || !out_.empty() || swallow_ > 0) return false;
+  if (!has_answered_all() || !in_.empty() || swallow_ > 0) return false;
   if (tls_ != nullptr && tls_->has_buffered()) return false;
   int unread = 0;
   return ::ioctl(fd_.get(), SIOCINQ, &unread) != 0 || unread == 0;
