@@ -430,7 +430,10 @@ void App::reload() {
 
 // Whoever reads it may rely on it: all that comes from now on is served by the new configuration.
 asio::awaitable<void> App::tell_reloaded() {
-  while (!control_->is_settled() && !stopping_) co_await timers_.wait_for(kSettledPoll);
+  while (!control_->is_settled()) {
+    if (stopping_) co_return;
+    co_await timers_.wait_for(kSettledPoll);
+  }
   base::log::info("config_reloaded");
 }
 
