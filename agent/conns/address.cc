@@ -3,6 +3,9 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
+#include <array>
+
+#include "base/telemetry/segment.h"
 
 namespace agent::conns {
 namespace {
@@ -21,13 +24,9 @@ std::optional<Address> parse_address(std::string_view text) {
 }
 
 std::string to_string(const Address& address) {
-  char text[INET6_ADDRSTRLEN] = {};
-  if (std::equal(std::begin(kMapped), std::end(kMapped), address.begin())) {
-    inet_ntop(AF_INET, address.data() + 12, text, sizeof text);
-  } else {
-    inet_ntop(AF_INET6, address.data(), text, sizeof text);
-  }
-  return text;
+  std::array<uint64_t, 2> halves{};
+  for (size_t i = 0; i < address.size(); ++i) halves[i / 8] = halves[i / 8] << 8 | address[i];
+  return base::telemetry::address_text(halves);
 }
 
 std::string_view tcp_state_name(uint8_t state) {
