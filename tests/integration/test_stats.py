@@ -14,6 +14,10 @@ LIST = """auth_cmds auth_errors bytes bytes_read bytes_written cas_badval cas_hi
 
 def stats(client):
     client.send(b"stats\r\n")
+    return read_stats(client)
+
+
+def read_stats(client):
     found = {}
     while (line := client.line()) != b"END\r\n":
         _, name, value = line.split()
@@ -37,11 +41,8 @@ def test_what_came_before_it_in_the_same_packet_counts():
         commands, replies = b"get a\r\nset a 0 0 1\r\nx\r\nget a b\r\n", b"END\r\nSTORED\r\nVALUE a 0 1\r\nx\r\nEND\r\n"
         client.send(commands + b"stats\r\n")
         assert client.read(len(replies)) == replies
-        after = {}
-        while (line := client.line()) != b"END\r\n":
-            _, name, value = line.split()
-            after[name.decode()] = value
-        grown = {name: int(after[name]) - before[name] for name in ("get_hits", "get_misses", "cmd_set", "bytes_read")}
+        after = read_stats(client)
+        grown = {name: after[name] - before[name] for name in ("get_hits", "get_misses", "cmd_set", "bytes_read")}
         assert grown == {"get_hits": 1, "get_misses": 2, "cmd_set": 1, "bytes_read": len(commands) + len(b"stats\r\n")}
         client.send(b"get b\r\nstats reset\r\n")
         assert client.read(len(b"END\r\nRESET\r\n")) == b"END\r\nRESET\r\n"

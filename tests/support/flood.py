@@ -36,9 +36,7 @@ class Flood:
 
     def __init__(self, region, index, source, seconds):
         cache = region.info()["cache"]
-        servers = cache["servers"]
-        servers = servers.split(",") if isinstance(servers, str) else servers
-        self.command = [sys.executable, "-B", str(Path(__file__).resolve()), servers[index], source, str(seconds),
+        self.command = [sys.executable, "-B", str(Path(__file__).resolve()), region.servers()[index], source, str(seconds),
                         cache["username"], cache["password"]]
         self.processes, self.rate = [], 0.0
 

@@ -14,8 +14,7 @@ class Worker(threading.Thread):
     def __init__(self, region, number, stop, pause=0.002):
         super().__init__(daemon=True)
         cache = region.info()["cache"]
-        servers = cache["servers"]
-        self.servers = servers.split(",") if isinstance(servers, str) else servers
+        self.servers = region.servers()
         self.username, self.password = cache["username"], cache["password"]
         self.number, self.stop, self.pause = number, stop, pause
         self.connections = [None] * len(self.servers)

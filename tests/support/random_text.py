@@ -1,9 +1,9 @@
 """Random streams of the text protocol: commands with right and wrong arguments, flags and data.
 
 Left out is what docs/protocol.md says is answered differently, most lines with two mistakes, of which another
-may be told, and where memcached itself is not sure: a get
-of several keys with one that is too long drops the answers before it, if they came in the same packet; a
-number is read beyond a value of white space.
+may be told, and where memcached itself is not sure: a get of several keys with one that is too long drops the
+answers before it, if they came in the same packet; a number is read beyond a value of white space; in a
+server's first minute 2^32 - 1 is no time in the past.
 """
 import random
 

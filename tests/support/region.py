@@ -227,11 +227,14 @@ class Region:
         return next(b for c in self.info()["clusters"] for b in c["backends"]
                     if b["id"] == identity)
 
+    def servers(self):
+        """The address and port of each proxy, in the order in which a client has them."""
+        servers = self.info()["cache"]["servers"]
+        return servers.split(",") if isinstance(servers, str) else servers
+
     def client(self, proxy_index=0, timeout=2.0):
         cache = self.info()["cache"]
-        servers = cache["servers"]
-        servers = servers.split(",") if isinstance(servers, str) else servers
-        return Memcache(servers[proxy_index], cache["username"], cache["password"], timeout)
+        return Memcache(self.servers()[proxy_index], cache["username"], cache["password"], timeout)
 
     def serves(self, proxy_index):
         """Whether keys enough to meet every backend can be set and read through this proxy."""

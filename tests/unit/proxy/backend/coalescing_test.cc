@@ -26,9 +26,9 @@ class CoalescingTest : public ::testing::Test {
     coalescing_.on_tick(now_, work_);
   }
   // The number of ticks until it is on, at most `most`.
-  int ticks_until_on(int most) {
+  int ticks_until_on(int most, double share = 0.9) {
     for (int i = 1; i <= most; ++i) {
-      tick(0.9, 2);
+      tick(share, 2);
       if (coalescing_.is_on()) return i;
     }
     return most + 1;
@@ -185,12 +185,7 @@ TEST_F(CoalescingTest, LeavesAWorkerAloneWhoseLoadIsHalfOfWhatItCouldDo) {
     ASSERT_TRUE(coalescing_.is_on());
     for (int i = 0; i < 5; ++i) tick(0.35, 20, 10);  // as many messages as without
     ASSERT_FALSE(coalescing_.is_on());
-    int ticks = 0;
-    while (!coalescing_.is_on() && ticks < 2000) {
-      tick(0.45, 2);
-      ++ticks;
-    }
-    EXPECT_EQ(ticks, seconds * 50);
+    EXPECT_EQ(ticks_until_on(2000, 0.45), seconds * 50);
   }
   for (int i = 0; i < 5; ++i) tick(0.35, 20, 10);
   tick(0.8, 4);
