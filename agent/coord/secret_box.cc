@@ -1,6 +1,7 @@
 #include "agent/coord/secret_box.h"
 
 #include <openssl/evp.h>
+#include <openssl/hmac.h>
 #include <sys/stat.h>
 
 #include <cerrno>
@@ -16,6 +17,7 @@ namespace agent::coord {
 namespace {
 
 constexpr size_t kKeyBytes = 32;
+constexpr size_t kDerivedBytes = 16;
 constexpr size_t kNonceBytes = 12;
 constexpr size_t kTagBytes = 16;
 
@@ -102,6 +104,19 @@ base::Result<base::Secret> SecretBox::unseal(std::string_view sealed, std::strin
   unsigned char unused[16];
   if (EVP_DecryptFinal_ex(c, unused, &length) != 1) return damaged(name);
   return base::Secret(std::move(text));
+}
+
+std::string hmac_sha256(std::string_view key, std::string_view text) {
+  unsigned char digest[EVP_MAX_MD_SIZE];
+  unsigned length = 0;
+  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
+  CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes, text.size(), digest,
+             &length) != nullptr);
+  return std::string(reinterpret_cast<const char*>(digest), length);
+}
+
+std::string SecretBox::derive(std::string_view name) const {
+  return hmac_sha256(key_, name).substr(0, kDerivedBytes);
 }
 
 }  // namespace agent::coord

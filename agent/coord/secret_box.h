@@ -13,6 +13,9 @@
 
 namespace agent::coord {
 
+// 32 bytes.
+std::string hmac_sha256(std::string_view key, std::string_view text);
+
 // Thread: any, immutable. Owner: app.
 class SecretBox {
  public:
@@ -23,6 +26,9 @@ class SecretBox {
   std::string seal(const base::Secret& secret, std::string_view name) const;
   // kInvalid: damaged, or sealed under another key or name.
   base::Result<base::Secret> unseal(std::string_view sealed, std::string_view name) const;
+
+  // 16 bytes that follow from the key and `name` alone (HMAC-SHA256), and tell neither.
+  std::string derive(std::string_view name) const;
 
  private:
   explicit SecretBox(std::string key) : key_(std::move(key)) {}

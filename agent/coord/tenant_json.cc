@@ -119,6 +119,7 @@ std::string to_document(const TenantVersion& version) {
   boost::json::object o;
   o["generation"] = version.generation;
   o["flush_sequence"] = version.flush_sequence;
+  o["form"] = version.form;
   return boost::json::serialize(o);
 }
 
@@ -160,20 +161,8 @@ base::Result<TenantVersion> parse_version(const std::string& key, const std::str
   TenantVersion version;
   version.generation = reader.number("generation");
   version.flush_sequence = reader.number("flush_sequence");
+  version.form = reader.number_or("form", 0);
   return reader.finish(version);
-}
-
-boost::json::object to_proxy_json(const Cache& cache) {
-  constexpr size_t kLongestLabel = 250;  // what a proxy takes; one bad label must not stop the rest
-  boost::json::object o;
-  o["id"] = cache.id;
-  o["label"] = cache.label.substr(0, kLongestLabel);
-  o["generation"] = cache.generation;
-  o["flushed_at"] = cache.flushed_at;
-  o["enabled"] = cache.enabled;
-  o["limit_bytes"] = cache.limit_bytes;
-  o["connection_limit"] = cache.connection_limit;
-  return o;
 }
 
 boost::json::object to_proxy_json(const Credential& credential) {

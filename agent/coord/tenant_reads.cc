@@ -4,6 +4,7 @@
 
 #include "agent/coord/tenants.h"
 #include "base/core/check.h"
+#include "base/core/text.h"
 
 namespace agent::coord {
 
@@ -66,13 +67,28 @@ uint64_t Tenants::completed_flush(std::string_view cluster) const {
   return at->second.completed_flush;
 }
 
+boost::json::object Tenants::told_of(const Cache& cache) const {
+  constexpr size_t kLongestLabel = 250;  // what a proxy takes; one bad label must not stop the rest
+  boost::json::object o;
+  o["id"] = cache.id;
+  o["label"] = cache.label.substr(0, kLongestLabel);
+  o["generation"] = cache.generation;
+  o["flushed_at"] = cache.flushed_at;
+  o["enabled"] = cache.enabled;
+  o["limit_bytes"] = cache.limit_bytes;
+  o["connection_limit"] = cache.connection_limit;
+  o["cas_secret"] =
+      base::hex_encode(box_.derive("cas tokens of cache " + std::to_string(cache.id)));
+  return o;
+}
+
 boost::json::object Tenants::full(std::string_view cluster) const {
   boost::json::array cache_list;
   boost::json::array credential_list;
   std::set<base::CacheId> members;
   for (const Cache* each : caches(cluster)) {
     members.insert(each->id);
-    cache_list.push_back(to_proxy_json(*each));
+    cache_list.push_back(told_of(*each));
   }
   for (const auto& [user, each] : credentials_) {
     if (members.contains(each.cache)) credential_list.push_back(to_proxy_json(each));
@@ -97,7 +113,7 @@ std::optional<boost::json::object> Tenants::delta(std::string_view cluster, uint
   boost::json::array put_caches, put_users, remove_caches, remove_users;
   for (const base::CacheId id : touched_caches) {
     if (const Cache* present = cache(id)) {
-      put_caches.push_back(to_proxy_json(*present));
+      put_caches.push_back(told_of(*present));
     } else {
       remove_caches.push_back(id);
     }

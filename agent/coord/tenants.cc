@@ -1,8 +1,5 @@
 #include "agent/coord/tenants.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
-
 #include <algorithm>
 #include <boost/json/array.hpp>
 #include <boost/json/serialize.hpp>
@@ -22,15 +19,6 @@ std::string upper(std::string text) {
   return text;
 }
 
-std::string hmac_sha256(std::string_view key, std::string_view text) {
-  unsigned char digest[EVP_MAX_MD_SIZE];
-  unsigned length = 0;
-  const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
-  CHECK(HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes, text.size(), digest,
-             &length) != nullptr);
-  return std::string(reinterpret_cast<const char*>(digest), length);
-}
-
 base::Error no_cache(base::CacheId id) {
   return base::Error(base::ErrorCode::kNotFound,
                      "no cache has id " + std::to_string(id) + "; `mcguard cache list` shows them",
@@ -43,6 +31,9 @@ base::Error no_credential(std::string_view user) {
                          "; `mcguard credential list` shows them",
                      base::Origin::kClient);
 }
+
+// What proxies are told of a cache. 1: also what makes its cas tokens.
+constexpr uint64_t kForm = 1;
 
 // Numbers of deleted caches are never given again: their keys may still be stored.
 constexpr const char* kLastCacheKey = "/meta/last_cache";
@@ -84,7 +75,12 @@ boost::asio::awaitable<base::Result<>> Tenants::load() {
   if (!loaded.ok()) co_return loaded;
   bool first = true;
   for (const ClusterSpec& cluster : region_.spec().clusters) {
-    const bool fresh = version(cluster.name).generation == 0;
+    const TenantVersion known = version(cluster.name);
+    const bool fresh = known.generation == 0;
+    if (!fresh && known.form < kForm) {
+      auto told = co_await tell_anew(cluster.name);
+      if (!told.ok()) co_return told;
+    }
     const bool with_customer = fresh && (first || cluster.ports.open != 0);
     first = false;
     if (!with_customer && canary_cache(cluster.name) != nullptr) continue;
@@ -167,6 +163,16 @@ boost::asio::awaitable<base::Result<>> Tenants::create_first(std::string cluster
   co_return co_await apply(std::move(mutation));
 }
 
+// An earlier version of the agent told proxies less of each cache.
+boost::asio::awaitable<base::Result<>> Tenants::tell_anew(std::string cluster) {
+  const Turn::Held held = co_await turn_.take();
+  Mutation nothing(cluster);
+  auto applied = co_await apply(std::move(nothing));
+  // Without deltas everybody gets the whole.
+  clusters_.find(cluster)->second.deltas.clear();
+  co_return applied;
+}
+
 // The caller holds the turn.
 boost::asio::awaitable<base::Result<>> Tenants::commit(std::string cluster, TenantVersion version,
                                                        store::Transaction transaction) {
@@ -200,6 +206,7 @@ boost::asio::awaitable<base::Result<>> Tenants::commit(std::string cluster, Tena
 boost::asio::awaitable<base::Result<>> Tenants::apply(Mutation mutation) {
   TenantVersion next = version(mutation.cluster);
   ++next.generation;
+  next.form = kForm;
   Delta delta;
   delta.generation = next.generation;
   store::Transaction transaction;

@@ -95,6 +95,8 @@ struct FlushStep {
 struct TenantVersion {
   uint64_t generation = 0;  // of caches and credentials; grows with each change
   uint64_t flush_sequence = 0;
+  // Of what proxies are told of a cache. An older one: they have to be told all of it once more.
+  uint64_t form = 0;
 };
 
 // Thread: the control thread's; mutations are serialised. Owner: app.
@@ -182,6 +184,8 @@ class Tenants {
                                                 store::Transaction transaction);
   boost::asio::awaitable<base::Result<>> create_first(std::string cluster, bool with_customer);
   boost::asio::awaitable<base::Result<>> load_entries();
+  boost::asio::awaitable<base::Result<>> tell_anew(std::string cluster);
+  boost::json::object told_of(const Cache& cache) const;
   Issued issue(base::CacheId cache, Capabilities capabilities, bool primary) const;
 
   const Region& region_;
@@ -197,7 +201,6 @@ class Tenants {
   uint64_t changes_ = 0;
 };
 
-boost::json::object to_proxy_json(const Cache& cache);
 boost::json::object to_proxy_json(const Credential& credential);
 
 }  // namespace agent::coord

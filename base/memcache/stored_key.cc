@@ -5,7 +5,6 @@
 #include <cstring>
 
 #include "base/core/check.h"
-#include "base/core/hash.h"
 
 namespace base::memcache {
 namespace {
@@ -81,15 +80,6 @@ std::string_view StoredKey::write(std::array<char, kMaxKeyLength>& out) const {
   std::memcpy(out.data(), head_.data(), head_size_);
   if (!tail_.empty()) std::memcpy(out.data() + head_size_, tail_.data(), tail_.size());
   return {out.data(), size()};
-}
-
-uint64_t owner_hash(std::string_view owner_id) {
-  return hash64(owner_id, 0);
-}
-
-uint64_t cas_mask(CacheId cache, Generation generation, Epoch since, uint64_t owner_hash) {
-  const uint64_t mixed = mix64(mix64(cache, generation), mix64(since, owner_hash));
-  return mixed & ((uint64_t{1} << 63) - 1);
 }
 
 }  // namespace base::memcache

@@ -61,9 +61,4 @@ class StoredKey {
   std::string_view tail_;
 };
 
-// Cas tokens shown to clients are the backend's XOR this mask, so that none matches across flushes,
-// epochs or owners. `owner_hash` is owner_hash(id), kept per backend. Applying it twice undoes it.
-uint64_t owner_hash(std::string_view owner_id);
-uint64_t cas_mask(CacheId cache, Generation generation, Epoch since, uint64_t owner_hash);
-
 }  // namespace base::memcache

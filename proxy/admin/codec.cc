@@ -136,6 +136,12 @@ tenant::Cache read_cache(Reader& reader) {
   cache.connection_limit =
       static_cast<uint32_t>(reader.number_or("connection_limit", 0, 0xffffffff));
   cache.label = reader.text_or("label", kLongestName);
+  const std::string secret = reader.text_or("cas_secret", kLongestName);
+  if (!secret.empty()) {
+    const auto parsed = base::memcache::parse_cas_secret(secret);
+    if (!parsed) reader.fail("cas_secret", "32 hex digits");
+    cache.cas_secret = parsed.value_or(base::memcache::CasSecret{});
+  }
   return cache;
 }
 
@@ -171,7 +177,8 @@ json::object cache_json(const tenant::Cache& cache) {
           {"generation", cache.generation},
           {"flushed_at", cache.flushed_at},
           {"limit_bytes", cache.limit_bytes},
-          {"connection_limit", cache.connection_limit}};
+          {"connection_limit", cache.connection_limit},
+          {"cas_secret", base::memcache::to_text(cache.cas_secret)}};
 }
 
 json::object credential_json(const tenant::Credential& credential) {

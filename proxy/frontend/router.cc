@@ -126,18 +126,25 @@ std::optional<Failure> Router::send(const Request& request, std::string_view key
   pending.sent_ns = now.ns;
   pending.value_size = request.value_length;
   pending.exptime = static_cast<int32_t>(std::clamp<int64_t>(request.exptime, -1, INT32_MAX));
-  uint64_t mask = 0;
-  if (request.cas != 0 || request.command == base::memcache::Command::kCas ||
-      route::is_meta(request.command)) {
-    mask = base::memcache::cas_mask(pending.cache, pending.generation, entry.since,
-                                    world_.view->owner_hash[entry.backend]);
-    if (route::is_meta(request.command)) route::note_meta_effect(pending, request, may_touch);
+  base::memcache::CasTokens tokens;
+  const bool is_meta = route::is_meta(request.command);
+  if (request.cas != 0 || request.command == base::memcache::Command::kCas || is_meta) {
+    tokens = tokens_of(pending, entry.backend);
   }
+  if (is_meta) route::note_meta_effect(pending, request, may_touch);
   const base::memcache::StoredKey stored(pending.cache, pending.generation, entry.since, key);
-  route::append_upstream(link.out(), request, stored, mask, may_touch);
+  route::append_upstream(link.out(), request, stored, tokens, may_touch);
   link.sent(pending, key, route::echoed_flags(request));
   ++messages_;
   return std::nullopt;
+}
+
+base::memcache::CasTokens Router::tokens_of(const Pending& pending, uint16_t backend) const {
+  const tenant::Cache* const cache = world_.directory->caches.find(pending.cache);
+  const base::memcache::CasSecret secret =
+      cache == nullptr ? base::memcache::CasSecret{} : cache->cas_secret;
+  return {secret, pending.cache, pending.generation, pending.since,
+          world_.view->owner_hash[backend]};
 }
 
 bool Router::still_stands(const Pending& pending, uint16_t backend) const {
@@ -165,15 +172,17 @@ void Router::on_reply(Link& link, const Pending& pending, std::string_view key,
   const auto failure = judge(link, pending, now);
   if (slow_.is_slow(took_ns)) sample_slow(link, *client, pending, key, failure, now);
   if (failure) {
-    return answer_failure(*client, pending, key, link.in_flight().front_flags(), *failure);
+    // Its size counts: or a client that asks for large values would be let ask for more of them at once
+    // just because none can be confirmed in time.
+    return answer_failure(*client, pending, key, link.in_flight().front_flags(), *failure,
+                          reply.value.size());
   }
-  uint64_t mask = 0;
+  base::memcache::CasTokens tokens;
   if (reply.has_cas || reply.code == base::memcache::MetaCode::kDebug) {
-    mask = base::memcache::cas_mask(pending.cache, pending.generation, pending.since,
-                                    world_.view->owner_hash[link.index()]);
+    tokens = tokens_of(pending, link.index());
   }
   base::memcache::Buffer& out = client->reply_target(pending.ticket);
-  const route::Outcome outcome = route::append_answer(out, pending, key, reply, mask);
+  const route::Outcome outcome = route::append_answer(out, pending, key, reply, tokens);
   if (outcome == route::Outcome::kError) {
     cells_.failure(Failure::kBackendError).add();
     link.cells().failures.add();
@@ -205,7 +214,7 @@ void Router::on_lost(Link& link, const Pending& pending, std::string_view key, F
 }
 
 void Router::answer_failure(Client& client, const Pending& pending, std::string_view key,
-                            std::string_view flags, Failure failure) {
+                            std::string_view flags, Failure failure, size_t arrived) {
   cells_.failure(failure).add();
   const bool read = pending.leg == Leg::kRead;
   // A key that moves or is fenced is a miss whatever the policy: nothing is broken.
@@ -218,11 +227,11 @@ void Router::answer_failure(Client& client, const Pending& pending, std::string_
   if (as_miss) {
     route::append_miss(out, pending, key, flags);
     client.count(pending.command, route::Outcome::kAbsent);
-    return client.finish_reply(pending.ticket, 0);
+    return client.finish_reply(pending.ticket, arrived);
   }
   route::append_failure(out, pending, failure);
   if (pending.in_group) return client.fail_group(pending.ticket);
-  client.finish_reply(pending.ticket, 0);
+  client.finish_reply(pending.ticket, arrived);
 }
 
 void Router::configure_samples() {

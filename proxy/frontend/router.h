@@ -62,9 +62,10 @@ class Router final : public LinkOwner {
   std::optional<base::telemetry::Failure> send(const base::memcache::Request& request,
                                                std::string_view key, route::Pending& pending,
                                                bool may_touch, base::Instant now);
-  // A miss or an error, by what failed and by policy. `flags`: a meta get's.
+  // A miss or an error, by what failed and by policy. `flags`: a meta get's. `arrived`: the size of a
+  // value that may not be shown, but has come.
   void answer_failure(Client& client, const route::Pending& pending, std::string_view key,
-                      std::string_view flags, base::telemetry::Failure failure);
+                      std::string_view flags, base::telemetry::Failure failure, size_t arrived = 0);
 
   void tick(base::Instant now);
   // Takes what the backends have sent. Among thousands of clients that are ready too it would be
@@ -87,6 +88,8 @@ class Router final : public LinkOwner {
  private:
   std::optional<base::telemetry::Failure> judge(const Link& link, const route::Pending& pending,
                                                 base::Instant now) const;
+  // Of the slot that `pending` is for; `backend` owns it.
+  base::memcache::CasTokens tokens_of(const route::Pending& pending, uint16_t backend) const;
   bool still_stands(const route::Pending& pending, uint16_t backend) const;
   void answer_moved();
   void configure_links(base::Instant now);

@@ -14,6 +14,7 @@ namespace proxy::route {
 namespace ascii = base::memcache::ascii;
 namespace binary = base::memcache::binary;
 using base::memcache::Buffer;
+using base::memcache::CasTokens;
 using base::memcache::Command;
 using base::memcache::MetaCode;
 using base::memcache::MetaReply;
@@ -66,9 +67,9 @@ bool is_refusal(MetaCode code) {
 }
 
 void append_ascii_value(Buffer& out, const Pending& pending, std::string_view key,
-                        const MetaReply& reply, uint64_t cas_mask) {
+                        const MetaReply& reply, const CasTokens& tokens) {
   if (pending.with_cas) {
-    ascii::append_value_header(out, key, reply.flags, reply.value.size(), reply.cas ^ cas_mask);
+    ascii::append_value_header(out, key, reply.flags, reply.value.size(), tokens.show(reply.cas));
   } else {
     ascii::append_value_header(out, key, reply.flags, reply.value.size());
   }
@@ -94,7 +95,7 @@ std::string_view ascii_word(Kind kind, Outcome outcome) {
 }
 
 Outcome append_ascii(Buffer& out, const Pending& pending, std::string_view key,
-                     const MetaReply& reply, uint64_t cas_mask) {
+                     const MetaReply& reply, const CasTokens& tokens) {
   const Kind kind = kind_of(pending.command);
   const Outcome outcome = outcome_of(reply.code);
   if (pending.quiet) return outcome;
@@ -102,7 +103,7 @@ Outcome append_ascii(Buffer& out, const Pending& pending, std::string_view key,
     append_refusal(out, reply);
   } else if (kind == Kind::kRead) {
     if (reply.code == MetaCode::kValue) {
-      append_ascii_value(out, pending, key, reply, cas_mask);
+      append_ascii_value(out, pending, key, reply, tokens);
     } else {
       append_miss(out, pending, key);
     }
@@ -122,11 +123,11 @@ binary::Status binary_status(Command command, Outcome outcome) {
 }
 
 Outcome append_binary(Buffer& out, const Pending& pending, std::string_view key,
-                      const MetaReply& reply, uint64_t cas_mask) {
+                      const MetaReply& reply, const CasTokens& tokens) {
   const Kind kind = kind_of(pending.command);
   const Outcome outcome = outcome_of(reply.code);
   const Request echo = echo_of(pending);
-  const uint64_t cas = reply.has_cas ? reply.cas ^ cas_mask : 0;
+  const uint64_t cas = reply.has_cas ? tokens.show(reply.cas) : 0;
   if (is_refusal(reply.code)) {
     binary::append_error(out, echo, status_of(reply));
   } else if (outcome == Outcome::kError) {
@@ -194,10 +195,10 @@ Request echo_of(const Pending& pending) {
 }
 
 Outcome append_answer(Buffer& out, const Pending& pending, std::string_view key,
-                      const MetaReply& reply, uint64_t cas_mask) {
-  if (is_meta(pending.command)) return append_meta_answer(out, pending, key, reply, cas_mask);
-  return pending.protocol == Protocol::kBinary ? append_binary(out, pending, key, reply, cas_mask)
-                                               : append_ascii(out, pending, key, reply, cas_mask);
+                      const MetaReply& reply, const CasTokens& tokens) {
+  if (is_meta(pending.command)) return append_meta_answer(out, pending, key, reply, tokens);
+  return pending.protocol == Protocol::kBinary ? append_binary(out, pending, key, reply, tokens)
+                                               : append_ascii(out, pending, key, reply, tokens);
 }
 
 void append_miss(Buffer& out, const Pending& pending, std::string_view key,

@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "base/memcache/buffer.h"
+#include "base/memcache/cas_tokens.h"
 #include "base/memcache/meta_reply.h"
 #include "base/telemetry/segment.h"
 #include "proxy/route/in_flight.h"
@@ -26,9 +27,10 @@ Outcome outcome_of(base::memcache::MetaCode code);
 // What the backend refused with, in the text protocol.
 void append_refusal(base::memcache::Buffer& out, const base::memcache::MetaReply& reply);
 
-// Appends the answer to `pending` made of the backend's reply. `cas_mask` is that of the slot.
+// Appends the answer to `pending` made of the backend's reply. `tokens` are those of the slot.
 Outcome append_answer(base::memcache::Buffer& out, const Pending& pending, std::string_view key,
-                      const base::memcache::MetaReply& reply, uint64_t cas_mask);
+                      const base::memcache::MetaReply& reply,
+                      const base::memcache::CasTokens& tokens);
 
 // A miss, as the backend would have reported it. `flags`: a meta command's, of which it shows some.
 // Precondition: the request is a read.

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <bitset>
-#include <limits>
 
 #include "base/core/check.h"
 #include "base/core/text.h"
@@ -15,6 +14,7 @@
 namespace proxy::route {
 
 using base::memcache::Buffer;
+using base::memcache::CasTokens;
 using base::memcache::Command;
 using base::memcache::MetaCode;
 using base::memcache::MetaReply;
@@ -64,14 +64,14 @@ void append_number(Buffer& out, uint64_t number) {
   out.append(std::string_view(digits, static_cast<size_t>(end - digits)));
 }
 
-// C and E: the client's token is the backend's under the mask. Nonsense is memcached's to refuse.
-void append_cas_flag(Buffer& out, std::string_view flag, uint64_t cas_mask) {
-  uint64_t token = 0;  // read as memcached reads it, or it would be taken unmasked
+// C and E: the backend's value, of the client's token. Nonsense is memcached's to refuse.
+void append_cas_flag(Buffer& out, std::string_view flag, const CasTokens& tokens) {
+  uint64_t token = 0;  // read as memcached reads it, or it would be taken as it is
   const bool readable = base::memcache::read_client_u64(flag.substr(1), token);
   out.append(" ");
   if (!readable || token == 0) return out.append(flag);
   out.append(flag.substr(0, 1));
-  append_number(out, unmask_cas(token, cas_mask));
+  append_number(out, tokens.read(token));
 }
 
 // Whether a get with this flag changes the item: touch, vivify on a miss, win the right to recache.
@@ -103,7 +103,7 @@ void append_key_flag(Buffer& out, const Pending& pending, std::string_view key) 
 
 // The reply's flags in the backend's order, which is the client's.
 void append_flags(Buffer& out, const Pending& pending, std::string_view key, const MetaReply& reply,
-                  uint64_t cas_mask) {
+                  const CasTokens& tokens) {
   std::string_view rest = reply.flags_text;
   for (std::string_view flag = take_word(rest); !flag.empty(); flag = take_word(rest)) {
     switch (flag[0]) {
@@ -114,7 +114,7 @@ void append_flags(Buffer& out, const Pending& pending, std::string_view key, con
         break;
       case 'c':
         out.append(" c");
-        append_number(out, reply.cas ^ cas_mask);
+        append_number(out, tokens.show(reply.cas));
         break;
       default:
         out.append(" ");
@@ -125,7 +125,7 @@ void append_flags(Buffer& out, const Pending& pending, std::string_view key, con
 
 // "ME <key> exp=… la=… cas=… fetch=… cls=… size=…": the size is as if the client's key were the item's.
 void append_debug(Buffer& out, const Pending& pending, std::string_view key, const MetaReply& reply,
-                  uint64_t cas_mask) {
+                  const CasTokens& tokens) {
   std::string_view rest = reply.text;
   const std::string_view stored_key = take_word(rest);
   out.append("ME ");
@@ -139,7 +139,7 @@ void append_debug(Buffer& out, const Pending& pending, std::string_view key, con
     };
     if (const auto cas = number_behind(kCas)) {
       out.append(kCas);
-      append_number(out, *cas ^ cas_mask);
+      append_number(out, tokens.show(*cas));
     } else if (const auto size = number_behind(kSize)) {
       out.append(kSize);
       append_number(out, *size - stored_key.size() + key.size());
@@ -173,11 +173,6 @@ std::string_view word_of(MetaCode code) {
 }
 
 }  // namespace
-
-uint64_t unmask_cas(uint64_t token, uint64_t cas_mask) {
-  const uint64_t cas = token ^ cas_mask;
-  return cas == 0 ? std::numeric_limits<uint64_t>::max() : cas;
-}
 
 std::string_view undecodable_key(Command command, const MetaFlags& flags) {
   if (command == Command::kMetaDebug) return kBadFormat;
@@ -228,7 +223,7 @@ MetaFlags read_meta_flags(Command command, std::string_view arguments) {
 }
 
 void append_meta_upstream(Buffer& out, const Request& request, const StoredKey& key,
-                          uint64_t cas_mask, bool may_write) {
+                          const CasTokens& tokens, bool may_write) {
   const base::memcache::KeyPieces pieces = key;
   out.append(verb_of(request.command));
   out.append(pieces.head);
@@ -246,7 +241,7 @@ void append_meta_upstream(Buffer& out, const Request& request, const StoredKey& 
     if (letter == 'q' || letter == 'b' || letter == 'P' || letter == 'L') continue;
     if (!may_write && changes_item(request.command, letter)) continue;
     if (letter == 'C' || letter == 'E') {
-      append_cas_flag(out, flag, cas_mask);
+      append_cas_flag(out, flag, tokens);
     } else {
       out.append(" ");
       out.append(flag);
@@ -305,10 +300,10 @@ void append_meta_status(Buffer& out, const Pending& pending, MetaCode code, std:
 }
 
 Outcome append_meta_answer(Buffer& out, const Pending& pending, std::string_view key,
-                           const MetaReply& reply, uint64_t cas_mask) {
+                           const MetaReply& reply, const CasTokens& tokens) {
   const Outcome outcome = outcome_of(reply.code);
   if (reply.code == MetaCode::kDebug) {
-    append_debug(out, pending, key, reply, cas_mask);
+    append_debug(out, pending, key, reply, tokens);
     return Outcome::kDone;
   }
   if (outcome == Outcome::kError) {
@@ -319,12 +314,12 @@ Outcome append_meta_answer(Buffer& out, const Pending& pending, std::string_view
   if (reply.code == MetaCode::kValue) {
     out.append("VA ");
     append_number(out, reply.value.size());
-    append_flags(out, pending, key, reply, cas_mask);
+    append_flags(out, pending, key, reply, tokens);
     out.append("\r\n");
     out.append(reply.value);
   } else {
     out.append(word_of(reply.code));
-    append_flags(out, pending, key, reply, cas_mask);
+    append_flags(out, pending, key, reply, tokens);
   }
   out.append("\r\n");
   return outcome;

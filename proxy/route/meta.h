@@ -1,7 +1,7 @@
 // Meta: clients' meta commands (mg ms md ma me), passed on with what is the proxy's business changed.
 //
 // Backends speak the same protocol, so flags and their errors are memcached's own. Changed are the
-// key (stored key there, the client's own in a `k` of the reply), cas tokens (masked both ways),
+// key (stored key there, the client's own in a `k` of the reply), cas tokens (base/memcache/cas_tokens.h),
 // quiet mode (the proxy needs every reply to match them in order, and hides what memcached would
 // have hidden), base64 keys (decoded here, since a stored key holds their digest), and for a
 // credential without the write capability the flags of a get that change the item. P and L, which
@@ -11,6 +11,7 @@
 #include <string_view>
 
 #include "base/memcache/buffer.h"
+#include "base/memcache/cas_tokens.h"
 #include "base/memcache/meta_reply.h"
 #include "base/memcache/request.h"
 #include "base/memcache/stored_key.h"
@@ -38,13 +39,10 @@ MetaFlags read_meta_flags(base::memcache::Command command, std::string_view argu
 // first.
 std::string_view undecodable_key(base::memcache::Command command, const MetaFlags& flags);
 
-// The token that a backend knows, of one that a client sent. Zero, which to memcached means "no
-// condition", becomes one that no item has.
-uint64_t unmask_cas(uint64_t token, uint64_t cas_mask);
-
 // Appends `request` for `key`, with its value if it has one.
 void append_meta_upstream(base::memcache::Buffer& out, const base::memcache::Request& request,
-                          const base::memcache::StoredKey& key, uint64_t cas_mask, bool may_write);
+                          const base::memcache::StoredKey& key,
+                          const base::memcache::CasTokens& tokens, bool may_write);
 
 // Takes into `pending` what the flags of `request` say about the item: exptime and effect.
 void note_meta_effect(Pending& pending, const base::memcache::Request& request, bool may_write);
@@ -64,6 +62,6 @@ void append_meta_status(base::memcache::Buffer& out, const Pending& pending,
 // As append_answer.
 Outcome append_meta_answer(base::memcache::Buffer& out, const Pending& pending,
                            std::string_view key, const base::memcache::MetaReply& reply,
-                           uint64_t cas_mask);
+                           const base::memcache::CasTokens& tokens);
 
 }  // namespace proxy::route

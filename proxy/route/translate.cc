@@ -10,17 +10,18 @@
 namespace proxy::route {
 
 namespace meta = base::memcache::meta;
+using base::memcache::CasTokens;
 using base::memcache::Command;
 using base::memcache::Protocol;
 using base::memcache::Request;
 
 namespace {
 
-std::optional<uint64_t> condition(const Request& request, uint64_t cas_mask) {
+std::optional<uint64_t> condition(const Request& request, const CasTokens& tokens) {
   const bool conditional = request.command == Command::kCas ||
                            (request.protocol == Protocol::kBinary && request.cas != 0);
   if (!conditional) return std::nullopt;
-  return unmask_cas(request.cas, cas_mask);
+  return tokens.read(request.cas);
 }
 
 // To memcached a binary ADD or REPLACE with a cas is a plain check-and-set.
@@ -85,9 +86,10 @@ bool is_write(Kind kind) {
 }
 
 void append_upstream(base::memcache::Buffer& out, const Request& request,
-                     const base::memcache::StoredKey& key, uint64_t cas_mask, bool may_touch) {
+                     const base::memcache::StoredKey& key, const CasTokens& tokens,
+                     bool may_touch) {
   if (is_meta(request.command)) {
-    return append_meta_upstream(out, request, key, cas_mask, may_touch);
+    return append_meta_upstream(out, request, key, tokens, may_touch);
   }
   const bool binary = request.protocol == Protocol::kBinary;
   switch (kind_of(request.command)) {
@@ -104,7 +106,7 @@ void append_upstream(base::memcache::Buffer& out, const Request& request,
       store.mode = mode_of(request);
       store.flags = request.flags;
       store.exptime = request.exptime;
-      store.cas = condition(request, cas_mask);
+      store.cas = condition(request, tokens);
       store.return_cas = binary;
       meta::append_store(out, key, static_cast<uint32_t>(request.value.size()), store);
       out.append(request.value);
@@ -113,7 +115,7 @@ void append_upstream(base::memcache::Buffer& out, const Request& request,
     }
     case Kind::kDelete: {
       meta::Delete remove;
-      remove.cas = condition(request, cas_mask);
+      remove.cas = condition(request, tokens);
       meta::append_delete(out, key, remove);
       return;
     }
@@ -128,7 +130,7 @@ void append_upstream(base::memcache::Buffer& out, const Request& request,
         arithmetic.initial = request.initial;
         arithmetic.exptime = request.exptime;
       }
-      arithmetic.cas = condition(request, cas_mask);
+      arithmetic.cas = condition(request, tokens);
       arithmetic.return_cas = binary;
       meta::append_arithmetic(out, key, arithmetic);
       return;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/memcache/buffer.h"
+#include "base/memcache/cas_tokens.h"
 #include "base/memcache/request.h"
 #include "base/memcache/stored_key.h"
 #include "base/telemetry/segment.h"
@@ -21,9 +22,10 @@ inline base::telemetry::Leg leg_of(Kind kind) {
   return kind == Kind::kRead ? base::telemetry::Leg::kRead : base::telemetry::Leg::kWrite;
 }
 
-// Appends the request for `key`. `cas_mask` is that of the key's slot. `may_touch` is false for a gat
+// Appends the request for `key`. `tokens` are those of the key's slot. `may_touch` is false for a gat
 // without the write capability. Precondition: kind_of(request.command) is not kNone.
 void append_upstream(base::memcache::Buffer& out, const base::memcache::Request& request,
-                     const base::memcache::StoredKey& key, uint64_t cas_mask, bool may_touch);
+                     const base::memcache::StoredKey& key, const base::memcache::CasTokens& tokens,
+                     bool may_touch);
 
 }  // namespace proxy::route

@@ -23,6 +23,7 @@
 #include <unordered_map>
 
 #include "base/core/slots.h"
+#include "base/memcache/cas_tokens.h"
 
 namespace proxy::tenant {
 
@@ -34,6 +35,7 @@ struct Cache {
   bool enabled = true;
   uint64_t limit_bytes = 0;       // 0: unknown
   uint32_t connection_limit = 0;  // 0: none
+  base::memcache::CasSecret cas_secret{};
 
   // Flushes are never undone: takes over what an earlier snapshot of the cache has reached.
   void keep_flushes_of(const Cache& before);

@@ -24,14 +24,14 @@ using base::memcache::Parsed;
 using base::memcache::ParseState;
 using base::memcache::Request;
 
-constexpr uint64_t kMask = 0x7123456789abcdef;
 constexpr size_t kLongestLine = 2048;
 constexpr size_t kMostWords = 19;  // and the end, which memcached counts too
 
 void check_upstream(const Request& request, std::string_view key, bool may_write) {
   const base::memcache::StoredKey stored(0xffffff, 0x3fffffff, 0xffffff, key);
   Buffer out;
-  route::append_upstream(out, request, stored, kMask, may_write);
+  const base::memcache::CasTokens tokens({1, 2}, 3, 4, 5, 6);
+  route::append_upstream(out, request, stored, tokens, may_write);
   const std::string_view bytes = out.view();
   const size_t end = bytes.find('\n');
   CHECK(end != std::string_view::npos && end > 0 && bytes[end - 1] == '\r');

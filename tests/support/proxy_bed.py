@@ -340,7 +340,8 @@ log: {{level: {self.log_level}, file: {self.path}/proxy.log}}
                          {"id": f"b{i}", "address": a, "port": self.backend_port}
                          for i, a in enumerate(self.backend_addresses)],
             "caches": [{"id": c, "label": f"c{c}", "generation": 1, "enabled": True,
-                        "limit_bytes": 0, "connection_limit": 0} for c in self.caches],
+                        "limit_bytes": 0, "connection_limit": 0,
+                        "cas_secret": "%032x" % (c << 64 | 12345)} for c in self.caches],
             "credentials": [self.credential(USER, 1), self.credential(OTHER, 2),
                             self.credential(READER, 1, write=False, flush=False)],
         }

@@ -98,6 +98,7 @@ proxy::World Stage::make_world() {
     if (cache_of(who) == 0) continue;
     Cache cache;
     cache.id = cache_of(who);
+    cache.cas_secret = {cache.id, 1};
     directory->put_cache(cache);
     directory->credentials.put(std::string(user_of(who)), credential_of(who));
   }

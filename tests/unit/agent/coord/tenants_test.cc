@@ -4,7 +4,12 @@
 #include <sys/stat.h>
 
 #include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <map>
+#include <set>
 
+#include "agent/coord/tenant_json.h"
 #include "tests/unit/agent/coord/bench.h"
 
 namespace agent::coord {
@@ -66,6 +71,49 @@ TEST(Tenants, TellProxiesOnlyWhatChangedSinceAGeneration) {
   EXPECT_TRUE(delta->at("credentials").as_array().empty());
   EXPECT_EQ(delta->at("remove_credentials").as_array().size(), 1u);
   EXPECT_FALSE(tenants.delta("amber", 0).has_value());
+}
+
+std::map<base::CacheId, std::string> told_secrets(const Tenants& tenants,
+                                                  std::string_view cluster) {
+  std::map<base::CacheId, std::string> secrets;
+  const boost::json::object all = tenants.full(cluster);
+  for (const boost::json::value& cache : all.at("caches").as_array()) {
+    secrets[cache.at("id").to_number<base::CacheId>()] = cache.at("cas_secret").as_string().c_str();
+  }
+  return secrets;
+}
+
+TEST(Tenants, TellProxiesASecretOfEachCacheThatStaysTheSame) {
+  Bench bench;
+  bench.restart();
+  const auto before = told_secrets(bench.coordinator->tenants(), "amber");
+  ASSERT_GE(before.size(), 2u);
+  std::set<std::string> different;
+  for (const auto& [id, secret] : before) {
+    EXPECT_EQ(secret.size(), 32u);
+    EXPECT_TRUE(different.insert(secret).second);
+  }
+  bench.restart();
+  EXPECT_EQ(told_secrets(bench.coordinator->tenants(), "amber"), before);
+}
+
+// An upgrade: proxies have a configuration of the present generation, without what is new in it.
+TEST(Tenants, TellProxiesEverythingOnceMoreAfterAnOlderAgent) {
+  Bench bench;
+  bench.restart();
+  const uint64_t before = bench.coordinator->tenants().version("amber").generation;
+  bench.restart();
+  EXPECT_EQ(bench.coordinator->tenants().version("amber").generation, before);
+  bench.stop();
+  TenantVersion old;
+  old.generation = before;
+  boost::json::object document = boost::json::parse(to_document(old)).as_object();
+  document.erase("form");
+  bench.store.set(tenants_key("amber"), boost::json::serialize(document));
+  bench.restart();
+  EXPECT_EQ(bench.coordinator->tenants().version("amber").generation, before + 1);
+  EXPECT_FALSE(bench.coordinator->tenants().delta("amber", before).has_value())
+      << "who has the one before is told all of it";
 }
 
 TEST(Tenants, KeepTheCanarysCacheAndCredential) {

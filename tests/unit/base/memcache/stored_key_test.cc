@@ -5,8 +5,6 @@
 #include <set>
 #include <string>
 
-#include "base/core/hash.h"
-
 namespace base::memcache {
 namespace {
 
@@ -74,24 +72,6 @@ TEST(StoredKey, DiffersWhenAnyPartDiffers) {
       }
     }
   }
-}
-
-TEST(CasMask, FollowsTheDocumentedFormulaAndLeavesTheTopBitAlone) {
-  const uint64_t owner = owner_hash("amber-backend-1");
-  EXPECT_EQ(owner, hash64("amber-backend-1", 0));
-  const uint64_t mask = cas_mask(3, 4, 5, owner);
-  EXPECT_EQ(mask, mix64(mix64(3, 4), mix64(5, owner)) & 0x7fffffffffffffffULL);
-  EXPECT_EQ(mask >> 63, 0u);
-  const uint64_t backend_cas = 42;
-  EXPECT_EQ((backend_cas ^ mask) ^ mask, backend_cas);
-}
-
-TEST(CasMask, DiffersWhenAnyPartDiffers) {
-  const std::set<uint64_t> masks = {
-      cas_mask(1, 1, 1, owner_hash("a")), cas_mask(2, 1, 1, owner_hash("a")),
-      cas_mask(1, 2, 1, owner_hash("a")), cas_mask(1, 1, 2, owner_hash("a")),
-      cas_mask(1, 1, 1, owner_hash("b"))};
-  EXPECT_EQ(masks.size(), 5u);
 }
 
 }  // namespace

@@ -24,7 +24,8 @@ std::string credential(const std::string& user, int cache) {
 std::string configuration(const std::string& more = "") {
   return R"({"generation":3,"flush_sequence":9,
     "backends":[{"id":"b0","address":"127.0.0.1","port":1}],
-    "caches":[{"id":1,"label":"one","generation":4,"enabled":true}],
+    "caches":[{"id":1,"label":"one","generation":4,"enabled":true,
+               "cas_secret":"000000000000000100000000000000ff"}],
     "credentials":[)" +
          credential("u", 1) + "]" + more + "}";
 }
@@ -45,6 +46,7 @@ TEST(Codec, ReadsBackWhatItWrites) {
   EXPECT_EQ(again->backends[0].address, "127.0.0.1");
   EXPECT_EQ(again->caches[0].label, "one");
   EXPECT_EQ(again->caches[0].generation, 4u);
+  EXPECT_EQ(again->caches[0].cas_secret, (base::memcache::CasSecret{1, 0xff}));
   EXPECT_EQ(again->credentials[0].salt, std::string("\0\xff", 2));
   EXPECT_TRUE(again->credentials[0].write);
   EXPECT_FALSE(again->credentials[0].flush);
@@ -54,6 +56,8 @@ TEST(Codec, NamesWhatIsWrong) {
   EXPECT_THAT(problem("{}"), HasSubstr("generation: expected a number"));
   EXPECT_THAT(problem(R"({"generation":1,"caches":[{"id":16777216,"generation":1}]})"),
               HasSubstr("caches[0].id: expected a number from 1 to 16777215"));
+  EXPECT_THAT(problem(R"({"generation":1,"caches":[{"id":1,"generation":1,"cas_secret":"0f"}]})"),
+              HasSubstr("caches[0].cas_secret: expected 32 hex digits"));
   EXPECT_THAT(problem(R"({"generation":1,"caches":7})"), HasSubstr("caches: expected a list"));
   EXPECT_THAT(problem(R"({"generation":1,"caches":[7]})"), HasSubstr("caches[0]: expected an obj"));
   EXPECT_THAT(problem(R"({"generation":1,"backends":[{"id":"a","address":"localhost","port":1}]})"),

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "base/memcache/binary_parser.h"
+#include "tests/unit/proxy/route/tokens.h"
 
 namespace proxy::route {
 namespace {
@@ -37,9 +38,9 @@ MetaReply reply(MetaCode code) {
   return r;
 }
 
-std::string answer(const Pending& pending, const MetaReply& r, uint64_t mask = 0) {
+std::string answer(const Pending& pending, const MetaReply& r) {
   Buffer out;
-  append_answer(out, pending, "key", r, mask);
+  append_answer(out, pending, "key", r, kTokens);
   return std::string(out.view());
 }
 
@@ -61,16 +62,17 @@ TEST(Answers, AreMemcachedsWords) {
   EXPECT_EQ(answer(ascii(Command::kGet), reply(MetaCode::kMiss)), "END\r\n");
 }
 
-TEST(Answers, ShowValuesWithMaskedTokens) {
+TEST(Answers, ShowValuesWithTokens) {
   MetaReply hit = reply(MetaCode::kValue);
   hit.value = "v\r\n";
   hit.flags = 4;
-  hit.cas = 0b1100;
+  hit.cas = 6;
   hit.has_cas = true;
   EXPECT_EQ(answer(ascii(Command::kGet), hit), "VALUE key 4 3\r\nv\r\n\r\nEND\r\n");
   Pending gets = ascii(Command::kGet);
   gets.with_cas = true;
-  EXPECT_EQ(answer(gets, hit, 0b1010), "VALUE key 4 3 6\r\nv\r\n\r\nEND\r\n");
+  EXPECT_EQ(answer(gets, hit),
+            "VALUE key 4 3 " + std::to_string(kTokens.show(6)) + "\r\nv\r\n\r\nEND\r\n");
   Pending one_of_many = ascii(Command::kGet);
   one_of_many.in_group = true;
   EXPECT_EQ(answer(one_of_many, hit), "VALUE key 4 3\r\nv\r\n\r\n");
@@ -134,7 +136,7 @@ TEST(Answers, AMissOfGetkShowsTheKey) {
 
 TEST(Answers, NonsenseFromABackendIsItsError) {
   Buffer out;
-  EXPECT_EQ(append_answer(out, ascii(Command::kSet), "key", reply(MetaCode::kDebug), 0),
+  EXPECT_EQ(append_answer(out, ascii(Command::kSet), "key", reply(MetaCode::kDebug), kTokens),
             Outcome::kError);
   EXPECT_EQ(out.view(), "SERVER_ERROR backend error\r\n");
 }

@@ -1,4 +1,5 @@
 #include "proxy/route/translate.h"
+#include "tests/unit/proxy/route/tokens.h"
 
 #include <gtest/gtest.h>
 
@@ -15,9 +16,9 @@ using base::memcache::StoredKey;
 
 constexpr std::string_view kKey = "k0001000020003key";  // cache 1, generation 2, since 3
 
-std::string sent(const Request& request, uint64_t mask = 0, bool may_touch = true) {
+std::string sent(const Request& request, bool may_touch = true) {
   Buffer out;
-  append_upstream(out, request, StoredKey(1, 2, 3, "key"), mask, may_touch);
+  append_upstream(out, request, StoredKey(1, 2, 3, "key"), kTokens, may_touch);
   return std::string(out.view());
 }
 
@@ -45,7 +46,7 @@ TEST(Translation, AGatTouchesOnlyWithTheCapability) {
   Request gat = request(Command::kGat);
   gat.exptime = 60;
   EXPECT_EQ(sent(gat), line("mg", " f T60 v"));
-  EXPECT_EQ(sent(gat, 0, false), line("mg", " f v"));
+  EXPECT_EQ(sent(gat, false), line("mg", " f v"));
 }
 
 // memcached makes a check-and-set of them.
@@ -54,7 +55,7 @@ TEST(Translation, ABinaryAddOrReplaceWithATokenIsASet) {
     Request store = request(command, Protocol::kBinary);
     store.value = "a";
     EXPECT_EQ(sent(store), line("ms", command == Command::kAdd ? " 1 ME c" : " 1 MR c") + "a\r\n");
-    store.cas = 5;
+    store.cas = kTokens.show(5);
     EXPECT_EQ(sent(store), line("ms", " 1 C5 c") + "a\r\n");
   }
 }
@@ -75,22 +76,21 @@ TEST(Translation, StoresCarryModeFlagsExptimeAndValue) {
   EXPECT_EQ(sent(set), line("ms", " 4 MA F5 T-1") + "ab\r\n\r\n");
 }
 
-TEST(Translation, TokensOfClientsAreUnmasked) {
+TEST(Translation, TokensOfClientsAreReadAsTheBackends) {
   Request cas = request(Command::kCas);
   cas.value = "x";
-  cas.cas = 0b1100;
-  EXPECT_EQ(sent(cas, 0b1010), line("ms", " 1 C6") + "x\r\n");
+  cas.cas = kTokens.show(6);
+  EXPECT_EQ(sent(cas), line("ms", " 1 C6") + "x\r\n");
   Request remove = request(Command::kDelete, Protocol::kBinary);
-  EXPECT_EQ(sent(remove, 0b1010), line("md", ""));
-  remove.cas = 0b1100;
-  EXPECT_EQ(sent(remove, 0b1010), line("md", " C6"));
+  EXPECT_EQ(sent(remove), line("md", ""));
+  remove.cas = kTokens.show(6);
+  EXPECT_EQ(sent(remove), line("md", " C6"));
 }
 
-TEST(Translation, ATokenThatUnmasksToZeroNeverMeansNoCondition) {
+TEST(Translation, ATokenOfZeroIsAConditionThatNoItemMeets) {
   Request cas = request(Command::kCas);
   cas.value = "x";
-  cas.cas = 77;
-  EXPECT_EQ(sent(cas, 77), line("ms", " 1 C18446744073709551615") + "x\r\n");
+  EXPECT_EQ(sent(cas), line("ms", " 1 C18446744073709551615") + "x\r\n");
 }
 
 TEST(Translation, CountersCreateOnlyWhenAsked) {
