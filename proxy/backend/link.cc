@@ -1,19 +1,14 @@
 #include "proxy/backend/link.h"
 
-#include <arpa/inet.h>
-#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
 
-#include "base/memcache/fence_record.h"
-#include "base/memcache/meta_writer.h"
-#include "base/net/socket_address.h"
-#include "base/net/unix_socket.h"
 #include "base/telemetry/log.h"
-#include "proxy/backend/keepalive.h"
+#include "proxy/backend/connecting.h"
+#include "proxy/backend/fence_read.h"
 
 namespace proxy {
 
@@ -28,6 +23,8 @@ namespace {
 
 constexpr uint32_t kLargestReply = 16u << 20;  // memcached's -I is 1 MiB unless somebody raised it
 constexpr size_t kReadSize = 64 * 1024;
+// By then records come too late soon; connecting and asking take a while.
+constexpr base::Duration kLateRecord = ring::kFenceWindow / 2;
 
 }  // namespace
 
@@ -45,26 +42,10 @@ void Link::set_endpoint(const std::string& address, uint16_t port, Instant now) 
   if (state_ == State::kDown) connect(now);
 }
 
-bool Link::begin_connecting() {
-  if (address_.starts_with('/')) {
-    auto fd = base::net::connect_unix(address_);
-    if (fd) fd_ = std::move(*fd);
-    return fd_.valid();
-  }
-  const auto address = base::net::make_socket_address(address_, port_);
-  CHECK(address.has_value());  // configure accepts numeric addresses only
-  fd_.reset(::socket(address->family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  const int on = 1;
-  if (!fd_.valid()) return false;
-  ::setsockopt(fd_.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  set_keepalive(fd_.get(), context_.keepalive);
-  return ::connect(fd_.get(), address->get(), address->size()) == 0 || errno == EINPROGRESS;
-}
-
 void Link::connect(Instant now) {
   cells_.connects.add();
-  const bool begun = begin_connecting() && context_.loop.watch(fd_.get(), *this, EPOLLOUT).ok();
-  if (!begun) {
+  fd_ = begin_connecting(address_, port_, context_.keepalive);
+  if (!fd_.valid() || !context_.loop.watch(fd_.get(), *this, EPOLLOUT).ok()) {
     fd_.reset();
     cells_.connect_failures.add();
     state_ = State::kDown;
@@ -77,9 +58,7 @@ void Link::connect(Instant now) {
 }
 
 void Link::on_connected(Instant now) {
-  int error = 0;
-  socklen_t size = sizeof error;
-  ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
+  const int error = connect_error(fd_.get());
   if (error != 0) return lose(Failure::kBackendDown, std::strerror(error));
   parser_ = base::memcache::MetaReplyParser(kLargestReply);
   state_ = State::kProbing;
@@ -88,11 +67,7 @@ void Link::on_connected(Instant now) {
 }
 
 void Link::ask_fence(Instant now) {
-  base::memcache::meta::Get get;
-  get.want.value = true;
-  base::memcache::KeyPieces key;
-  key.head = base::memcache::kFenceKey;
-  base::memcache::meta::append_get(out_, key, get);
+  append_fence_read(out_);
   route::Pending pending;
   pending.leg = Leg::kFence;
   pending.sent_ns = now.ns;
@@ -134,6 +109,21 @@ void Link::tick(Instant now) {
       in_flight_.empty() ? 0 : static_cast<uint64_t>(in_flight_.front().sent_ns));
   watch_queue(now);
   if (now >= next_fence_) ask_fence(now);
+  if (now - own_record_ > kLateRecord) want_probe(now);
+  if (probe_) probe_->tick(now);
+}
+
+void Link::want_probe(Instant now) {
+  if (!probe_) probe_ = std::make_unique<FenceProbe>(context_.loop, context_.clock, *this);
+  probe_->want(address_, port_, now);
+}
+
+void Link::on_probed(const std::optional<ring::FenceRecord>& record, Instant asked, Instant now) {
+  if (state_ != State::kUp) return;
+  take_record(record, asked, now);
+  if (!wait_.is_on() || fence_.is_stale(now)) return;
+  wait_.end();
+  take_buffered(now);
 }
 
 bool Link::is_front_late(Instant now) {
@@ -233,6 +223,7 @@ void Link::receive() {
 bool Link::waits_for_record(Instant now) {
   if (!wait_.is_on()) {
     ask_fence(now);
+    if (probe_) probe_->ask(now);
     wait_.begin(kLargestReply, now);
   }
   MetaReply reply;
@@ -306,12 +297,8 @@ bool Link::has_lost_step(const route::Pending& pending, const MetaReply& reply) 
 }
 
 void Link::take_fence(const MetaReply& reply, int64_t asked_ns, Instant now) {
-  const auto record = reply.code == MetaCode::kValue
-                          ? base::memcache::parse_fence_record(reply.value)
-                          : std::nullopt;
-  fence_.read(Instant{asked_ns}, record);
-  if (!fence_.is_stale(now)) wait_.on_confirmed();
-  if (record) context_.owner.on_record(*this, *record, Instant{asked_ns});
+  own_record_ = Instant{asked_ns};
+  take_record(fence_record_of(reply), own_record_, now);
   if (state_ != State::kProbing) return;
   state_ = State::kUp;
   backoff_.answered(now);
@@ -321,12 +308,19 @@ void Link::take_fence(const MetaReply& reply, int64_t asked_ns, Instant now) {
   base::log::info("backend_up", {{"backend", id_}});
 }
 
+void Link::take_record(const std::optional<ring::FenceRecord>& record, Instant asked, Instant now) {
+  fence_.read(asked, record);
+  if (!fence_.is_stale(now)) wait_.on_confirmed();
+  if (record) context_.owner.on_record(*this, *record, asked);
+}
+
 // Closes the connection, fails everything in flight and plans the next attempt.
 void Link::lose(Failure failure, const char* reason) {
   const bool was_up = state_ == State::kUp;
   const Instant now = context_.clock.now();
   context_.loop.forget(fd_.get());
   fd_.reset();
+  if (probe_) probe_->close();
   events_ = 0;
   out_.clear();
   out_.release();

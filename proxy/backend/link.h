@@ -17,13 +17,16 @@
 // No more waits than the limits say, and less when what waits has grown old (health/overload.h).
 //
 // Replies that come when the record has grown old wait for it to be read again
-// (backend/confirmation_wait.h), since a worker that stood still is no reason to refuse anything.
+// (backend/confirmation_wait.h), since a worker that stood still is no reason to refuse anything. Records
+// that come late behind large replies are read on another connection as well (backend/fence_probe.h).
 //
 // The clock is read again after each receive: a reply must be judged by a time that is certainly
 // later than the moment the backend made it, however long this process was stopped in between.
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <string>
 
 #include "base/memcache/buffer.h"
@@ -32,6 +35,7 @@
 #include "base/telemetry/segment.h"
 #include "base/time/clock.h"
 #include "proxy/backend/confirmation_wait.h"
+#include "proxy/backend/fence_probe.h"
 #include "proxy/backend/loop.h"
 #include "proxy/config/config.h"
 #include "proxy/health/backoff.h"
@@ -77,7 +81,7 @@ struct LinkContext {
 };
 
 // Thread: the worker's. Owner: the router. Invariant: in_flight_ is empty unless connected.
-class Link final : public Loop::Source {
+class Link final : public Loop::Source, public FenceProbe::Reader {
  public:
   Link(LinkContext& context, uint16_t index, std::string id, base::telemetry::BackendCells& cells)
       : context_(context), index_(index), id_(std::move(id)), cells_(cells) {}
@@ -115,7 +119,6 @@ class Link final : public Loop::Source {
   enum class State : uint8_t { kIdle, kDown, kConnecting, kProbing, kUp };
 
   void connect(base::Instant now);
-  bool begin_connecting();
   void on_connected(base::Instant now);
   void ask_fence(base::Instant now);
   void receive();
@@ -134,6 +137,11 @@ class Link final : public Loop::Source {
   static base::telemetry::LatencyKind latency_kind(const route::Pending& pending);
   static bool has_lost_step(const route::Pending& pending, const base::memcache::MetaReply& reply);
   void take_fence(const base::memcache::MetaReply& reply, int64_t asked_ns, base::Instant now);
+  void take_record(const std::optional<ring::FenceRecord>& record, base::Instant asked,
+                   base::Instant now);
+  void want_probe(base::Instant now);
+  void on_probed(const std::optional<ring::FenceRecord>& record, base::Instant asked,
+                 base::Instant now) override;
   void lose(base::telemetry::Failure failure, const char* reason);
   void want_events(uint32_t events);
   void watch_queue(base::Instant now);
@@ -156,7 +164,9 @@ class Link final : public Loop::Source {
   size_t most_bytes_ = 0;
   base::Instant at_;          // down: when to connect; connecting, probing: when to give up
   base::Instant next_fence_;  // up
+  base::Instant own_record_;  // up: when the last was asked for that came on this connection
   ring::FenceWatch fence_;
+  std::unique_ptr<FenceProbe> probe_;  // null: never wanted
   ConfirmationWait wait_;
   route::InFlight in_flight_;
   base::memcache::MetaReplyParser parser_;
