@@ -233,6 +233,9 @@ asio::awaitable<base::Result<json::value>> App::Parts::flush_for_client(json::ob
                             admin::text_argument(args, "credential").value_or(""), "flush_all");
   flush.proxy = admin::text_argument(args, "proxy").value_or("");
   flush.delay_seconds = static_cast<uint32_t>(*delay);
+  auto asked = admin::number_argument(args, "asked_ns", 0, INT64_MAX);
+  if (!asked) co_return asked.error();
+  if (*asked != 0) flush.asked = base::WallTime{static_cast<int64_t>(*asked)};
   // A proxy may not have heard yet that the credential is gone.
   if (const std::string user = flush.who; !user.empty()) {
     const coord::Credential* credential = coordinator.tenants().credential(user);

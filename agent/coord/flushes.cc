@@ -332,20 +332,30 @@ Flushes::Answer Flushes::delay(FlushRequest request, std::string cluster) {
                           "only the flush of one cache can be delayed, not that of " + cluster,
                           base::Origin::kClient);
   }
-  const base::WallTime due = timers_.clock().wall() + std::chrono::seconds(request.delay_seconds);
+  const base::WallTime now = timers_.clock().wall();
+  const base::WallTime asked = std::min(request.asked.value_or(now), now);
+  const base::WallTime due = asked + std::chrono::seconds(request.delay_seconds);
+  const base::CacheId id = request.cache;
+  const Cache* cache = tenants_.cache(id);
+  const base::Generation generation = cache == nullptr ? 0 : cache->generation;
+  // A promise may be kept late: what was asked for since then stands.
+  const auto is_outdated = [&] {
+    const auto present = delayed_.find(id);
+    return present != delayed_.end() && present->second.asked > asked;
+  };
+  if (is_outdated()) co_return generation;
   request.delay_seconds = 0;
   boost::json::object document = to_journal(request);
+  document["asked_ns"] = asked.ns;
   document["due_ns"] = due.ns;
   store::Transaction transaction;
   transaction.put(std::string(kTimerPrefix) + std::to_string(request.cache),
                   boost::json::serialize(document));
   auto saved = co_await store_.commit(std::move(transaction));
   if (!saved.ok()) co_return saved.error();
-  const base::CacheId id = request.cache;
-  Timer timer{std::move(request), due};
-  delayed_.insert_or_assign(id, std::move(timer));
-  const Cache* cache = tenants_.cache(id);
-  co_return cache == nullptr ? 0 : cache->generation;
+  Timer timer{std::move(request), asked, due};
+  if (!is_outdated()) delayed_.insert_or_assign(id, std::move(timer));
+  co_return generation;
 }
 
 boost::asio::awaitable<base::Result<>> Flushes::load_timers() {
@@ -360,9 +370,10 @@ boost::asio::awaitable<base::Result<>> Flushes::load_timers() {
                          origin.ok() ? *origin : FlushOrigin::kAdminOperation,
                          text_field(*journal, "who"), text_field(*journal, "reason"));
     request.proxy = text_field(*journal, "proxy");
-    base::WallTime due;
+    base::WallTime asked, due;
+    asked.ns = static_cast<int64_t>(number_field(*journal, "asked_ns"));
     due.ns = static_cast<int64_t>(number_field(*journal, "due_ns"));
-    Timer timer{std::move(request), due};
+    Timer timer{std::move(request), asked, due};
     delayed_.insert_or_assign(static_cast<base::CacheId>(*id), std::move(timer));
   }
   co_return base::Done{};

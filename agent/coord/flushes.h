@@ -17,6 +17,7 @@
 #include <boost/json/object.hpp>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -51,6 +52,7 @@ struct FlushRequest {
   std::string proxy;  // the proxy that asked; its host goes to the flush log; may be empty
   std::string reason;
   uint32_t delay_seconds = 0;
+  std::optional<base::WallTime> asked;  // when the delay began; none: now
 
   FlushRequest(base::CacheId c, FlushOrigin o, std::string w, std::string r)
       : cache(c), origin(o), who(std::move(w)), reason(std::move(r)) {}
@@ -88,7 +90,7 @@ class Flushes {
   };
   struct Timer {
     FlushRequest request;
-    base::WallTime due;
+    base::WallTime asked, due;
   };
   using Answer = boost::asio::awaitable<base::Result<base::Generation>>;
   Answer delay(FlushRequest request, std::string cluster);
@@ -117,7 +119,7 @@ class Flushes {
   base::Timers& timers_;
   base::Gate& gate_;
   std::map<std::string, Cluster> clusters_;
-  std::map<base::CacheId, Timer> delayed_;  // at most one a cache: a later request replaces it
+  std::map<base::CacheId, Timer> delayed_;  // at most one a cache: the one asked for last
 };
 
 }  // namespace agent::coord

@@ -80,6 +80,8 @@ asio::awaitable<void> Flushes::ask(FlushRequest request) {
   call.args["cache"] = request.cache;
   call.args["credential"] = request.credential;
   call.args["delay_s"] = request.delay_s;
+  // However late the agent hears of it, it is due when the client was told, and no newer one is undone.
+  if (request.delay_s > 0) call.args["asked_ns"] = timers_.clock().wall().ns;
   base::net::RpcRequest copy = call;
   const auto result =
       co_await base::net::rpc_call(agent_socket_, std::move(copy), kAgentDeadline, timers_);

@@ -137,6 +137,45 @@ TEST(Flushes, WaitInADurableTimerWhenDelayed) {
   EXPECT_EQ(bench.coordinator->tenants().cache(1)->generation, 2u);
 }
 
+FlushRequest delayed_flush(const Bench& bench, int64_t asked_seconds_ago, uint32_t delay_seconds) {
+  FlushRequest request = flush_of(1);
+  request.delay_seconds = delay_seconds;
+  request.asked = bench.clock.wall() + seconds(-asked_seconds_ago);
+  return request;
+}
+
+// A proxy repeats what it has promised to a client until an agent has it.
+TEST(Flushes, AreDueWhenTheClientWasToldHoweverLateTheyAreHeardOf) {
+  Bench bench;
+  bench.start_and_settle();
+  Flushes& flushes = bench.coordinator->flushes();
+  ASSERT_TRUE(bench.run(flushes.flush(delayed_flush(bench, 20, 30))).ok());
+  bench.timers.run_for(seconds(8));
+  EXPECT_EQ(bench.coordinator->tenants().cache(1)->generation, 1u);
+  bench.timers.run_for(seconds(4));
+  EXPECT_EQ(bench.coordinator->tenants().cache(1)->generation, 2u);
+}
+
+TEST(Flushes, ThatWereAskedForEarlierDoNotReplaceALaterOne) {
+  Bench bench;
+  bench.start_and_settle();
+  ASSERT_TRUE(bench.run(bench.coordinator->flushes().flush(delayed_flush(bench, 5, 60))).ok());
+  bench.restart();
+  ASSERT_TRUE(bench.run(bench.coordinator->flushes().flush(delayed_flush(bench, 20, 30))).ok());
+  bench.timers.run_for(seconds(40));
+  EXPECT_EQ(bench.coordinator->tenants().cache(1)->generation, 1u);
+  bench.timers.run_for(seconds(20));
+  EXPECT_EQ(bench.coordinator->tenants().cache(1)->generation, 2u);
+}
+
+TEST(Flushes, AreNeverDueLaterThanTheirDelayFromNow) {
+  Bench bench;
+  bench.start_and_settle();
+  ASSERT_TRUE(bench.run(bench.coordinator->flushes().flush(delayed_flush(bench, -3600, 30))).ok());
+  bench.timers.run_for(seconds(32));
+  EXPECT_EQ(bench.coordinator->tenants().cache(1)->generation, 2u) << "a clock that was set back";
+}
+
 TEST(Flushes, OfAClusterFlushAllItsCaches) {
   Bench bench;
   bench.start_and_settle();
