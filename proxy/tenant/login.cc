@@ -67,14 +67,14 @@ LoginResult check_first_set(const Directory& directory, std::string_view key,
   Login login;
   login.user = key;
   login.password = value;
-  const LoginResult result = check_login(directory, login);
+  const LoginResult by_key = check_login(directory, login);
   const size_t space = value.find(' ');
-  if (result.decision != LoginDecision::kUnknownUser || space == std::string_view::npos) {
-    return result;
-  }
+  if (by_key.decision == LoginDecision::kAccepted || space == std::string_view::npos) return by_key;
   login.user = value.substr(0, space);
   login.password = value.substr(space + 1);
-  return check_login(directory, login);
+  // Whether the key is a user's or not: a wrong password costs the same.
+  const LoginResult by_value = check_login(directory, login);
+  return by_key.decision == LoginDecision::kUnknownUser ? by_value : by_key;
 }
 
 }  // namespace proxy::tenant
