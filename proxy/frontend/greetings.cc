@@ -13,16 +13,30 @@ namespace proxy {
 using base::telemetry::Failure;
 
 void Greetings::add(base::net::UniqueFd fd, const admission::ClientAddress& peer,
-                    const Entrance& entrance, std::string head) {
+                    const Entrance& entrance) {
+  begin(std::move(fd), peer, entrance);
+}
+
+void Greetings::take_over(base::net::UniqueFd fd, const admission::ClientAddress& peer,
+                          const Entrance& entrance, std::string head) {
+  Greeting* const greeting = begin(std::move(fd), peer, entrance);
+  if (greeting == nullptr) return;
+  greeting->head_ = std::move(head);
+  greeting->shares_socket_ = true;
+}
+
+// Null: it was turned away.
+Greetings::Greeting* Greetings::begin(base::net::UniqueFd fd, const admission::ClientAddress& peer,
+                                      const Entrance& entrance) {
   if (waiting_.size() >= kMost) {
-    return worker_.refuse(fd.get(), entrance, Failure::kStrangerLimit);
+    worker_.refuse(fd.get(), entrance, Failure::kStrangerLimit);
+    return nullptr;
   }
   const int raw = fd.get();
   const base::Instant deadline = worker_.now() + worker_.world().settings.timeouts.authenticate;
   auto greeting = std::make_unique<Greeting>(*this, std::move(fd), peer, entrance, deadline);
-  greeting->head_ = std::move(head);
-  if (!worker_.loop().watch(raw, *greeting, EPOLLIN).ok()) return;
-  waiting_.emplace(raw, std::move(greeting));
+  if (!worker_.loop().watch(raw, *greeting, EPOLLIN).ok()) return nullptr;
+  return waiting_.emplace(raw, std::move(greeting)).first->second.get();
 }
 
 void Greetings::Greeting::on_ready(uint32_t) {
@@ -53,7 +67,8 @@ void Greetings::Greeting::on_ready(uint32_t) {
   base::net::UniqueFd fd = std::move(fd_);
   all_.ended_.push_back(std::move(all_.waiting_.at(raw)));
   all_.waiting_.erase(raw);
-  worker.admit(std::move(fd), client, entrance_);
+  Client* const admitted = worker.admit(std::move(fd), client, entrance_);
+  if (admitted != nullptr && shares_socket_) admitted->note_shared_socket();
 }
 
 void Greetings::end(Greeting& greeting) {

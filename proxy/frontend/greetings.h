@@ -29,9 +29,11 @@ class Greetings {
   explicit Greetings(Worker& worker) : worker_(worker) {}
 
   // `peer`: the balancer's address; stands for a client that it does not name.
-  // `head`: what of the header has been read already.
-  void add(base::net::UniqueFd fd, const admission::ClientAddress& peer, const Entrance& entrance,
-           std::string head = {});
+  void add(base::net::UniqueFd fd, const admission::ClientAddress& peer, const Entrance& entrance);
+  // One that another process, which may still hold the socket, had begun with: `head` is what it has read
+  // of the header.
+  void take_over(base::net::UniqueFd fd, const admission::ClientAddress& peer,
+                 const Entrance& entrance, std::string head);
   void tick(base::Instant now);
   // Nothing that ended in this turn is needed any more.
   void end_turn() { ended_.clear(); }
@@ -57,8 +59,11 @@ class Greetings {
     const Entrance entrance_;
     const base::Instant deadline_;
     std::string head_;  // of the header, as far as it has come
+    bool shares_socket_ = false;
   };
 
+  Greeting* begin(base::net::UniqueFd fd, const admission::ClientAddress& peer,
+                  const Entrance& entrance);
   void end(Greeting& greeting);
   void fail(Greeting& greeting, const char* why);
 

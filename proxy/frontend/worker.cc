@@ -161,18 +161,23 @@ void Worker::arrive(base::net::UniqueFd fd, const admission::ClientAddress& peer
   }
 }
 
-void Worker::admit(base::net::UniqueFd fd, const admission::ClientAddress& address,
-                   const Entrance& entrance) {
+Client* Worker::admit(base::net::UniqueFd fd, const admission::ClientAddress& address,
+                      const Entrance& entrance) {
   if (!parts_.connections.rates().take_client(address, now_)) {
-    return refuse(fd.get(), entrance, Failure::kConnectionRate);
+    refuse(fd.get(), entrance, Failure::kConnectionRate);
+    return nullptr;
   }
   if (parts_.connections.enter(address) != admission::Admission::kAdmitted) {
-    return refuse(fd.get(), entrance, Failure::kConnectionLimit);
+    refuse(fd.get(), entrance, Failure::kConnectionLimit);
+    return nullptr;
   }
   std::unique_ptr<TlsChannel> channel;
   if (entrance.tls) {
     channel = open_channel(fd.get());
-    if (!channel) return parts_.connections.leave(address);
+    if (!channel) {
+      parts_.connections.leave(address);
+      return nullptr;
+    }
   }
   const int raw = fd.get();
   Client& admitted = seat(std::move(fd), address, entrance.open_cache);
@@ -181,8 +186,12 @@ void Worker::admit(base::net::UniqueFd fd, const admission::ClientAddress& addre
   cells().connections_opened.add();
   cells().connections.add();
   expect_login(admitted);
-  if (!loop_->watch(raw, admitted, EPOLLIN).ok()) return admitted.close("cannot be watched");
+  if (!loop_->watch(raw, admitted, EPOLLIN).ok()) {
+    admitted.close("cannot be watched");
+    return nullptr;
+  }
   if (departures_.active()) departures_.see(admitted);
+  return &admitted;
 }
 
 Client& Worker::seat(base::net::UniqueFd fd, const admission::ClientAddress& address,
@@ -230,10 +239,10 @@ std::unique_ptr<TlsChannel> Worker::open_channel(int fd) {
   return std::make_unique<TlsChannel>(context, std::move(ssl), fd);
 }
 
-void Worker::read_again(Client& client) {
+void Worker::in_next_turn(const Client& client, void (Client::*step)()) {
   const uint32_t index = client.identity().index, serial = client.identity().serial;
-  loop_->post([this, index, serial] {
-    if (Client* const found = find(index, serial)) found->read_on();
+  loop_->post([this, index, serial, step] {
+    if (Client* const found = find(index, serial)) (found->*step)();
   });
 }
 

@@ -121,8 +121,9 @@ class Worker final : public Loop::Turns, public ClientTable {
   // A connection was accepted from `peer`: a client, or a balancer that will name one.
   void arrive(base::net::UniqueFd fd, const admission::ClientAddress& peer,
               const Entrance& entrance);
-  void admit(base::net::UniqueFd fd, const admission::ClientAddress& address,
-             const Entrance& entrance);
+  // Null: it was turned away.
+  Client* admit(base::net::UniqueFd fd, const admission::ClientAddress& address,
+                const Entrance& entrance);
   // Tells who connected, if it can be told, why it is not let in.
   void refuse(int fd, const Entrance& entrance, base::telemetry::Failure failure);
   bool may_log_in(const std::string& user) {
@@ -151,8 +152,8 @@ class Worker final : public Loop::Turns, public ClientTable {
     const base::Instant began_;
     const base::Duration most_;
   };
-  // The client's channel holds bytes that no event will tell of: it reads on in the next turn.
-  void read_again(Client& client);
+  // For what no event will tell of: `step` of the client in the next turn, unless it is closed before.
+  void in_next_turn(const Client& client, void (Client::*step)());
   void retire(Client& client, const char* reason);
   // It has no place here any more, but is open until settle() or stay().
   void vacate(Client& client);

@@ -63,7 +63,8 @@ void Worker::adopt_one(Departed departed, bool returns) {
   const Entrance entrance{record.open_cache, record.is_tls};
   if (record.is_greeting) {
     if (!departed.fd.valid()) return;
-    return greetings_.add(std::move(departed.fd), record.address, entrance, std::move(record.in));
+    return greetings_.take_over(std::move(departed.fd), record.address, entrance,
+                                std::move(record.in));
   }
   if (!returns) {
     cells().connections_taken_over.add();
