@@ -67,15 +67,20 @@ void Client::serve(uint32_t events) {
   if (tls_ != nullptr) {
     events = tls_->resumed_by(events);
     // What a client objects to in the handshake is worth reading even when it has gone.
-    if (tls_->is_shaking_hands() && may_read()) return receive();
+    if (tls_->is_shaking_hands() && wants_input()) return receive();
   }
-  if ((events & EPOLLERR) != 0 || ((events & EPOLLHUP) != 0 && !may_read())) {
+  if ((events & EPOLLHUP) != 0 && (events & EPOLLERR) == 0 && !wants_input()) {
+    // The other end of a Unix socket was closed: what it had sent before is still there, and obeyed when
+    // its turn comes.
+    return unwatch();
+  }
+  if ((events & EPOLLERR) != 0) {
     int error = 0;
     socklen_t size = sizeof error;
     ::getsockopt(fd_.get(), SOL_SOCKET, SO_ERROR, &error, &size);
     return close_broken(error);
   }
-  if ((events & (EPOLLIN | EPOLLHUP)) != 0 && may_read()) receive();
+  if ((events & (EPOLLIN | EPOLLHUP)) != 0 && wants_input()) receive();
   if (!closed() && (events & EPOLLOUT) != 0) mark_dirty();
 }
 
@@ -87,7 +92,12 @@ void Client::receive() {
       tls_ == nullptr ? ::recv(fd_.get(), into, room, 0) : tls_->receive(into, room);
   if (got < 0 && (errno == EAGAIN || errno == EINTR)) return update_events();
   if (got < 0) return close_broken(errno);
-  if (got == 0) return finish();
+  if (got == 0) {
+    input_ended_ = true;
+    if (!in_.empty()) consume_held();
+    if (!closed()) update_events();
+    return finish_after_input();
+  }
   active_ = worker_.now();
   worker_.cells().bytes_read.add(static_cast<uint64_t>(got));
   worker_.telemetry().add_bytes(telemetry_index_, static_cast<uint64_t>(got));
@@ -109,14 +119,15 @@ void Client::receive() {
 
 // No event will tell of bytes that the channel has taken from the socket already.
 void Client::read_again_if_buffered() {
-  if (closed() || !may_read() || !tls_->has_buffered() || tls_->is_coming_back) return;
+  if (closed() || !wants_input() || !tls_->has_buffered() || tls_->is_coming_back) return;
   tls_->is_coming_back = true;
-  worker_.read_again(*this);
+  worker_.in_next_turn(*this, &Client::read_on);
 }
 
+// What its channel has kept.
 void Client::read_on() {
   tls_->is_coming_back = false;
-  if (may_read()) receive();
+  if (wants_input()) receive();
 }
 
 // Obeys what is complete in `input`; the number of bytes that were used up.
@@ -257,15 +268,22 @@ bool Client::send_output() {
 void Client::end_turn() {
   is_dirty = false;
   if (closed() || !send_output()) return;
-  if (unsent_ > 0) send_held_keys();
+  send_held_keys();
+  if (closed()) return;
   if (has_answered_all()) waits_for_replies_ = false;
   if (may_read() && !in_.empty()) consume_held();
   if (closed()) return;
+  finish_after_input();
   if (worker_.loads().is_on()) settle_load();
   if (finishing_ && has_answered_all()) return close("finished");
   if (leaving_ != Leaving::kNo && try_to_leave()) return;
   update_events();
   if (tls_ != nullptr) read_again_if_buffered();
+}
+
+// Once all that came is obeyed, as far as it is whole.
+void Client::finish_after_input() {
+  if (input_ended_ && may_read()) finish();
 }
 
 void Client::finish() {
@@ -279,8 +297,13 @@ void Client::close(const char* reason) {
   worker_.retire(*this, reason);
   if (tls_ != nullptr)
     tls_->shut_down(worker_.now() - opened_ >= worker_.world().settings.timeouts.authenticate);
-  if (shares_socket_) worker_.loop().forget(fd_.get());
+  if (shares_socket_) unwatch();
   fd_.reset();
+}
+
+void Client::unwatch() {
+  if (is_watched_) worker_.loop().forget(fd_.get());
+  is_watched_ = false;
 }
 
 void Client::close_broken(int error) {
@@ -293,8 +316,14 @@ void Client::close_broken(int error) {
 
 void Client::update_events() {
   if (closed()) return;
-  uint32_t events = (may_read() ? EPOLLIN : 0u) | (out_.empty() ? 0u : EPOLLOUT);
+  uint32_t events = (wants_input() ? EPOLLIN : 0u) | (out_.empty() ? 0u : EPOLLOUT);
   if (tls_ != nullptr) events |= tls_->wanted_events();
+  if (!is_watched_) {
+    if (!wants_input()) return;
+    is_watched_ = worker_.loop().watch(fd_.get(), *this, events).ok();
+    if (!is_watched_) return close("cannot be watched");
+    events_ = events;
+  }
   if (events == events_) return;
   events_ = events;
   worker_.loop().change(fd_.get(), *this, events);

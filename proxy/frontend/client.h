@@ -75,8 +75,6 @@ class Client final : public Loop::Source {
   void set_channel(std::unique_ptr<TlsChannel> channel) { tls_ = std::move(channel); }
 
   void on_ready(uint32_t events) override;
-  // Reads what its channel has kept.
-  void read_on();
 
   // Replies, called by the router: write into reply_target(), then finish.
   base::memcache::Buffer& reply_target(route::Ticket ticket);
@@ -125,25 +123,27 @@ class Client final : public Loop::Source {
   void read_again_if_buffered();
   size_t consume(std::string_view input);
   void consume_held();
+  void read_on();
   bool take_one(std::string_view input, size_t& used);
   void count_read(size_t used);
-  bool has_answered_all() const { return replies_.empty() && out_.empty(); }
+  bool has_answered_all() const { return replies_.empty() && out_.empty() && group_ == nullptr; }
   bool on_parse_error(const base::memcache::Parsed& parsed, const base::memcache::Request& request);
   bool may_read() const {
     return !finishing_ && !waits_for_flush_ && !waits_for_replies_ && leaving_ != Leaving::kMoves &&
            !is_congested();
   }
+  bool wants_input() const { return may_read() && !input_ended_; }
+  void finish_after_input();
   bool is_congested() const;
   bool send_output();
   void close_broken(int error);
+  void unwatch();
   void update_events();
   void mark_dirty();
 
   // client_load.cc
   void find_room();
   void settle_load();
-  // Requests whose replies are on their way, or wait for older ones.
-  size_t sent_requests() const { return replies_.outstanding() - unsent_; }
   base::telemetry::Failure why_no_room() const;
 
   // leaving.cc
@@ -156,8 +156,12 @@ class Client final : public Loop::Source {
   void obey_meta(const base::memcache::Request& request);
   void obey_keyed(const base::memcache::Request& request);
   void obey_group(const base::memcache::Request& request);
-  std::string_view send_some_keys(const base::memcache::Request& request, std::string_view keys);
+  enum class Sent : uint8_t { kAll, kNoRoom, kManyAtOnce };
+  Sent send_some_keys(const base::memcache::Request& request, route::Ticket first,
+                      std::string_view& keys);
   void send_held_keys();
+  void come_back_for_keys();
+  void send_on();
   bool may_send_key() const;
   void send_key(const base::memcache::Request& request, std::string_view key, route::Ticket ticket,
                 bool in_group);
@@ -191,6 +195,8 @@ class Client final : public Loop::Source {
   static constexpr uint16_t kMostOutstanding = 4096;
   // A get of so many keys is sent whole at once, even by a client that begins: 32 MiB at most come back.
   static constexpr size_t kFirstKeys = 32;
+  // Of one get in one turn, so that keys that are answered at once do not keep everybody else waiting.
+  static constexpr size_t kMostKeysAtOnce = 1024;
   static constexpr int kMostTries = 5;
 
   Worker& worker_;
@@ -201,8 +207,10 @@ class Client final : public Loop::Source {
   std::unique_ptr<TlsChannel> tls_;  // over fd_; null: plain
   uint32_t events_ = 0;
   base::Instant opened_, active_;
+  bool input_ended_ = false;  // nothing more comes; what has come may still have to be obeyed
   bool finishing_ = false;
   bool shares_socket_ = false;
+  bool is_watched_ = true;  // by the loop, for events_
   bool waits_for_flush_ = false;
   bool waits_for_replies_ = false;  // a stats, whose counters are to have all before it
   Leaving leaving_ = Leaving::kNo;
@@ -216,18 +224,18 @@ class Client final : public Loop::Source {
   admission::Loads::Part load_;
   int32_t telemetry_index_ = -1;           // in the block's client table
   base::memcache::Request flush_request_;  // while waits_for_flush_; its views are dead
-  // The rest of a get of several keys, held back. Each key has its ticket from the beginning, so that
-  // everybody else sees replies that are outstanding.
+  // The rest of a get of several keys, held back. A key takes its ticket when it is sent, and END after
+  // the last: nothing else is obeyed in between.
   struct Group {
     base::memcache::Request request;  // its views are dead
+    route::Ticket first;              // of its keys
     std::string keys;                 // separated by spaces
     size_t sent = 0;                  // bytes of keys
+    bool comes_back = false;          // in the next turn, and not before
   };
-  std::unique_ptr<Group> group_;   // while unsent_ is not 0
-  uint32_t unsent_ = 0;            // tickets of the present get of several: of its keys, and of END
-  route::Ticket next_unsent_ = 0;  // the first of them
-  uint64_t swallow_ = 0;           // bytes of a refused value still to come
-  size_t counted_ = 0;             // of the input at hand, in the cache's counters
+  std::unique_ptr<Group> group_;
+  uint64_t swallow_ = 0;  // bytes of a refused value still to come
+  size_t counted_ = 0;    // of the input at hand, in the cache's counters
   base::memcache::Protocol protocol_ = base::memcache::Protocol::kUnknown;
   base::memcache::AsciiParser ascii_;
   base::memcache::BinaryLimits binary_limits_;

@@ -22,14 +22,14 @@ void Client::find_room() {
 // before them, but are not in flight.
 void Client::settle_load() {
   if (!session_.authenticated) return;
-  const uint64_t requests = std::min<uint64_t>(sent_requests(), most_outstanding_);
+  const uint64_t requests = std::min<uint64_t>(replies_.outstanding(), most_outstanding_);
   const uint64_t waiting = in_.size() + (group_ == nullptr ? 0 : group_->keys.size());
   const uint64_t bytes = out_.size() + replies_.held_bytes() + waiting + requests * typical_reply_;
   worker_.loads().settle(load_, session_.user, {requests, bytes});
 }
 
 bool Client::is_congested() const {
-  if (unsent_ > 0) return true;
+  if (group_ != nullptr) return true;
   const size_t waiting = out_.size() + replies_.held_bytes();
   const size_t outstanding = replies_.outstanding();
   if (waiting > kSoftOutput || outstanding > window_) return true;
@@ -40,7 +40,7 @@ bool Client::is_congested() const {
 // Whether one more key of a get of several may be sent. One always may when none is under way.
 bool Client::may_send_key() const {
   if (out_.size() + replies_.held_bytes() > kSoftOutput) return false;
-  const size_t sent = sent_requests();
+  const size_t sent = replies_.outstanding();
   if (sent >= std::max<size_t>(window_, kFirstKeys)) return false;
   return sent <= 1 || (sent + 1) * typical_reply_ <= kSoftOutput;
 }

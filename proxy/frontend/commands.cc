@@ -169,39 +169,54 @@ void Client::obey_keyed(const Request& request) {
 }
 
 void Client::obey_group(const Request& request) {
-  next_unsent_ = replies_.open(ReplyQueue::Place::kInGroup);
-  for (uint32_t i = 1; i < request.key_count; ++i) replies_.open(ReplyQueue::Place::kInGroup);
-  replies_.open(ReplyQueue::Place::kEndsGroup);
-  unsent_ = request.key_count + 1;
   const char* const end = request.more_keys.data() + request.more_keys.size();
-  const std::string_view keys(request.key.data(), static_cast<size_t>(end - request.key.data()));
-  const std::string_view rest = send_some_keys(request, keys);
-  if (unsent_ == 0) return;
-  group_ = std::make_unique<Group>(Group{request, std::string(rest)});
+  std::string_view keys(request.key.data(), static_cast<size_t>(end - request.key.data()));
+  const Ticket first = replies_.next();
+  const Sent sent = send_some_keys(request, first, keys);
+  if (sent == Sent::kAll) return;
+  group_ = std::make_unique<Group>(Group{request, first, std::string(keys)});
   group_->request.key = group_->request.more_keys = group_->request.arguments = {};
+  if (sent == Sent::kManyAtOnce) come_back_for_keys();
 }
 
-// As many as may be sent now, and END after the last; what is left of `keys`.
-std::string_view Client::send_some_keys(const Request& request, std::string_view keys) {
-  while (unsent_ > 1 && may_send_key()) {
-    const std::string_view key = base::memcache::take_word(keys);
-    --unsent_;
-    send_key(request, key, next_unsent_++, true);
+// As many as may be sent now, and END after the last; `keys` is what is left of them. After an error
+// nothing of what follows is answered.
+Client::Sent Client::send_some_keys(const Request& request, Ticket first, std::string_view& keys) {
+  for (size_t sent = 0; !replies_.has_group_failed(first); ++sent) {
+    std::string_view rest = keys;
+    const std::string_view key = base::memcache::take_word(rest);
+    if (key.empty()) break;
+    if (sent == kMostKeysAtOnce) return Sent::kManyAtOnce;
+    if (!may_send_key()) return Sent::kNoRoom;
+    keys = rest;
+    send_key(request, key, replies_.open(ReplyQueue::Place::kInGroup), true);
   }
-  if (unsent_ == 1) {
-    unsent_ = 0;
-    reply_target(next_unsent_).append(ascii::kEnd);
-    finish_reply(next_unsent_, 0);
-  }
-  return keys;
+  const Ticket last = replies_.open(ReplyQueue::Place::kEndsGroup);
+  reply_target(last).append(ascii::kEnd);
+  finish_reply(last, 0);
+  return Sent::kAll;
 }
 
 void Client::send_held_keys() {
-  if (!refresh_session()) return;
+  if (group_ == nullptr || group_->comes_back || !refresh_session()) return;
   find_room();
-  const std::string_view held = std::string_view(group_->keys).substr(group_->sent);
-  group_->sent += held.size() - send_some_keys(group_->request, held).size();
-  if (unsent_ == 0) group_.reset();
+  std::string_view held = std::string_view(group_->keys).substr(group_->sent);
+  const size_t before = held.size();
+  const Sent sent = send_some_keys(group_->request, group_->first, held);
+  group_->sent += before - held.size();
+  if (sent == Sent::kAll) group_.reset();
+  if (sent == Sent::kManyAtOnce) come_back_for_keys();
+}
+
+void Client::come_back_for_keys() {
+  group_->comes_back = true;
+  worker_.in_next_turn(*this, &Client::send_on);
+}
+
+void Client::send_on() {
+  group_->comes_back = false;
+  send_held_keys();
+  if (!closed()) mark_dirty();
 }
 
 void Client::send_key(const Request& request, std::string_view key, Ticket ticket, bool in_group) {
@@ -211,7 +226,7 @@ void Client::send_key(const Request& request, std::string_view key, Ticket ticke
   std::optional<Failure> failure;
   if (session_.is_flushing && pending.leg == base::telemetry::Leg::kWrite) {
     failure = Failure::kFenced;
-  } else if (sent_requests() > most_outstanding_) {
+  } else if (replies_.outstanding() > most_outstanding_) {
     failure = why_no_room();
   } else {
     // While a flush is not complete a read changes nothing either (gat, and a meta get that vivifies).

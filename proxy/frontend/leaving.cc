@@ -35,7 +35,7 @@ bool Client::try_to_leave() {
 // flush_all comes from the agent, who can be asked again.
 bool Client::may_move() const {
   if (tls_ != nullptr) return false;
-  if (replies_.held_bytes() > 0) return false;
+  if (replies_.held_bytes() > 0 || group_ != nullptr) return false;
   return replies_.outstanding() == (waits_for_flush_ ? 1u : 0u);
 }
 
@@ -70,7 +70,7 @@ base::net::UniqueFd Client::pack(handover::ClientRecord& record) {
                                           flush_request_.quiet, flush_request_.exptime};
   }
   // The socket lives on elsewhere, so its readiness would still reach this loop.
-  worker_.loop().forget(fd_.get());
+  unwatch();
   return std::move(fd_);
 }
 

@@ -37,7 +37,6 @@ void Client::obey_stranger(const Request& request) {
       case Command::kSaslStep:
         return obey_sasl(request);
       case Command::kVersion:
-      case Command::kQuit:
         return obey_plain(request);
       default:
         return answer_stranger(request);
@@ -50,8 +49,10 @@ void Client::obey_stranger(const Request& request) {
 
 void Client::answer_stranger(const Request& request) {
   if (request.protocol == Protocol::kBinary || protocol_ == Protocol::kBinary) {
-    return answer_status(request, binary::Status::kAuthError,
-                         binary::status_text(binary::Status::kAuthError));
+    // As memcached, which closes behind it; by text one may try again.
+    answer_status(request, binary::Status::kAuthError,
+                  binary::status_text(binary::Status::kAuthError));
+    return finish();
   }
   answer_ascii(ascii::kUnauthenticated);
 }

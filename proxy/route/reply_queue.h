@@ -54,6 +54,10 @@ class ReplyQueue {
   bool empty() const { return outstanding() == 0; }
   // Whether the reply of `ticket` has gone into the output.
   bool has_left(Ticket ticket) const { return ticket < head_; }
+  // What the next open() will give.
+  Ticket next() const { return head_ + outstanding(); }
+  // Whether an error has been the answer to the group that began with `first` and has not ended.
+  bool has_group_failed(Ticket first) const { return skipping_ && has_left(first); }
   // Bytes of finished replies that wait for an older one.
   size_t held_bytes() const { return held_bytes_; }
 

@@ -16,6 +16,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from proxy_bed import (BIN, OTHER, PASSWORD, READER, SLOTS, USER, Client, FakeAgent,  # noqa: E402
                        ProxyBed, frame, slot_of)
+from narrow_wire import NarrowWire  # noqa: E402
 from region import pause, wait_for  # noqa: E402
 
 
@@ -236,8 +237,13 @@ def test_strangers_are_told_to_authenticate(bed):
     both = f"{USER} {PASSWORD}".encode()
     c.call(b"set auth 0 0 %d\r\n%s\r\n" % (len(both), both), b"STORED\r\n")
     c.call(b"get nothing\r\n", b"END\r\n")
+    # By binary memcached closes behind the refusal.
+    for opcode in (0x00, 0x07, 0x09, 0x0a, 0x77):
+        b = bed.stranger()
+        assert b.binary(opcode, b"k" if opcode in (0, 9) else b"").status == 0x20
+        assert b.is_closed()
     b = bed.stranger()
-    assert b.binary(0x00, b"k").status == 0x20
+    assert b.binary(0x0b).status == 0
     assert b.binary(0x20).value == b"PLAIN"
     assert b.binary(0x21, b"PLAIN", b"\0nobody\0x").status == 0x20
     assert b.binary(0x21, b"PLAIN", b"").status == 0x21
@@ -404,6 +410,101 @@ def test_one_get_of_very_many_large_values_is_sent_in_parts_to_a_slow_reader():
         assert later < (100 if not os.environ.get("MCGUARD_SANITIZE") else 400) << 20
         assert neighbour.get(b"small") == b"1"
         assert bed.control("status")["connections"] == 2
+
+
+def test_a_client_that_has_said_all_is_answered_in_full(bed):
+    """More than may be under way at once, and then the end of its input."""
+    bed.login().set(b"h", b"1")
+    for _ in range(20):
+        client = bed.login()
+        client.send(b"get h\r\n" * 3000 + b"get")
+        client.socket.shutdown(socket.SHUT_WR)
+        answer = b"VALUE h 0 1\r\n1\r\nEND\r\n"
+        assert client.read(len(answer) * 3000) == answer * 3000
+        assert client.is_closed()
+
+
+def test_values_that_take_longer_than_the_fences_window_are_still_confirmed():
+    """3 MB at 4 MB/s: the fence record that comes behind them is always too old."""
+    with ProxyBed(backends=1, workers=1, yaml="timeouts: {request: 20s}\n") as bed:
+        here = (bed.backend_addresses[0][:-2] + "99", bed.backend_port)
+        with NarrowWire(here, (bed.backend_addresses[0], bed.backend_port), 4_000_000) as wire:
+            bed.configure(backends=[{"id": "b0", "address": here[0], "port": here[1]}])
+            bed.wait_unfenced()
+            client = bed.login()
+            keys = [b"large%d" % i for i in range(12)]
+            for i, key in enumerate(keys):
+                assert client.set(key, b"%d" % (i % 10) * 250_000) == b"STORED\r\n"
+            assert wire.accepted == 1
+            client.send(b"get " + b" ".join(keys) + b"\r\n")
+            for i, key in enumerate(keys):
+                assert client.line() == b"VALUE %s 0 250000\r\n" % key
+                assert client.read(250_002) == b"%d" % (i % 10) * 250_000 + b"\r\n"
+            assert client.line() == b"END\r\n"
+            assert wire.accepted == 2, "the record was read beside them"
+            # It still is a fence: what this proxy does not know yet holds back.
+            client.send(b"get " + b" ".join(keys) + b"\r\n")
+            bed.write_fence(epoch=bed.epoch + 1)
+            seen = 0
+            while client.line() != b"END\r\n":
+                client.read(250_002)
+                seen += 1
+            assert seen < len(keys)
+
+
+def test_a_get_of_half_a_million_keys_holds_little_and_lets_others_pass():
+    with ProxyBed(workers=1) as bed:
+        asker, neighbour = bed.login(), bed.login()
+        neighbour.set(b"a", b"1")
+        neighbour.set(b"small", b"1")
+        before = peak_memory(bed)
+        count = 500_000
+        asker.send(b"get" + b" a" * count + b"\r\n")
+        waits = []
+        seen = 0
+        while seen < count:
+            begun = time.monotonic()
+            assert neighbour.get(b"small") == b"1"
+            waits.append(time.monotonic() - begun)
+            asker.read(len(b"VALUE a 0 1\r\n1\r\n") * 1000)
+            seen += 1000
+        assert asker.line() == b"END\r\n"
+        assert peak_memory(bed) - before < (16 if not os.environ.get("MCGUARD_SANITIZE") else 300) << 20
+        # With both backends away every key is answered at once.
+        for i in range(2):
+            bed.memcached[i].kill()
+            bed.memcached[i].wait()
+        wait_for("they are gone", lambda: neighbour.get(b"small") is None and neighbour.get(b"a") is None, 5)
+        asker.send(b"get" + b" a" * count + b"\r\n")
+        assert asker.line() == b"END\r\n"
+        waits.sort()
+        print(f"beside it a get took {waits[len(waits) // 2] * 1e3:.2f} ms, at most {waits[-1] * 1e3:.1f}")
+
+
+def test_an_error_ends_a_get_of_many_keys_and_not_the_next():
+    with ProxyBed(workers=1, yaml="on_backend_failure: error\n") as bed:
+        client = bed.login()
+        here, gone = bed.keys(0, 2), bed.keys(1, 1)
+        for key in here + gone:
+            assert client.set(key, b"1") == b"STORED\r\n"
+        bed.memcached[1].kill()
+        bed.memcached[1].wait()
+
+        def error_of(keys):
+            client.send(b"get " + b" ".join(keys) + b"\r\nget " + b" ".join(here) + b"\r\n")
+            lines = []
+            while not (lines and lines[-1].startswith((b"SERVER_ERROR", b"END"))):
+                lines.append(client.line())
+            for key in here:
+                assert client.line() == b"VALUE %s 0 1\r\n" % key
+                assert client.line() == b"1\r\n"
+            assert client.line() == b"END\r\n"
+            return lines
+        wait_for("it is an error", lambda: error_of(gone + here)[-1].startswith(b"SERVER_ERROR"), 5)
+        many = (here + gone) * 20_000
+        lines = error_of(many)
+        assert lines[-1].startswith(b"SERVER_ERROR")
+        assert len(lines) <= 2 * 2 + 1, "nothing follows the error"
 
 
 def test_a_get_of_many_keys_is_answered_in_order_however_it_is_sent():

@@ -44,6 +44,20 @@ def test_clients_and_backends_by_unix_socket():
         wait_for("it is served from again", lambda: client.set(key, b"2") == b"STORED\r\n", 5)
 
 
+def test_what_was_sent_before_a_unix_socket_was_closed_is_obeyed():
+    """More than may be under way at once, noreply, and the client does not wait for anything."""
+    with ProxyBed(listen=", unix: {path}/memcache.sock") as bed:
+        path = bed.path / "memcache.sock"
+        for count in (10, 3000):
+            with Client(str(path)) as client:
+                client.call(LOGIN, b"STORED\r\n")
+                client.send(b"".join(b"set k%d-%d 0 0 1 noreply\r\n1\r\n" % (count, i) for i in range(count)))
+            reader = bed.login()
+            wait_for("the last one is there", lambda: reader.get(b"k%d-%d" % (count, count - 1)) == b"1", 10)
+            wait_for("the client is gone", lambda: bed.control("status")["connections"] == 1, 5)
+            reader.close()
+
+
 def test_a_socket_in_use_is_not_taken_and_a_dead_one_is():
     with ProxyBed(listen=", unix: {path}/memcache.sock") as bed:
         path = bed.path / "memcache.sock"
