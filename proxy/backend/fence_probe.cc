@@ -41,9 +41,10 @@ void FenceProbe::give_up(Instant now) {
 void FenceProbe::want(const std::string& address, uint16_t port, Instant now) {
   wanted_until_ = now + kKept;
   if (fd_.valid() || now < not_before_) return;
-  // No keepalive: it is never silent for longer than the window.
+  // No keepalive: it is never silent for longer than kPatience.
   fd_ = begin_connecting(address, port, base::Duration(0));
-  if (!fd_.valid() || !loop_.watch(fd_.get(), *this, EPOLLOUT).ok()) return give_up(now);
+  if (fd_.valid() && !loop_.watch(fd_.get(), *this, EPOLLOUT).ok()) fd_.reset();
+  if (!fd_.valid()) return give_up(now);
   asked_at_ = now;
 }
 
@@ -51,7 +52,7 @@ void FenceProbe::tick(Instant now) {
   if (!fd_.valid()) return;
   if (now > wanted_until_) return close();
   const bool is_waiting = is_asking_ || !is_connected_;
-  if (is_waiting && now - asked_at_ > ring::kFenceWindow) return give_up(now);
+  if (is_waiting && now - asked_at_ > kPatience) return give_up(now);
   if (now - asked_at_ >= ring::kFenceInterval) ask(now);
 }
 
@@ -89,7 +90,11 @@ void FenceProbe::on_ready(uint32_t) {
   is_asking_ = false;
   const auto record = fence_record_of(reply);
   in_.consume(parsed.consumed);
-  reader_.on_probed(record, asked_at_, now);
+  // What nobody has asked for would be taken for the answer to the next read.
+  if (!in_.empty()) return give_up(now);
+  const Instant asked = asked_at_;
+  if (now - asked >= ring::kFenceInterval) ask(now);
+  reader_.on_probed(record, asked, now);
 }
 
 }  // namespace proxy

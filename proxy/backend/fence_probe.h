@@ -7,7 +7,7 @@
 // when a record was asked for (ring/fence.h).
 //
 // Opened when it is wanted, closed when it has not been for kKept. Never more than one read is under
-// way, and one that is not answered within the window ends the connection.
+// way. One that is answered late says little, but the next one follows at once.
 #pragma once
 
 #include <cstdint>
@@ -50,7 +50,8 @@ class FenceProbe final : public Loop::Source {
 
  private:
   static constexpr base::Duration kKept = std::chrono::seconds(10);
-  static constexpr base::Duration kPause = std::chrono::seconds(1);
+  static constexpr base::Duration kPatience = std::chrono::seconds(2);  // for one answer
+  static constexpr base::Duration kPause = std::chrono::seconds(1);     // after it was given up
 
   void give_up(base::Instant now);
 

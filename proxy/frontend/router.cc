@@ -282,9 +282,10 @@ void Router::end_turn() {
 
 void Router::on_record(Link& link, const ring::FenceRecord& record, Instant asked) {
   seen_.raise_to(record);
-  if (known_.covers(record)) {
-    link.cells().fence_confirmed_ns.set(static_cast<uint64_t>(asked.ns));
-  }
+  // Two connections read it: what was asked for earlier may come later.
+  auto& confirmed = link.cells().fence_confirmed_ns;
+  const auto at = static_cast<uint64_t>(asked.ns);
+  if (known_.covers(record) && at > confirmed.get()) confirmed.set(at);
 }
 
 void Router::tick(Instant now) {

@@ -109,13 +109,20 @@ TEST_F(FenceProbeTest, AsksAgainWhenItHasItsAnswerAndNotBefore) {
   pass(milliseconds(150));
   EXPECT_EQ(asked(), "") << "one read at a time";
   answer("VA 3\r\n7 1\r\n");
-  pass(milliseconds(1));
   EXPECT_EQ(asked(), kRead) << "the last one was long ago";
   answer("VA 3\r\n7 1\r\n");
   pass(milliseconds(99));
   EXPECT_EQ(asked(), "");
   pass(milliseconds(1));
   EXPECT_EQ(asked(), kRead);
+}
+
+TEST_F(FenceProbeTest, TakesNothingThatItDidNotAskFor) {
+  want();
+  answer("VA 3\r\n7 1\r\nVA 3\r\n7 1\r\n");
+  EXPECT_TRUE(reads_.empty());
+  asked();
+  EXPECT_TRUE(is_closed());
 }
 
 TEST_F(FenceProbeTest, TellsThatThereIsNoRecord) {
@@ -128,10 +135,22 @@ TEST_F(FenceProbeTest, TellsThatThereIsNoRecord) {
   EXPECT_TRUE(is_closed());
 }
 
-TEST_F(FenceProbeTest, GivesUpWhatIsNotAnsweredInTimeAndRestsBeforeItTriesAgain) {
+TEST_F(FenceProbeTest, AsksAtOnceAgainWhenAnAnswerCameLate) {
   want();
   asked();
-  pass(milliseconds(301));
+  const Instant when = clock_.now();
+  pass(milliseconds(700));
+  EXPECT_FALSE(is_closed());
+  answer("VA 3\r\n7 1\r\n");
+  ASSERT_EQ(reads_.size(), 1u);
+  EXPECT_EQ(reads_[0].asked, when) << "whoever reads it knows how old it is";
+  EXPECT_EQ(asked(), kRead);
+}
+
+TEST_F(FenceProbeTest, GivesUpWhatIsNotAnsweredAndRestsBeforeItTriesAgain) {
+  want();
+  asked();
+  pass(milliseconds(2001));
   EXPECT_TRUE(is_closed());
   probe_.want(kAddress, port_, clock_.now());
   EXPECT_FALSE(somebody_connects());
