@@ -107,7 +107,8 @@ Flushes::Flushes(boost::asio::any_io_executor executor, const Region& region, st
       fences_(fences),
       processes_(processes),
       timers_(timers),
-      gate_(gate) {}
+      gate_(gate),
+      turn_(executor_) {}
 
 boost::asio::awaitable<base::Result<>> Flushes::resume() {
   auto entries = co_await store_.list(std::string(kFlushPrefix));
@@ -332,18 +333,19 @@ Flushes::Answer Flushes::delay(FlushRequest request, std::string cluster) {
                           "only the flush of one cache can be delayed, not that of " + cluster,
                           base::Origin::kClient);
   }
+  const Turn::Held held = co_await turn_.take();
   const base::WallTime now = timers_.clock().wall();
   const base::WallTime asked = std::min(request.asked.value_or(now), now);
   const base::WallTime due = asked + std::chrono::seconds(request.delay_seconds);
   const base::CacheId id = request.cache;
   const Cache* cache = tenants_.cache(id);
   const base::Generation generation = cache == nullptr ? 0 : cache->generation;
-  // A promise may be kept late: what was asked for since then stands.
-  const auto is_outdated = [&] {
-    const auto present = delayed_.find(id);
-    return present != delayed_.end() && present->second.asked > asked;
-  };
-  if (is_outdated()) co_return generation;
+  // A promise may be kept late: what was asked for since then stands. What was asked for in the future
+  // was so before the clock was set back.
+  const auto present = delayed_.find(id);
+  if (present != delayed_.end() && std::min(present->second.asked, now) > asked) {
+    co_return generation;
+  }
   request.delay_seconds = 0;
   boost::json::object document = to_journal(request);
   document["asked_ns"] = asked.ns;
@@ -354,7 +356,7 @@ Flushes::Answer Flushes::delay(FlushRequest request, std::string cluster) {
   auto saved = co_await store_.commit(std::move(transaction));
   if (!saved.ok()) co_return saved.error();
   Timer timer{std::move(request), asked, due};
-  if (!is_outdated()) delayed_.insert_or_assign(id, std::move(timer));
+  delayed_.insert_or_assign(id, std::move(timer));
   co_return generation;
 }
 
@@ -406,6 +408,7 @@ boost::asio::awaitable<void> Flushes::run_timers() {
         base::log::warn("delayed_flush_failed", {{"error", flushed.error()}});
         continue;  // at the next look
       }
+      const Turn::Held held = co_await turn_.take();
       const auto at = delayed_.find(id);
       if (at != delayed_.end() && at->second.due != timer.due) continue;  // set again meanwhile
       delayed_.erase(id);

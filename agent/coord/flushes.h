@@ -119,6 +119,7 @@ class Flushes {
   base::Timers& timers_;
   base::Gate& gate_;
   std::map<std::string, Cluster> clusters_;
+  Turn turn_;  // whose changes of delayed_ and of the timers in the store go together
   std::map<base::CacheId, Timer> delayed_;  // at most one a cache: the one asked for last
 };
 

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+
 #include "tests/unit/agent/coord/bench.h"
 
 namespace agent::coord {
@@ -165,6 +168,19 @@ TEST(Flushes, ThatWereAskedForEarlierDoNotReplaceALaterOne) {
   bench.timers.run_for(seconds(40));
   EXPECT_EQ(bench.coordinator->tenants().cache(1)->generation, 1u);
   bench.timers.run_for(seconds(20));
+  EXPECT_EQ(bench.coordinator->tenants().cache(1)->generation, 2u);
+}
+
+TEST(Flushes, ReplaceOneThatWasAskedForBeforeTheClockWasSetBack) {
+  Bench bench;
+  bench.start_and_settle();
+  ASSERT_TRUE(bench.run(bench.coordinator->flushes().flush(delayed_flush(bench, 0, 600))).ok());
+  boost::json::object timer = boost::json::parse(*bench.store.value("/timers/flush/1")).as_object();
+  timer["asked_ns"] = (bench.clock.wall() + seconds(300)).ns;
+  bench.store.set("/timers/flush/1", boost::json::serialize(timer));
+  bench.restart();
+  ASSERT_TRUE(bench.run(bench.coordinator->flushes().flush(delayed_flush(bench, 0, 30))).ok());
+  bench.timers.run_for(seconds(32));
   EXPECT_EQ(bench.coordinator->tenants().cache(1)->generation, 2u);
 }
 
