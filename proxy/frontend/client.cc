@@ -71,8 +71,9 @@ void Client::serve(uint32_t events) {
   }
   if ((events & EPOLLHUP) != 0 && (events & EPOLLERR) == 0 && !wants_input()) {
     // The other end of a Unix socket was closed: what it had sent before is still there, and obeyed when
-    // its turn comes.
-    return unwatch();
+    // its turn comes. Nobody takes what waits to be sent: sending it says so.
+    unwatch();
+    return out_.empty() ? void() : mark_dirty();
   }
   if ((events & EPOLLERR) != 0) {
     int error = 0;

@@ -58,6 +58,23 @@ def test_what_was_sent_before_a_unix_socket_was_closed_is_obeyed():
             reader.close()
 
 
+def test_a_unix_client_that_goes_with_answers_outstanding_leaves_nothing_behind():
+    """It does not read them, and the hang-up comes while they cannot be sent."""
+    with ProxyBed(listen=", unix: {path}/memcache.sock") as bed:
+        bed.login().set(b"big", bytes(900_000))
+        inside = bed.control("status")["connections"]
+        for half_closed in (False, True) * 5:
+            client = Client(str(bed.path / "memcache.sock"))
+            client.call(LOGIN, b"STORED\r\n")
+            client.send(b"get big big big big\r\n")
+            assert client.line() == b"VALUE big 0 900000\r\n"
+            if half_closed:
+                client.socket.shutdown(socket.SHUT_WR)
+            client.socket.shutdown(socket.SHUT_RDWR)
+            client.close()
+        wait_for("they are gone", lambda: bed.control("status")["connections"] == inside, 5)
+
+
 def test_a_socket_in_use_is_not_taken_and_a_dead_one_is():
     with ProxyBed(listen=", unix: {path}/memcache.sock") as bed:
         path = bed.path / "memcache.sock"
