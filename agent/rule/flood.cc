@@ -9,6 +9,7 @@ namespace agent::rule {
 namespace {
 
 constexpr base::Duration kFreshRates = 3s;      // told once a second while there is any trouble
+constexpr base::Duration kSeldomTold = 12s;     // rates of who has none are told each ten seconds
 constexpr base::Duration kBusyWithin = 2500ms;  // over which it is asked how busy a proxy was
 constexpr double kBusyKnown = 1;                // seconds of it that must be known
 // A proxy that waits for a core all the time but hardly runs suffers from its machine, not from clients.
@@ -19,11 +20,19 @@ constexpr double kUsuallyMost = 0.5;  // of the usual load: whose it is has alwa
 
 }  // namespace
 
-void ClientFlood::take(Gauge& gauge, const series::Sample& sample, const Proxy& proxy) const {
-  gauge.value = std::max(0.0, sample.value);
-  gauge.last = sample.at;
-  const bool calm = !proxy.latch.active() && proxy.over_since.ns == 0;
-  if (calm) gauge.level.learn(gauge.value, sample.at, rule_.forget);
+ClientFlood::Gauge& ClientFlood::gauge(Clients& clients, const std::string& client, size_t most) {
+  if (clients.size() >= most && !clients.contains(client)) {
+    clients.erase(std::min_element(
+        clients.begin(), clients.end(),
+        [](const auto& a, const auto& b) { return a.second.last < b.second.last; }));
+  }
+  return clients[client];
+}
+
+void ClientFlood::take(Gauge& gauge, double value, base::Instant at, bool calm) const {
+  gauge.value = std::max(0.0, value);
+  gauge.last = at;
+  if (calm) gauge.level.learn(gauge.value, at, rule_.forget);
 }
 
 void ClientFlood::busy(const series::Sample& sample) {
@@ -32,17 +41,18 @@ void ClientFlood::busy(const series::Sample& sample) {
 
 void ClientFlood::commands(const series::Sample& sample) {
   Proxy& found = proxy(sample.key);
-  take(found.all, sample, found);
+  take(found.all, sample.value, sample.at, found.is_calm());
 }
 
 void ClientFlood::client(const series::Sample& sample) {
-  Proxy& found = proxy(sample.key);
-  if (found.clients.size() >= kClients && !found.clients.contains(sample.key.client)) {
-    found.clients.erase(std::min_element(
-        found.clients.begin(), found.clients.end(),
-        [](const auto& a, const auto& b) { return a.second.last < b.second.last; }));
-  }
-  take(found.clients[sample.key.client], sample, found);
+  const std::string& name = sample.key.client;
+  Cluster& cluster = clusters_[sample.key.cluster];
+  Proxy& found = cluster.proxies[sample.key.proxy];
+  take(gauge(found.clients, name, kClients), sample.value, sample.at, found.is_calm());
+  const bool calm = std::all_of(cluster.proxies.begin(), cluster.proxies.end(),
+                                [](const auto& entry) { return entry.second.is_calm(); });
+  take(gauge(cluster.clients, name, kClusterClients),
+       sent_since(cluster, name, sample.at - kSeldomTold), sample.at, calm);
 }
 
 void ClientFlood::refused(const series::Sample& sample) {
@@ -53,8 +63,10 @@ void ClientFlood::refused(const series::Sample& sample) {
 
 void ClientFlood::slow(const incident::Scope& scope, base::Instant now) {
   if (scope.proxy.empty() || !scope.backend.empty()) return;
-  const auto found = proxies_.find({scope.cluster, scope.proxy});
-  if (found != proxies_.end()) found->second.slow_at = now;
+  const auto cluster = clusters_.find(scope.cluster);
+  if (cluster == clusters_.end()) return;
+  const auto found = cluster->second.proxies.find(scope.proxy);
+  if (found != cluster->second.proxies.end()) found->second.slow_at = now;
 }
 
 // Of a client that has not been seen for long nothing is usual.
@@ -63,12 +75,44 @@ double ClientFlood::usual_of(const Gauge& gauge) const {
   return known ? gauge.level.value() : 0;
 }
 
-bool ClientFlood::is_more(const Proxy& proxy, base::Instant now) const {
-  if (now - proxy.all.last > kFreshRates) return false;
-  if (proxy.all.level.seconds() < base::to_seconds(rule_.learn_first)) return false;
-  const double usual = proxy.all.level.value();
-  return proxy.all.value >= rule_.factor * std::max(usual, kFloor) &&
-         proxy.all.value - usual >= rule_.least_excess;
+// A second, by what the proxies `but` one have told since then; who was not told of then sends nothing.
+double ClientFlood::sent_since(const Cluster& cluster, const std::string& client,
+                               base::Instant since, const Proxy* but) {
+  double sum = 0;
+  for (const auto& [name, proxy] : cluster.proxies) {
+    const auto found = proxy.clients.find(client);
+    if (&proxy == but || found == proxy.clients.end()) continue;
+    const Gauge& gauge = found->second;
+    if (gauge.last >= since && gauge.last >= proxy.all.last) sum += gauge.value;
+  }
+  return sum;
+}
+
+bool ClientFlood::is_more(double value, double usual) const {
+  return value >= rule_.factor * std::max(usual, kFloor) && value - usual >= rule_.least_excess;
+}
+
+ClientFlood::Load ClientFlood::load(const Cluster& cluster, const Proxy& proxy,
+                                    base::Instant now) const {
+  const base::Instant begin = proxy.over_since.ns != 0 ? proxy.over_since : now;
+  const base::Instant since = std::max(begin, now - kSeldomTold);
+  Load load{proxy.all.value, proxy.all.level.value(), {}};
+  for (const auto& [name, gauge] : proxy.clients) {
+    if (now - gauge.last > kFreshRates) continue;
+    Part part{&name, gauge.value, usual_of(gauge), 0};
+    const auto over_all = cluster.clients.find(name);
+    if (over_all != cluster.clients.end()) {
+      const double elsewhere = usual_of(over_all->second) - part.usual;
+      part.moved = std::max(0.0, elsewhere - sent_since(cluster, name, since, &proxy));
+    }
+    part.usual += part.moved;
+    load.usual += part.moved;
+    load.parts.push_back(part);
+  }
+  std::sort(load.parts.begin(), load.parts.end(), [](const Part& a, const Part& b) {
+    return a.value != b.value ? a.value > b.value : *a.client < *b.client;
+  });
+  return load;
 }
 
 std::string ClientFlood::harm(const Proxy& proxy, double busy, base::Instant now) const {
@@ -84,62 +128,60 @@ std::string ClientFlood::harm(const Proxy& proxy, double busy, base::Instant now
   return "which turns " + count_text(proxy.refused) + " a second away at its limits";
 }
 
-ClientFlood::Blame ClientFlood::blame(const Proxy& proxy, base::Instant now) const {
-  std::vector<std::pair<double, const std::string*>> most;
-  for (const auto& [name, gauge] : proxy.clients) {
-    if (now - gauge.last <= kFreshRates) most.emplace_back(gauge.value, &name);
-  }
-  std::sort(most.begin(), most.end(), [](const auto& a, const auto& b) {
-    return a.first != b.first ? a.first > b.first : *a.second < *b.second;
-  });
-  const double all = proxy.all.value, usual = proxy.all.level.value();
+ClientFlood::Blame ClientFlood::blame(const Load& load) const {
   Blame found;
-  for (const auto& [value, name] : most) {
+  for (const Part& part : load.parts) {
     if (found.clients.size() >= static_cast<size_t>(rule_.clients)) return {};
-    const double before = usual_of(proxy.clients.at(*name));
-    if (value < rule_.client_factor * std::max(before, 1.0)) return {};
-    found.clients.push_back(*name);
-    found.value += value;
-    found.usual += before;
-    const bool is_most = found.value >= rule_.share * all &&
-                         found.value - found.usual >= rule_.share * (all - usual);
+    if (part.value < rule_.client_factor * std::max(part.usual, 1.0)) return {};
+    found.clients.push_back(*part.client);
+    found.value += part.value;
+    found.usual += part.usual;
+    const bool is_most = found.value >= rule_.share * load.value &&
+                         found.value - found.usual >= rule_.share * (load.value - load.usual);
     if (!is_most) continue;
-    return found.usual < kUsuallyMost * std::max(usual, kFloor) ? found : Blame();
+    return found.usual < kUsuallyMost * std::max(load.usual, kFloor) ? found : Blame();
   }
   return {};
 }
 
-incident::Verdict ClientFlood::describe(const Name& name, const Proxy& proxy, const Blame& blame,
-                                        const std::string& harm) const {
+incident::Verdict ClientFlood::describe(const incident::Scope& where, const Load& load,
+                                        const Blame& blame, const std::string& harm) const {
   incident::Verdict verdict;
   verdict.rule = rule_.name;
   verdict.type = rule_.type;
   verdict.confidence = 0.95;
-  verdict.scope.cluster = name.first;
-  verdict.scope.proxy = name.second;
+  verdict.scope = where;
   const size_t count = blame.clients.size();
   if (count == 1) verdict.scope.client = blame.clients[0];
   verdict.sentence =
       count == 1 ? "Client " + blame.clients[0] + " sends "
                  : std::to_string(count) + " clients, first of all " + blame.clients[0] + ", send ";
-  verdict.sentence += count_text(blame.value) + " of the " + count_text(proxy.all.value) +
-                      " requests a second at proxy " + name.second + " (usually " +
-                      count_text(blame.usual) + " of " + count_text(proxy.all.level.value()) +
-                      "), " + harm + ".";
+  verdict.sentence += count_text(blame.value) + " of the " + count_text(load.value) +
+                      " requests a second at proxy " + where.proxy + " (usually " +
+                      count_text(blame.usual) + " of " + count_text(load.usual) + "), " + harm +
+                      ".";
   verdict.evidence.push_back(
-      {series::to_string({"proxy_commands", name.first, name.second, "", ""}),
-       proxy.all.level.value(), proxy.all.value, "a second"});
-  for (const std::string& client : blame.clients) {
-    const Gauge& gauge = proxy.clients.at(client);
+      {series::to_string({"proxy_commands", where.cluster, where.proxy, "", ""}), load.usual,
+       load.value, "a second"});
+  for (size_t i = 0; i < count; ++i) {
+    const Part& part = load.parts[i];
     verdict.evidence.push_back(
-        {series::to_string({"client_commands", name.first, name.second, "", client}),
-         usual_of(gauge), gauge.value, "a second"});
+        {series::to_string({"client_commands", where.cluster, where.proxy, "", *part.client}),
+         part.usual, part.value, "a second"});
   }
   return verdict;
 }
 
-void ClientFlood::judge(const Name& name, Proxy& proxy, base::Instant now) {
-  const bool more = rule_.enabled && is_more(proxy, now);
+void ClientFlood::judge(const incident::Scope& where, const Cluster& cluster, Proxy& proxy,
+                        base::Instant now) {
+  const bool known = now - proxy.all.last <= kFreshRates &&
+                     proxy.all.level.seconds() >= base::to_seconds(rule_.learn_first);
+  Load present;
+  bool more = rule_.enabled && known && is_more(proxy.all.value, proxy.all.level.value());
+  if (more) {
+    present = load(cluster, proxy, now);
+    more = is_more(present.value, present.usual);
+  }
   const bool active = proxy.latch.active();
   const double busy = active ? kStillBusy * rule_.busy : rule_.busy;
   const std::string harmed = more ? harm(proxy, busy, now) : std::string();
@@ -148,24 +190,27 @@ void ClientFlood::judge(const Name& name, Proxy& proxy, base::Instant now) {
   if (over && proxy.over_since.ns == 0) proxy.over_since = now;
   bool start = false;
   if (over && !active && now - proxy.over_since >= rule_.lasting) {
-    const Blame found = blame(proxy, now);
+    const Blame found = blame(present);
     start = !found.clients.empty();
-    if (start) proxy.verdict = describe(name, proxy, found, harmed);
+    if (start) proxy.verdict = describe(where, present, found, harmed);
   }
   proxy.latch.update(start, over, proxy.over_since, now, rule_.clear_after);
 }
 
 void ClientFlood::evaluate(base::Instant now, std::vector<incident::Verdict>& out) {
-  for (auto& [name, proxy] : proxies_) {
-    judge(name, proxy, now);
-    proxy.report(out);
+  for (auto& [name, cluster] : clusters_) {
+    for (auto& [id, proxy] : cluster.proxies) {
+      judge({name, id, "", ""}, cluster, proxy, now);
+      proxy.report(out);
+    }
   }
 }
 
 void ClientFlood::forget(const incident::Scope& gone) {
-  if (gone.proxy.empty()) return;
-  const auto found = proxies_.find({gone.cluster, gone.proxy});
-  if (found == proxies_.end()) return;
+  const auto cluster = clusters_.find(gone.cluster);
+  if (gone.proxy.empty() || cluster == clusters_.end()) return;
+  const auto found = cluster->second.proxies.find(gone.proxy);
+  if (found == cluster->second.proxies.end()) return;
   Told told = found->second;
   found->second = Proxy();
   static_cast<Told&>(found->second) = told;
@@ -173,39 +218,57 @@ void ClientFlood::forget(const incident::Scope& gone) {
 }
 
 void ClientFlood::forget_silent(base::Instant before) {
-  for (auto& [name, proxy] : proxies_) {
-    std::erase_if(proxy.clients, [&](const auto& entry) { return entry.second.last < before; });
+  const auto sweep = [before](Clients& clients) {
+    std::erase_if(clients, [&](const auto& entry) { return entry.second.last < before; });
+  };
+  for (auto& [name, cluster] : clusters_) {
+    sweep(cluster.clients);
+    for (auto& [id, proxy] : cluster.proxies) sweep(proxy.clients);
+    std::erase_if(cluster.proxies, [&](const auto& entry) {
+      return entry.second.all.last < before && !entry.second.latch.active();
+    });
   }
-  std::erase_if(proxies_, [&](const auto& entry) {
-    return entry.second.all.last < before && !entry.second.latch.active();
+  std::erase_if(clusters_, [](const auto& entry) {
+    return entry.second.proxies.empty() && entry.second.clients.empty();
   });
 }
 
 std::vector<LearnedLevel> ClientFlood::learned() const {
   std::vector<LearnedLevel> list;
-  for (const auto& [name, proxy] : proxies_) {
-    if (usual_of(proxy.all) <= 0) continue;
-    list.push_back(
-        {name.first, name.second, "", proxy.all.level.value(), proxy.all.level.seconds()});
-    for (const auto& [client, gauge] : proxy.clients) {
-      if (usual_of(gauge) <= 0) continue;
-      list.push_back({name.first, name.second, client, gauge.level.value(), gauge.level.seconds()});
+  const auto add = [&](const std::string& cluster, const std::string& proxy,
+                       const std::string& client, const Gauge& gauge) {
+    if (usual_of(gauge) <= 0) return;
+    list.push_back({cluster, proxy, client, gauge.level.value(), gauge.level.seconds()});
+  };
+  for (const auto& [name, cluster] : clusters_) {
+    for (const auto& [client, gauge] : cluster.clients) add(name, "", client, gauge);
+    for (const auto& [id, proxy] : cluster.proxies) {
+      if (usual_of(proxy.all) <= 0) continue;
+      add(name, id, "", proxy.all);
+      for (const auto& [client, gauge] : proxy.clients) add(name, id, client, gauge);
     }
   }
   return list;
 }
 
+// A client's level without a proxy is that over the cluster.
 void ClientFlood::restore(const LearnedLevel& level, base::Instant now) {
-  Proxy& proxy = proxies_[{level.cluster, level.proxy}];
-  if (!level.client.empty() && proxy.clients.size() >= kClients) return;
-  Gauge& gauge = level.client.empty() ? proxy.all : proxy.clients[level.client];
+  Cluster& cluster = clusters_[level.cluster];
+  const bool everywhere = level.proxy.empty();
+  if (everywhere && level.client.empty()) return;
+  Clients& clients = everywhere ? cluster.clients : cluster.proxies[level.proxy].clients;
+  if (!level.client.empty() && clients.size() >= (everywhere ? kClusterClients : kClients)) return;
+  Gauge& gauge = level.client.empty() ? cluster.proxies[level.proxy].all : clients[level.client];
   gauge.level = series::Level(level.value, level.seconds);
-  gauge.last = now - kFreshRates - 1s;  // known, but no present value
+  gauge.last = now - kSeldomTold - 1s;  // known, but no present value
 }
 
 size_t ClientFlood::series_count() const {
   size_t count = 0;
-  for (const auto& [name, proxy] : proxies_) count += 3 + proxy.clients.size();
+  for (const auto& [name, cluster] : clusters_) {
+    count += cluster.clients.size();
+    for (const auto& [id, proxy] : cluster.proxies) count += 3 + proxy.clients.size();
+  }
   return count;
 }
 

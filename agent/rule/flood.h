@@ -8,6 +8,11 @@
 // everybody, a nightly batch that keeps nobody waiting and a deployment, which replaces all clients, are
 // none; nor is what grows behind a balancer that shows one address for all.
 //
+// What a client usually sends is known of each proxy and of the whole cluster. What it sends elsewhere less
+// than usual it may well send here: a client that has moved, because its proxy ended or drains or by a
+// balancer's choice, does what it always did. Of a proxy that has not told since the trouble began nobody
+// knows, and it counts as one that clients have left.
+//
 // Counted are commands, malformed ones included: each costs the proxy work. Left out: floods of a few
 // commands that cost much each, and of connections (surge.h).
 #pragma once
@@ -26,7 +31,8 @@
 
 namespace agent::rule {
 
-// Thread: the detector's. Owner: the detector. Memory: per proxy 3 KiB and at most kClients clients.
+// Thread: the detector's. Owner: the detector. Memory: per proxy 3 KiB and at most kClients clients; per
+// cluster at most kClusterClients.
 class ClientFlood {
  public:
   explicit ClientFlood(const FloodRule& rule) : rule_(rule) {}
@@ -48,40 +54,62 @@ class ClientFlood {
 
  private:
   static constexpr size_t kClients = 128;
+  static constexpr size_t kClusterClients = 512;
   struct Gauge {
     series::Level level;
     double value = 0;
     base::Instant last;
   };
+  using Clients = std::map<std::string, Gauge>;
   struct Proxy : Told {
     Gauge all;
-    std::map<std::string, Gauge> clients;
+    Clients clients;
     double refused = 0;  // a second
     base::Instant refused_at, slow_at;
     ProxyBusy busy;
     base::Instant over_since;  // ns == 0: no harm, or no news
+    bool is_calm() const { return !latch.active() && over_since.ns == 0; }
   };
-  // Who sends it.
+  struct Cluster {
+    std::map<std::string, Proxy> proxies;
+    Clients clients;  // over all proxies
+  };
+  // What a client sends at a proxy, and what it usually does there.
+  struct Part {
+    const std::string* client = nullptr;
+    double value = 0, usual = 0;
+    double moved = 0;  // that it usually sends elsewhere, and does not now
+  };
+  // All that is sent at a proxy, and who sends it: most first.
+  struct Load {
+    double value = 0;
+    double usual = 0;  // with what has moved there
+    std::vector<Part> parts;
+  };
+  // Who is to blame for it.
   struct Blame {
     std::vector<std::string> clients;  // most first; empty: nobody in particular
     double value = 0, usual = 0;       // of them together
   };
-  using Name = std::pair<std::string, std::string>;  // cluster, proxy
 
-  Proxy& proxy(const series::SeriesKey& key) { return proxies_[{key.cluster, key.proxy}]; }
-  void take(Gauge& gauge, const series::Sample& sample, const Proxy& proxy) const;
+  Proxy& proxy(const series::SeriesKey& key) { return clusters_[key.cluster].proxies[key.proxy]; }
+  static Gauge& gauge(Clients& clients, const std::string& client, size_t most);
+  void take(Gauge& gauge, double value, base::Instant at, bool calm) const;
   double usual_of(const Gauge& gauge) const;
-  bool is_more(const Proxy& proxy, base::Instant now) const;
+  static double sent_since(const Cluster& cluster, const std::string& client, base::Instant since,
+                           const Proxy* but = nullptr);
+  bool is_more(double value, double usual) const;
+  Load load(const Cluster& cluster, const Proxy& proxy, base::Instant now) const;
   // What harm is done, as the end of a sentence about the proxy; empty: none. `busy`: from this share of
   // the time on.
   std::string harm(const Proxy& proxy, double busy, base::Instant now) const;
-  Blame blame(const Proxy& proxy, base::Instant now) const;
-  void judge(const Name& name, Proxy& proxy, base::Instant now);
-  incident::Verdict describe(const Name& name, const Proxy& proxy, const Blame& blame,
+  Blame blame(const Load& load) const;
+  void judge(const incident::Scope& where, const Cluster& cluster, Proxy& proxy, base::Instant now);
+  incident::Verdict describe(const incident::Scope& where, const Load& load, const Blame& blame,
                              const std::string& harm) const;
 
   FloodRule rule_;
-  std::map<Name, Proxy> proxies_;
+  std::map<std::string, Cluster> clusters_;
 };
 
 }  // namespace agent::rule

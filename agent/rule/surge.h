@@ -21,7 +21,7 @@
 namespace agent::rule {
 
 struct LearnedLevel {
-  std::string cluster, proxy, client;  // client empty: the proxy's connections
+  std::string cluster, proxy, client;  // one empty: of all clients, or at all proxies
   double value = 0;
   double seconds = 0;
 };

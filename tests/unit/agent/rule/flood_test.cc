@@ -38,6 +38,13 @@ class Flood : public ::testing::Test {
     return world_.story().find(text) != std::string::npos;
   }
 
+  // Whether the rule says so, whatever else explains it.
+  bool says_flood() const {
+    return std::any_of(world_.verdicts.begin(), world_.verdicts.end(), [](const auto& verdict) {
+      return verdict.type == Type::kClientFlood && verdict.active;
+    });
+  }
+
   World world_;
 };
 
@@ -145,6 +152,60 @@ TEST_F(Flood, ABurstOfASecondIsNone) {
   proxy().ran = 0.2;
   world_.run_for(1min);
   EXPECT_EQ(world_.incident_count(), 0U) << world_.story();
+}
+
+// Nine of ten requests of its new proxy are its own, which had never heard of it.
+TEST_F(Flood, AClientThatMovesFromAProxyThatEndedIsNone) {
+  proxy(1).commands["10.0.5.5"] = 27'000;
+  world_.run_for(10min);
+  world_.kill(proxy(1));
+  proxy().commands["10.0.5.5"] = 27'000;
+  proxy().ran = 0.99;
+  EXPECT_FALSE(world_.run_until([&] { return says_flood(); }, 2min));
+}
+
+TEST_F(Flood, AClientThatABalancerMovesIsNone) {
+  proxy(1).commands["10.0.5.5"] = 27'000;
+  world_.run_for(10min);
+  proxy(1).commands.erase("10.0.5.5");
+  proxy().commands["10.0.5.5"] = 27'000;
+  proxy().ran = 0.99;
+  world_.run_for(2min);
+  EXPECT_EQ(world_.incident_count(), 0U) << world_.story();
+}
+
+TEST_F(Flood, AClientThatMovesAndSendsFarMoreThanAnywhereBeforeIsOne) {
+  proxy(1).commands["10.0.5.5"] = 2000;
+  world_.run_for(10min);
+  proxy(1).commands.erase("10.0.5.5");
+  proxy().commands["10.0.5.5"] = 60'000;
+  proxy().ran = 0.99;
+  world_.run_for(10s);
+  ASSERT_NE(world_.only_incident(), nullptr) << world_.story();
+  EXPECT_EQ(world_.only_incident()->scope.client, "10.0.5.5");
+}
+
+TEST_F(Flood, OneThatSendsEverywhereAndFloodsOneProxyIsNamedOnceTheOthersHaveTold) {
+  for (size_t i = 0; i < 3; ++i) proxy(i).commands["10.0.0.1"] = 1500;
+  world_.run_for(10min);
+  proxy().commands["10.0.0.1"] = 9000;
+  proxy().ran = 0.99;
+  EXPECT_TRUE(world_.run_until([&] { return says_flood(); }, 14s));
+  ASSERT_NE(world_.only_incident(), nullptr) << world_.story();
+  EXPECT_EQ(world_.only_incident()->scope.client, "10.0.0.1");
+}
+
+TEST_F(Flood, WhatIsUsualOverTheClusterIsKeptOverARestart) {
+  proxy(1).commands["10.0.5.5"] = 27'000;
+  world_.run_for(10min);
+  World later(options());
+  ASSERT_TRUE(later.detector.restore(world_.detector.save(), later.now()).ok());
+  later.run_for(20s);
+  auto& taker = later.cluster("amber").proxies[0];
+  taker.commands["10.0.5.5"] = 27'000;
+  taker.ran = 0.99;
+  later.run_for(1min);
+  EXPECT_EQ(later.incident_count(), 0U) << later.story();
 }
 
 TEST_F(Flood, WhatIsUsualIsKeptOverARestart) {
