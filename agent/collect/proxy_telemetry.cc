@@ -26,11 +26,10 @@ constexpr std::array kOurFailures = {
     Failure::kBackendDown, Failure::kBackendTimeout, Failure::kBackendReset, Failure::kBackendError,
     Failure::kSlotMoving,  Failure::kFenced,         Failure::kQueueFull,    Failure::kOverload};
 
-// Of whom or what there is more than may be.
-constexpr std::array kRefusals = {
-    Failure::kConnectionLimit, Failure::kMemoryLimit,   Failure::kQueueFull,
-    Failure::kOverload,        Failure::kMemoryShort,   Failure::kRequestLimit,
-    Failure::kConnectionRate,  Failure::kStrangerLimit, Failure::kDescriptors};
+// More is asked of the proxy than it may take. Connections that it refuses say nothing of what is asked:
+// clients that lost another proxy all come at once.
+constexpr std::array kRefusals = {Failure::kMemoryLimit, Failure::kMemoryShort,
+                                  Failure::kRequestLimit};
 
 constexpr size_t kMostClients = 10;
 // Clients are looked at each second while a worker is as busy as this, else seldom.

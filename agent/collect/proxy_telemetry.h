@@ -59,7 +59,7 @@ class ProxyTelemetry {
     base::Instant at;
     uint64_t requests = 0, failures = 0, opened = 0;
     uint64_t failed = 0;    // of the failures those that clients did not cause
-    uint64_t refused = 0;   // likewise those at a limit
+    uint64_t refused = 0;   // likewise the requests at a limit
     uint64_t canaries = 0;  // of the requests, as told
     double cpu_seconds = 0;
     struct Backend {

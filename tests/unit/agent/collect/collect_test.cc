@@ -187,7 +187,12 @@ TEST_F(Telemetry, TellsWhoSendsMostOverAllWorkers) {
   send(0, 7, 1, 300);
   send(1, 9, 1, 600);
   EXPECT_TRUE(named(measure(milliseconds(1000)), "proxy_commands").empty()) << "no reason to look";
-  writer_->worker(0).failure(base::telemetry::Failure::kRequestLimit).add(50);
+  using base::telemetry::Failure;
+  writer_->worker(0).failure(Failure::kRequestLimit).add(50);
+  for (const Failure of_connections : {Failure::kConnectionLimit, Failure::kConnectionRate,
+                                       Failure::kStrangerLimit, Failure::kDescriptors}) {
+    writer_->worker(1).failure(of_connections).add(7000);
+  }
   const auto samples = measure(milliseconds(9000));
   ASSERT_EQ(named(samples, "proxy_commands").size(), 1u);
   EXPECT_EQ(named(samples, "proxy_commands")[0].value, (300 + 600 + 190) / 10);
