@@ -30,6 +30,8 @@ constexpr std::array kOurFailures = {
 // clients that lost another proxy all come at once.
 constexpr std::array kRefusals = {Failure::kMemoryLimit, Failure::kMemoryShort,
                                   Failure::kRequestLimit};
+// More is asked of a backend than it answers: by too many requests, or because it has become slow.
+constexpr std::array kQueueRefusals = {Failure::kQueueFull, Failure::kOverload};
 
 constexpr size_t kMostClients = 10;
 // Clients are looked at each second while a worker is as busy as this, else seldom.
@@ -197,6 +199,7 @@ ProxyTelemetry::Counters ProxyTelemetry::take(base::Instant now) const {
     for (const auto& cell : worker.failures) counters.failures += cell.get();
     for (const Failure failure : kOurFailures) counters.failed += worker.failure(failure);
     for (const Failure failure : kRefusals) counters.refused += worker.failure(failure);
+    for (const Failure failure : kQueueRefusals) counters.unqueued += worker.failure(failure);
     counters.opened += worker.counters.connections_opened.get();
     for (size_t b = 0; b < backend_names_.size(); ++b) {
       const BackendCounters& cells = worker.backend(b).counters;
@@ -230,10 +233,12 @@ void ProxyTelemetry::tell_clients(const Counters& latest, std::vector<series::Sa
   most_wanted_ = 0;
   looked_at_clients_ = latest.at;
   const uint64_t refused = minus(latest.refused, std::exchange(told_refused_, latest.refused));
+  const uint64_t unqueued = minus(latest.unqueued, std::exchange(told_unqueued_, latest.unqueued));
   const ClientRates::Rates rates = clients_.read(*reader_, latest.at, kMostClients);
   if (rates.seconds <= 0) return;
   out.push_back(sample("proxy_commands", latest.at, std::round(rates.commands)));
   out.push_back(sample("proxy_refused", latest.at, static_cast<double>(refused) / rates.seconds));
+  out.push_back(sample("proxy_unqueued", latest.at, static_cast<double>(unqueued) / rates.seconds));
   for (const ClientRates::Client& client : rates.most) {
     series::Sample each = sample("client_commands", latest.at, std::round(client.commands));
     each.key.client = base::telemetry::address_text(client.address);

@@ -59,7 +59,8 @@ class ProxyTelemetry {
     base::Instant at;
     uint64_t requests = 0, failures = 0, opened = 0;
     uint64_t failed = 0;    // of the failures those that clients did not cause
-    uint64_t refused = 0;   // likewise the requests at a limit
+    uint64_t refused = 0;   // likewise the requests at a limit of the proxy's,
+    uint64_t unqueued = 0;  // and those for which a backend's queue had no room
     uint64_t canaries = 0;  // of the requests, as told
     double cpu_seconds = 0;
     struct Backend {
@@ -93,7 +94,7 @@ class ProxyTelemetry {
   std::vector<Spent> spent_;  // likewise
   double most_wanted_ = 0;    // proxy_busy's weight since the clients were last looked at
   ClientRates clients_;
-  uint64_t told_refused_ = 0;  // as of the last look at the clients
+  uint64_t told_refused_ = 0, told_unqueued_ = 0;  // as of the last look at the clients
   base::Instant looked_at_clients_;
   base::Instant whole_;         // when it was last read whole
   int64_t next_pace_slot_ = 0;  // absolute number; all before were reported

@@ -79,6 +79,7 @@ const std::unordered_map<std::string, Detector::Impl::Observe>& Detector::Impl::
        }},
       {"proxy_commands", [](Impl& i, const series::Sample& s) { i.flood.commands(s); }},
       {"proxy_refused", [](Impl& i, const series::Sample& s) { i.flood.refused(s); }},
+      {"proxy_unqueued", [](Impl& i, const series::Sample& s) { i.flood.unqueued(s); }},
       {"client_commands", [](Impl& i, const series::Sample& s) { i.flood.client(s); }},
       {"proxy_exited",
        [](Impl& i, const series::Sample& s) {

@@ -61,6 +61,12 @@ void ClientFlood::refused(const series::Sample& sample) {
   found.refused_at = sample.at;
 }
 
+void ClientFlood::unqueued(const series::Sample& sample) {
+  Proxy& found = proxy(sample.key);
+  found.unqueued = sample.value;
+  found.unqueued_at = sample.at;
+}
+
 void ClientFlood::slow(const incident::Scope& scope, base::Instant now) {
   if (scope.proxy.empty() || !scope.backend.empty()) return;
   const auto cluster = clusters_.find(scope.cluster);
@@ -115,17 +121,24 @@ ClientFlood::Load ClientFlood::load(const Cluster& cluster, const Proxy& proxy,
   return load;
 }
 
-std::string ClientFlood::harm(const Proxy& proxy, double busy, base::Instant now) const {
+// Requests turned away a second because clients send so many.
+double ClientFlood::refused(const Proxy& proxy, const Load& load, base::Instant now) const {
+  const double own = now - proxy.refused_at <= kFreshRates ? proxy.refused : 0;
+  const double unqueued = now - proxy.unqueued_at <= kFreshRates ? proxy.unqueued : 0;
+  return is_more(load.value - unqueued, load.usual) ? own + unqueued : own;
+}
+
+std::string ClientFlood::harm(const Proxy& proxy, const Load& load, double busy,
+                              base::Instant now) const {
   const ProxyBusy::Shares shares = proxy.busy.since(now - kBusyWithin);
   const Exhaustion exhaustion{busy, 1};
   if (shares.seconds >= kBusyKnown && shares.ran >= kOwnWork && exhaustion.is_met(shares)) {
     return "whose busiest worker " + busy_text(shares);
   }
   if (now - proxy.slow_at <= kFreshRates) return "whose requests to backends are slow";
-  const bool refuses =
-      proxy.refused >= rule_.least_refused && now - proxy.refused_at <= kFreshRates;
-  if (!refuses) return "";
-  return "which turns " + count_text(proxy.refused) + " a second away at its limits";
+  const double turned_away = refused(proxy, load, now);
+  if (turned_away < rule_.least_refused) return "";
+  return "which turns " + count_text(turned_away) + " a second away at its limits";
 }
 
 ClientFlood::Blame ClientFlood::blame(const Load& load) const {
@@ -184,7 +197,7 @@ void ClientFlood::judge(const incident::Scope& where, const Cluster& cluster, Pr
   }
   const bool active = proxy.latch.active();
   const double busy = active ? kStillBusy * rule_.busy : rule_.busy;
-  const std::string harmed = more ? harm(proxy, busy, now) : std::string();
+  const std::string harmed = more ? harm(proxy, present, busy, now) : std::string();
   const bool over = !harmed.empty();
   if (!over) proxy.over_since = {};
   if (over && proxy.over_since.ns == 0) proxy.over_since = now;

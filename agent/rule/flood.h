@@ -2,7 +2,8 @@
 //
 // Idea: much of anything is nobody's trouble by itself. Three things have to come together. Harm: the
 // proxy's busiest worker has no time left, or its requests are slow by the latency shift, or requests are
-// turned away at a limit. News: its clients send far more than they usually do, all together. And blame:
+// turned away at a limit. Those that a backend's queue had no room for are the slow backend's, and make
+// clients ask again, unless what the backends did take is news by itself. News: its clients send far more than they usually do, all together. And blame:
 // at most a handful of addresses sends most of it and makes up most of what is more, each far more than it
 // usually does, and they are not those who usually are most of the load. So a load that grows for
 // everybody, a nightly batch that keeps nobody waiting and a deployment, which replaces all clients, are
@@ -42,6 +43,7 @@ class ClientFlood {
   void commands(const series::Sample& sample);
   void client(const series::Sample& sample);
   void refused(const series::Sample& sample);
+  void unqueued(const series::Sample& sample);
   // The latency shift says that requests are slow there; of other scopes than a proxy nothing follows.
   void slow(const incident::Scope& scope, base::Instant now);
   void evaluate(base::Instant now, std::vector<incident::Verdict>& out);
@@ -64,8 +66,8 @@ class ClientFlood {
   struct Proxy : Told {
     Gauge all;
     Clients clients;
-    double refused = 0;  // a second
-    base::Instant refused_at, slow_at;
+    double refused = 0, unqueued = 0;  // a second
+    base::Instant refused_at, unqueued_at, slow_at;
     ProxyBusy busy;
     base::Instant over_since;  // ns == 0: no harm, or no news
     bool is_calm() const { return !latch.active() && over_since.ns == 0; }
@@ -102,7 +104,8 @@ class ClientFlood {
   Load load(const Cluster& cluster, const Proxy& proxy, base::Instant now) const;
   // What harm is done, as the end of a sentence about the proxy; empty: none. `busy`: from this share of
   // the time on.
-  std::string harm(const Proxy& proxy, double busy, base::Instant now) const;
+  std::string harm(const Proxy& proxy, const Load& load, double busy, base::Instant now) const;
+  double refused(const Proxy& proxy, const Load& load, base::Instant now) const;
   Blame blame(const Load& load) const;
   void judge(const incident::Scope& where, const Cluster& cluster, Proxy& proxy, base::Instant now);
   incident::Verdict describe(const incident::Scope& where, const Load& load, const Blame& blame,

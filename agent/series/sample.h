@@ -25,8 +25,9 @@
 //   proxy_commands{cluster,proxy}              what all clients sent a second, malformed commands included;
 //                                              1 Hz while a worker is half busy or more, else each 10 s
 //   client_commands{cluster,proxy,client}      the same of the clients who sent most, at most 10 a proxy
-//   proxy_refused{cluster,proxy}               value = requests a second that were turned away at a limit;
-//                                              with proxy_commands
+//   proxy_refused{cluster,proxy}               value = requests a second that were turned away at a limit of
+//                                              the proxy's own; with proxy_commands
+//   proxy_unqueued{cluster,proxy}              value = likewise those for which a backend's queue had no room
 //   client_connections{cluster,proxy,client}   top client addresses, at most 10 a proxy; 1 Hz
 //   canary_ok{cluster,proxy,backend}           1 or 0 per probe (set and get through the proxy)
 //   canary_seconds{cluster,proxy,backend}      duration of a successful probe

@@ -193,10 +193,13 @@ TEST_F(Telemetry, TellsWhoSendsMostOverAllWorkers) {
                                        Failure::kStrangerLimit, Failure::kDescriptors}) {
     writer_->worker(1).failure(of_connections).add(7000);
   }
+  writer_->worker(0).failure(Failure::kQueueFull).add(20);
+  writer_->worker(1).failure(Failure::kOverload).add(10);
   const auto samples = measure(milliseconds(9000));
   ASSERT_EQ(named(samples, "proxy_commands").size(), 1u);
   EXPECT_EQ(named(samples, "proxy_commands")[0].value, (300 + 600 + 190) / 10);
   EXPECT_EQ(named(samples, "proxy_refused")[0].value, 5);
+  EXPECT_EQ(named(samples, "proxy_unqueued")[0].value, 3);
   const auto clients = named(samples, "client_commands");
   ASSERT_EQ(clients.size(), 10u);
   EXPECT_EQ(clients[0].key.client, "10.0.0.1");

@@ -100,6 +100,25 @@ TEST_F(Flood, RefusalsAtALimitAreHarmToo) {
   EXPECT_TRUE(tells("turns 45000 a second away at its limits")) << world_.story();
 }
 
+// A client that tries again at once sends what the backend refuses.
+TEST_F(Flood, WhatASlowBackendTurnsAwayIsNone) {
+  proxy().commands["10.0.0.1"] = 12'000;
+  proxy().unqueued = 12'000;
+  proxy().ran = 0.7;
+  world_.run_for(1min);
+  EXPECT_EQ(world_.incident_count(), 0U) << world_.story();
+}
+
+TEST_F(Flood, WhatBackendsTurnAwayThoughTheyTakeMoreThanEverIsHarm) {
+  proxy().commands[kFlooder] = 50'000;
+  proxy().unqueued = 30'000;
+  proxy().ran = 0.7;
+  world_.run_for(10s);
+  ASSERT_NE(world_.only_incident(), nullptr) << world_.story();
+  EXPECT_EQ(world_.only_incident()->scope.client, kFlooder);
+  EXPECT_TRUE(tells("turns 30000 a second away at its limits")) << world_.story();
+}
+
 TEST_F(Flood, WhatHarmsNobodyIsNone) {
   proxy().commands[kFlooder] = 118'000;
   proxy().ran = 0.8;

@@ -214,6 +214,7 @@ void World::tell_commands(const Cluster& cluster, const Proxy& proxy) {
   std::sort(most.rbegin(), most.rend());
   observe({"proxy_commands", cluster.name, proxy.id, "", ""}, now_, sum);
   observe({"proxy_refused", cluster.name, proxy.id, "", ""}, now_, proxy.refused);
+  observe({"proxy_unqueued", cluster.name, proxy.id, "", ""}, now_, proxy.unqueued);
   for (size_t i = 0; i < std::min<size_t>(10, most.size()); ++i) {
     observe({"client_commands", cluster.name, proxy.id, "", most[i].second}, now_, most[i].first);
   }

@@ -43,7 +43,7 @@ class World {
     double connections = 50;
     std::map<std::string, double> clients;
     std::map<std::string, double> commands;  // a second, by client
-    double refused = 0;                      // a second, at a limit
+    double refused = 0, unqueued = 0;        // a second, at its limits and a backend's queue's
     base::Instant pause_until;
     bool draining = false;
     double failures = 0.0001;         // of its requests
