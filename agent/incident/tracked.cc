@@ -33,8 +33,17 @@ void Tracked::enter(State state, Moment at, std::string_view kind, std::string_v
   add_timeline(at.wall, kind, text);
 }
 
+// At the same place another client is named instead. Where both are, it is of no one in particular.
+bool Tracked::is_corrected_by(const Verdict& verdict) const {
+  if (incident.scope.client.empty() || verdict.scope.client.empty()) return false;
+  Scope other = verdict.scope;
+  other.client = incident.scope.client;
+  return other == incident.scope && verdicts.size() <= 1;
+}
+
 bool Tracked::take_identity(const Verdict& verdict, Moment at) {
-  const Scope scope = widened(incident.scope, verdict.scope);
+  const Scope scope =
+      is_corrected_by(verdict) ? verdict.scope : widened(incident.scope, verdict.scope);
   Type type = incident.type;
   const bool several = family_of(type) == Family::kNetwork && scope.cluster.empty();
   if (several) type = Type::kSeveralClusters;

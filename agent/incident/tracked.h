@@ -38,12 +38,15 @@ struct Tracked {
 
   void add_timeline(base::WallTime at, std::string_view kind, std::string_view text);
   void enter(State state, Moment at, std::string_view kind, std::string_view text);
-  // The scope grows, or the type becomes more telling; true when either changed.
+  // The scope grows or names another client, or the type becomes more telling; true when either changed.
   bool take_identity(const Verdict& verdict, Moment at);
   // True when the verdict tells what the timeline does not.
   bool take_finding(const Verdict& verdict, Moment at);
   // True when a series was added that the evidence did not have.
   bool take_evidence(const Verdict& verdict);
+
+ private:
+  bool is_corrected_by(const Verdict& verdict) const;
 };
 
 Tracked new_incident(const Verdict& verdict, std::string id, Moment at);

@@ -14,8 +14,8 @@ constexpr base::Duration kBusyWithin = 2500ms;  // over which it is asked how bu
 constexpr double kBusyKnown = 1;                // seconds of it that must be known
 // A proxy that waits for a core all the time but hardly runs suffers from its machine, not from clients.
 constexpr double kOwnWork = 0.25;
-constexpr double kStillBusy = 0.8;    // of the share that is harm: it goes on
-constexpr double kFloor = 20;         // a level below counts as this in ratios
+constexpr double kStill = 0.8;  // of the bounds of harm and blame: it goes on, it is still they
+constexpr double kFloor = 20;   // a level below counts as this in ratios
 constexpr double kUsuallyMost = 0.5;  // of the usual load: whose it is has always been so
 
 }  // namespace
@@ -104,7 +104,7 @@ ClientFlood::Load ClientFlood::load(const Cluster& cluster, const Proxy& proxy,
   const base::Instant since = std::max(begin, now - kSeldomTold);
   Load load{proxy.all.value, proxy.all.level.value(), {}};
   for (const auto& [name, gauge] : proxy.clients) {
-    if (now - gauge.last > kFreshRates) continue;
+    if (gauge.last < proxy.all.last) continue;
     Part part{&name, gauge.value, usual_of(gauge), 0};
     const auto over_all = cluster.clients.find(name);
     if (over_all != cluster.clients.end()) {
@@ -141,20 +141,57 @@ std::string ClientFlood::harm(const Proxy& proxy, const Load& load, double busy,
   return "which turns " + count_text(turned_away) + " a second away at its limits";
 }
 
+bool ClientFlood::is_far_more(const Part& part, double lower) const {
+  return part.value >= lower * rule_.client_factor * std::max(part.usual, 1.0);
+}
+
+bool ClientFlood::is_most(const Blame& blame, const Load& load, double lower) const {
+  const double share = lower * rule_.share;
+  return blame.value >= share * load.value &&
+         blame.value - blame.usual >= share * (load.value - load.usual);
+}
+
 ClientFlood::Blame ClientFlood::blame(const Load& load) const {
   Blame found;
   for (const Part& part : load.parts) {
     if (found.clients.size() >= static_cast<size_t>(rule_.clients)) return {};
-    if (part.value < rule_.client_factor * std::max(part.usual, 1.0)) return {};
+    if (!is_far_more(part, 1)) return {};
     found.clients.push_back(*part.client);
     found.value += part.value;
     found.usual += part.usual;
-    const bool is_most = found.value >= rule_.share * load.value &&
-                         found.value - found.usual >= rule_.share * (load.value - load.usual);
-    if (!is_most) continue;
+    if (!is_most(found, load, 1)) continue;
     return found.usual < kUsuallyMost * std::max(load.usual, kFloor) ? found : Blame();
   }
   return {};
+}
+
+bool ClientFlood::is_still_to_blame(const std::vector<std::string>& named, const Load& load) const {
+  Blame they;
+  for (const Part& part : load.parts) {
+    if (std::find(named.begin(), named.end(), *part.client) == named.end()) continue;
+    if (!is_far_more(part, kStill)) return false;
+    they.value += part.value;
+    they.usual += part.usual;
+  }
+  return is_most(they, load, kStill);
+}
+
+bool ClientFlood::examine(const incident::Scope& where, Proxy& proxy, const Load& load,
+                          const std::string& harm, base::Instant now) const {
+  const bool active = proxy.latch.active();
+  if (active && is_still_to_blame(proxy.named, load)) {
+    proxy.doubted_since = {};
+    return true;
+  }
+  if (active && proxy.doubted_since.ns == 0) proxy.doubted_since = now;
+  const base::Instant since = active ? proxy.doubted_since : proxy.over_since;
+  if (now - since < rule_.lasting) return active;
+  const Blame found = blame(load);
+  if (found.clients.empty()) return false;
+  proxy.doubted_since = {};
+  proxy.named = found.clients;
+  proxy.verdict = describe(where, load, found, harm);
+  return true;
 }
 
 incident::Verdict ClientFlood::describe(const incident::Scope& where, const Load& load,
@@ -195,25 +232,26 @@ void ClientFlood::judge(const incident::Scope& where, const Cluster& cluster, Pr
     present = load(cluster, proxy, now);
     more = is_more(present.value, present.usual);
   }
-  const bool active = proxy.latch.active();
-  const double busy = active ? kStillBusy * rule_.busy : rule_.busy;
+  const double busy = proxy.latch.active() ? kStill * rule_.busy : rule_.busy;
   const std::string harmed = more ? harm(proxy, present, busy, now) : std::string();
   const bool over = !harmed.empty();
-  if (!over) proxy.over_since = {};
+  if (!over) proxy.over_since = proxy.doubted_since = {};
   if (over && proxy.over_since.ns == 0) proxy.over_since = now;
-  bool start = false;
-  if (over && !active && now - proxy.over_since >= rule_.lasting) {
-    const Blame found = blame(present);
-    start = !found.clients.empty();
-    if (start) proxy.verdict = describe(where, present, found, harmed);
-  }
-  proxy.latch.update(start, over, proxy.over_since, now, rule_.clear_after);
+  const bool told = over && examine(where, proxy, present, harmed, now);
+  proxy.latch.update(told, told, proxy.over_since, now, rule_.clear_after);
 }
 
 void ClientFlood::evaluate(base::Instant now, std::vector<incident::Verdict>& out) {
   for (auto& [name, cluster] : clusters_) {
     for (auto& [id, proxy] : cluster.proxies) {
+      const bool was = proxy.latch.active();
+      const incident::Scope before = was ? proxy.verdict.scope : incident::Scope();
       judge({name, id, "", ""}, cluster, proxy, now);
+      if (was && proxy.latch.active() && proxy.verdict.scope != before) {
+        out.push_back(proxy.verdict);
+        out.back().scope = before;
+        out.back().active = false;
+      }
       proxy.report(out);
     }
   }

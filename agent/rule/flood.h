@@ -14,6 +14,9 @@
 // balancer's choice, does what it always did. Of a proxy that has not told since the trouble began nobody
 // knows, and it counts as one that clients have left.
 //
+// Who was named stays so while by somewhat lower bounds they are to blame. When others are, for as long as
+// it takes to be named, the verdict is about those; when nobody in particular is, it ends.
+//
 // Counted are commands, malformed ones included: each costs the proxy work. Left out: floods of a few
 // commands that cost much each, and of connections (surge.h).
 #pragma once
@@ -69,7 +72,9 @@ class ClientFlood {
     double refused = 0, unqueued = 0;  // a second
     base::Instant refused_at, unqueued_at, slow_at;
     ProxyBusy busy;
-    base::Instant over_since;  // ns == 0: no harm, or no news
+    base::Instant over_since;        // ns == 0: no harm, or no news
+    std::vector<std::string> named;  // while it is told: who is to blame
+    base::Instant doubted_since;     // they are not any more; ns == 0: they are
     bool is_calm() const { return !latch.active() && over_since.ns == 0; }
   };
   struct Cluster {
@@ -107,6 +112,13 @@ class ClientFlood {
   std::string harm(const Proxy& proxy, const Load& load, double busy, base::Instant now) const;
   double refused(const Proxy& proxy, const Load& load, base::Instant now) const;
   Blame blame(const Load& load) const;
+  // By bounds that much lower.
+  bool is_far_more(const Part& part, double lower) const;
+  bool is_most(const Blame& blame, const Load& load, double lower) const;
+  bool is_still_to_blame(const std::vector<std::string>& named, const Load& load) const;
+  // What is told of a harm that goes on: whether somebody is to blame for it.
+  bool examine(const incident::Scope& where, Proxy& proxy, const Load& load,
+               const std::string& harm, base::Instant now) const;
   void judge(const incident::Scope& where, const Cluster& cluster, Proxy& proxy, base::Instant now);
   incident::Verdict describe(const incident::Scope& where, const Load& load, const Blame& blame,
                              const std::string& harm) const;

@@ -138,6 +138,19 @@ TEST_F(Book, AFloodIsTheCauseOfTheSlowProxyHoweverItIsFoundOut) {
   EXPECT_EQ(only().type, Type::kClientFlood) << "what a flood makes slow is no incident of its own";
 }
 
+TEST_F(Book, AFloodIsOfTheClientThatIsNamedNow) {
+  Scope first = kProxy, second = kProxy;
+  first.client = "192.0.2.7";
+  second.client = "192.0.2.8";
+  apply({verdict(Type::kClientFlood, first)});
+  apply({verdict(Type::kClientFlood, second)});
+  EXPECT_EQ(only().scope.client, "192.0.2.8");
+  apply({verdict(Type::kClientFlood, second), verdict(Type::kClientFlood, first)});
+  EXPECT_EQ(only().scope, kProxy) << "both at once";
+  apply({verdict(Type::kClientFlood, first)});
+  EXPECT_EQ(only().scope, kProxy);
+}
+
 TEST_F(Book, AFloodDoesNotExplainTheNetworkForLong) {
   const Scope flood{"amber", "amber-proxy-1", "", "192.0.2.7"};
   last({verdict(Type::kClientFlood, flood)}, 30s);

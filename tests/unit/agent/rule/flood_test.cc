@@ -173,6 +173,50 @@ TEST_F(Flood, ABurstOfASecondIsNone) {
   EXPECT_EQ(world_.incident_count(), 0U) << world_.story();
 }
 
+TEST_F(Flood, AnotherClientThatGoesOnWithItIsNamedInstead) {
+  flood();
+  world_.run_for(10s);
+  ASSERT_NE(world_.only_incident(), nullptr) << world_.story();
+  ASSERT_EQ(world_.only_incident()->scope.client, kFlooder);
+  proxy().commands.erase(kFlooder);
+  proxy().commands["192.0.2.99"] = 100'000;
+  bool withdrawn = false;
+  for (int i = 0; i < 50; ++i) {
+    world_.run_for(100ms);
+    for (const auto& verdict : world_.verdicts) {
+      withdrawn = withdrawn || (!verdict.active && verdict.scope.client == kFlooder);
+    }
+  }
+  ASSERT_NE(world_.only_incident(), nullptr) << world_.story();
+  EXPECT_EQ(world_.only_incident()->scope.client, "192.0.2.99") << world_.story();
+  EXPECT_EQ(world_.only_incident()->title, "Flood by client 192.0.2.99 on proxy amber-proxy-1");
+  EXPECT_TRUE(tells("Client 192.0.2.99 sends ")) << world_.story();
+  EXPECT_TRUE(withdrawn);
+}
+
+TEST_F(Flood, ABurstOfAnotherDoesNotChangeWhoIsNamed) {
+  flood();
+  world_.run_for(10s);
+  proxy().commands["192.0.2.99"] = 900'000;
+  world_.run_for(1100ms);
+  proxy().commands.erase("192.0.2.99");
+  world_.run_for(20s);
+  ASSERT_NE(world_.only_incident(), nullptr) << world_.story();
+  EXPECT_EQ(world_.only_incident()->scope.client, kFlooder) << world_.story();
+}
+
+TEST_F(Flood, IsOverWhenItsClientStopsThoughTheProxyIsAsBusyWithAll) {
+  flood();
+  world_.run_for(10s);
+  ASSERT_EQ(world_.book.unresolved().size(), 1U);
+  proxy().commands.erase(kFlooder);
+  for (auto& [client, commands] : proxy().commands) commands *= 4;
+  EXPECT_TRUE(world_.run_until([&] { return world_.book.unresolved().empty(); }, 60s))
+      << world_.story();
+  world_.run_for(1min);
+  EXPECT_EQ(world_.incident_count(), 1U) << world_.story();
+}
+
 // Nine of ten requests of its new proxy are its own, which had never heard of it.
 TEST_F(Flood, AClientThatMovesFromAProxyThatEndedIsNone) {
   proxy(1).commands["10.0.5.5"] = 27'000;
