@@ -114,10 +114,10 @@ void ProxyTelemetry::read(pid_t pid, base::Instant now, std::vector<series::Samp
   read_backends(now, out);
 }
 
-// The busiest decides: its clients wait, whatever the others do. A worker that stands still tells
-// nothing.
+// Clients of the busiest wait, whatever the others do, and so do those of the one that waits most for a
+// core. A worker that stands still tells nothing.
 void ProxyTelemetry::read_workers(base::Instant now, std::vector<series::Sample>& out) {
-  double ran = 0, wanted = -1;
+  double ran = 0, wanted = -1, most_waited = 0;
   for (uint32_t i = 0; i < reader_->workers(); ++i) {
     Spent spent;
     reader_->consistent(i, [&](const WorkerView&) {
@@ -131,6 +131,7 @@ void ProxyTelemetry::read_workers(base::Instant now, std::vector<series::Sample>
     const double worked =
         std::min(1.0, static_cast<double>(minus(spent.ran_ns, before.ran_ns)) / passed);
     const double waited = static_cast<double>(minus(spent.waited_ns, before.waited_ns)) / passed;
+    most_waited = std::max(most_waited, std::min(1.0, waited));
     if (std::min(1.0, worked + waited) <= wanted) continue;
     ran = worked;
     wanted = std::min(1.0, worked + waited);
@@ -142,6 +143,7 @@ void ProxyTelemetry::read_workers(base::Instant now, std::vector<series::Sample>
   series::Sample busy = sample("proxy_busy", now, rounded(ran));
   busy.weight = rounded(wanted);
   out.push_back(std::move(busy));
+  out.push_back(sample("proxy_waited", now, rounded(most_waited)));
 }
 
 void ProxyTelemetry::read_backends(base::Instant now, std::vector<series::Sample>& out) {

@@ -10,50 +10,75 @@ namespace {
 
 constexpr double kStray = 0.1;       // of the explained requests: the proxy's share is chance
 constexpr double kWaitsMuch = 0.15;  // of the time: worth telling
+constexpr double kOfAnother = 0.05;  // so much more than the busiest: it is another worker's
 
 }  // namespace
 
-void ProxyBusy::told(base::Instant at, double ran, double wanted) {
-  const bool follows = last_.ns != 0 && at > last_ && at - last_ <= kLongestGap;
-  base::Instant begin = follows ? last_ : at - kBin / 2;
-  last_ = std::max(last_, at);
+template <class Add>
+void ProxyBusy::spread(base::Instant& last, base::Instant at, Add add) {
+  const bool follows = last.ns != 0 && at > last && at - last <= kLongestGap;
+  base::Instant begin = follows ? last : at - kBin / 2;
+  last = std::max(last, at);
   while (begin < at) {
     const int64_t number = begin.ns / kBin.count();
     const base::Instant end = std::min(at, base::Instant{(number + 1) * kBin.count()});
     const auto seconds = static_cast<float>(base::to_seconds(end - begin));
     Bin& bin = bins_[static_cast<size_t>(number) % kBins];
-    if (bin.number != number) bin = Bin{number, 0, 0, 0};
-    bin.ran += seconds * static_cast<float>(std::min(ran, wanted));
-    bin.wanted += seconds * static_cast<float>(wanted);
-    bin.seconds += seconds;
+    if (bin.number != number) bin = Bin{number};
+    add(bin, seconds);
     begin = end;
   }
 }
 
+void ProxyBusy::told(base::Instant at, double ran, double wanted) {
+  spread(last_, at, [&](Bin& bin, float seconds) {
+    bin.ran += seconds * static_cast<float>(std::min(ran, wanted));
+    bin.wanted += seconds * static_cast<float>(wanted);
+    bin.seconds += seconds;
+  });
+}
+
+void ProxyBusy::told_waited(base::Instant at, double waited) {
+  spread(last_waited_, at, [&](Bin& bin, float seconds) {
+    bin.waited += seconds * static_cast<float>(waited);
+    bin.waited_seconds += seconds;
+  });
+}
+
+// Whatever is told of others, the busiest worker has waited for what it wanted and did not get.
+ProxyBusy::Shares ProxyBusy::shares(const Bin& bin) {
+  if (bin.seconds <= 0) return {};
+  Shares shares{bin.ran / bin.seconds, bin.wanted / bin.seconds, 0, bin.seconds};
+  shares.waited = shares.wanted - shares.ran;
+  if (bin.waited_seconds <= 0) return shares;
+  shares.waited = std::max<double>(shares.waited, bin.waited / bin.waited_seconds);
+  return shares;
+}
+
 ProxyBusy::Shares ProxyBusy::within(int64_t number) const {
   const Bin& bin = bins_[static_cast<size_t>(number) % kBins];
-  if (bin.number != number || bin.seconds <= 0) return {};
-  return {bin.ran / bin.seconds, (bin.wanted - bin.ran) / bin.seconds, bin.seconds};
+  return bin.number == number ? shares(bin) : Shares();
 }
 
 ProxyBusy::Shares ProxyBusy::since(base::Instant begin) const {
-  Shares sum;
+  Bin sum;
   for (const Bin& bin : bins_) {
     if (bin.number <= begin.ns / kBin.count()) continue;
     sum.ran += bin.ran;
-    sum.waited += bin.wanted - bin.ran;
+    sum.wanted += bin.wanted;
     sum.seconds += bin.seconds;
+    sum.waited += bin.waited;
+    sum.waited_seconds += bin.waited_seconds;
   }
-  if (sum.seconds <= 0) return {};
-  return {sum.ran / sum.seconds, sum.waited / sum.seconds, sum.seconds};
+  return shares(sum);
 }
 
 std::string busy_text(const ProxyBusy::Shares& shares) {
   std::string text = "ran " + percent_text(shares.ran) + " of the time";
-  if (shares.waited >= kWaitsMuch) {
-    text += " and waited " + percent_text(shares.waited) + " of it for a core";
-  }
-  return text;
+  if (shares.waited < kWaitsMuch) return text;
+  const bool is_other = shares.waited > shares.wanted - shares.ran + kOfAnother;
+  text += is_other ? " and another waited " : " and waited ";
+  return text + percent_text(shares.waited) + " of it for a core";
 }
 
 // What is slow in the moment after had to wait for what came before.
@@ -71,6 +96,7 @@ void BusyWitness::hear(uint32_t number, const ProxyBusy& busy, int64_t bin, doub
   explained_ += slow;
   proxy.explained += slow;
   proxy.shares.ran += slow * shares.ran;
+  proxy.shares.wanted += slow * shares.wanted;
   proxy.shares.waited += slow * shares.waited;
 }
 
@@ -96,11 +122,13 @@ std::string BusyWitness::sentence() const {
   for (const Proxy& proxy : proxies_) {
     if (!counts(proxy)) continue;
     mean.ran += proxy.shares.ran;
+    mean.wanted += proxy.shares.wanted;
     mean.waited += proxy.shares.waited;
     slow += proxy.explained;
   }
   if (slow <= 0) return "";
   mean.ran /= slow;
+  mean.wanted /= slow;
   mean.waited /= slow;
   const size_t count = proxies().size();
   const std::string who = count == 1

@@ -4,7 +4,8 @@
 // core because its machine has none left: its replies lie in the kernel until the worker looks, and the
 // network did nothing. What the worker was told to have worked and waited is kept by quarter
 // seconds, so that it can be compared with the requests that were slow in the same ones. How much it
-// does on average says nothing: a busy proxy that has some time left keeps nobody waiting.
+// does on average says nothing: a busy proxy that has some time left keeps nobody waiting. Nor does one
+// worker speak for another: clients of the one that waits for a core wait, though the busiest has one.
 #pragma once
 
 #include <array>
@@ -22,12 +23,16 @@ class ProxyBusy {
  public:
   static constexpr base::Duration kBin = std::chrono::milliseconds(250);
 
-  // Shares of the time since it was told before: that it worked, and that it worked or waited.
+  // Shares of the time since it was told before: that its busiest worker worked, and that it worked or
+  // waited.
   void told(base::Instant at, double ran, double wanted);
+  // Likewise that the worker waited which waited most; it may be another one.
+  void told_waited(base::Instant at, double waited);
 
   struct Shares {
-    double ran = 0, waited = 0;
-    double seconds = 0;  // that are known; 0: nothing is
+    double ran = 0, wanted = 0;  // of the busiest worker
+    double waited = 0;           // of the one that waited most
+    double seconds = 0;          // that are known; 0: nothing is
   };
   Shares within(int64_t bin) const;  // by number: since the clock's beginning, each kBin long
   // In the whole bins since then, at most the last kBins.
@@ -39,9 +44,15 @@ class ProxyBusy {
   struct Bin {
     int64_t number = -1;
     float ran = 0, wanted = 0, seconds = 0;
+    float waited = 0, waited_seconds = 0;
   };
+  // Calls add(bin, seconds) for the bins since `last`.
+  template <class Add>
+  void spread(base::Instant& last, base::Instant at, Add add);
+  static Shares shares(const Bin& bin);
+
   std::array<Bin, kBins> bins_{};
-  base::Instant last_;
+  base::Instant last_, last_waited_;
 };
 
 // Whether it worked all of the time, or waited for a core for much of it.
@@ -49,11 +60,12 @@ struct Exhaustion {
   double busy = 0;     // from this share on of the time that it worked or waited,
   double no_core = 0;  // or this of the time that it waited
   bool is_met(const ProxyBusy::Shares& shares) const {
-    return shares.seconds > 0 && (shares.ran + shares.waited >= busy || shares.waited >= no_core);
+    return shares.seconds > 0 && (shares.wanted >= busy || shares.waited >= no_core);
   }
 };
 
-// "ran 99 % of the time", "ran 35 % of the time and waited 62 % for a core"
+// Of its busiest worker: "ran 99 % of the time", "ran 35 % of the time and waited 62 % of it for a core",
+// "ran 97 % of the time and another waited 60 % of it for a core"
 std::string busy_text(const ProxyBusy::Shares& shares);
 
 // Whether the slow requests of a trouble are those of proxies that had no time left just then.

@@ -77,6 +77,11 @@ const std::unordered_map<std::string, Detector::Impl::Observe>& Detector::Impl::
          i.shift.busy(s);
          i.flood.busy(s);
        }},
+      {"proxy_waited",
+       [](Impl& i, const series::Sample& s) {
+         i.shift.waited(s);
+         i.flood.waited(s);
+       }},
       {"proxy_commands", [](Impl& i, const series::Sample& s) { i.flood.commands(s); }},
       {"proxy_refused", [](Impl& i, const series::Sample& s) { i.flood.refused(s); }},
       {"proxy_unqueued", [](Impl& i, const series::Sample& s) { i.flood.unqueued(s); }},

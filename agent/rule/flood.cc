@@ -39,6 +39,10 @@ void ClientFlood::busy(const series::Sample& sample) {
   proxy(sample.key).busy.told(sample.at, sample.value, sample.weight);
 }
 
+void ClientFlood::waited(const series::Sample& sample) {
+  proxy(sample.key).busy.told_waited(sample.at, sample.value);
+}
+
 void ClientFlood::commands(const series::Sample& sample) {
   Proxy& found = proxy(sample.key);
   take(found.all, sample.value, sample.at, found.is_calm());

@@ -43,6 +43,7 @@ class ClientFlood {
   void set_rule(const FloodRule& rule) { rule_ = rule; }
 
   void busy(const series::Sample& sample);
+  void waited(const series::Sample& sample);
   void commands(const series::Sample& sample);
   void client(const series::Sample& sample);
   void refused(const series::Sample& sample);

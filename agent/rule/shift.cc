@@ -38,6 +38,12 @@ void LatencyShift::busy(const series::Sample& sample) {
   found->second->busy(sample.key.proxy, sample.at, sample.value, sample.weight);
 }
 
+void LatencyShift::waited(const series::Sample& sample) {
+  const auto found = clusters_.find(sample.key.cluster);
+  if (found == clusters_.end()) return;
+  found->second->waited(sample.key.proxy, sample.at, sample.value);
+}
+
 void LatencyShift::exclude(const incident::Scope& sick, base::Instant now) {
   const auto it = clusters_.find(sick.cluster);
   if (it != clusters_.end()) it->second->exclude(sick, now + rule_->hold);

@@ -32,6 +32,7 @@ class LatencyShift {
   // echo_seconds or echo_lost.
   void echo(const series::Sample& sample, bool lost);
   void busy(const series::Sample& sample);
+  void waited(const series::Sample& sample);
   // A dead or stuck member: its links prove nothing now and for the hold time after.
   void exclude(const incident::Scope& sick, base::Instant now);
   void evaluate(base::Instant now, std::vector<incident::Verdict>& out);

@@ -134,10 +134,17 @@ void ShiftCluster::echo(const std::string& proxy, const std::string& backend, ba
 }
 
 // One whose requests are not known yet has nothing to explain.
-void ShiftCluster::busy(const std::string& proxy, base::Instant at, double ran, double wanted) {
+ProxyBusy* ShiftCluster::busy_of(const std::string& proxy) {
   const auto found = index_.find(proxy);
-  if (found == index_.end() || found->second.empty()) return;
-  busy_[links_[found->second.begin()->second].row].told(at, ran, wanted);
+  if (found == index_.end() || found->second.empty()) return nullptr;
+  return &busy_[links_[found->second.begin()->second].row];
+}
+
+void ShiftCluster::busy(const std::string& proxy, base::Instant at, double ran, double wanted) {
+  if (ProxyBusy* const busy = busy_of(proxy)) busy->told(at, ran, wanted);
+}
+void ShiftCluster::waited(const std::string& proxy, base::Instant at, double share) {
+  if (ProxyBusy* const busy = busy_of(proxy)) busy->told_waited(at, share);
 }
 
 void ShiftCluster::exclude(const incident::Scope& member, base::Instant until) {
@@ -387,7 +394,7 @@ bool ShiftCluster::had_cores(int64_t since_bin, base::Instant now) const {
       if (bin.number < since_bin || bin.slow <= 0) continue;
       const ProxyBusy::Shares shares = busy_[link.row].within(bin.number);
       if (shares.seconds <= 0 && bin.number < newest) return false;
-      if (shares.waited >= kHardlyWaits || shares.ran + shares.waited >= kHasTime) return false;
+      if (shares.waited >= kHardlyWaits || shares.wanted >= kHasTime) return false;
       any = any || shares.seconds > 0;
     }
   }

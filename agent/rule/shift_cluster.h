@@ -55,6 +55,7 @@ class ShiftCluster {
             std::optional<double> seconds);
   // How busy a proxy was since it was told before, as shares of the time (ProxyBusy::told).
   void busy(const std::string& proxy, base::Instant at, double ran, double wanted);
+  void waited(const std::string& proxy, base::Instant at, double share);
   // The links of this member prove nothing until `until`.
   void exclude(const incident::Scope& member, base::Instant until);
   void evaluate(base::Instant now, std::vector<incident::Verdict>& out);
@@ -107,6 +108,7 @@ class ShiftCluster {
   };
 
   uint32_t link_index(const std::string& proxy, const std::string& backend);
+  ProxyBusy* busy_of(const std::string& proxy);  // null: it has no links
   void weigh(Link& link);
   void take_slot(base::Instant at, const std::vector<series::SlotBuffer::Entry>& entries);
   void judge_pause(Group& group, base::Instant at);

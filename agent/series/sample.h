@@ -21,6 +21,8 @@
 //                                              share of the time that it worked, weight = that it worked
 //                                              or waited for a core; 10 Hz, none from a proxy that does
 //                                              not tell
+//   proxy_waited{cluster,proxy}                share of the same time that the worker waited for a core which
+//                                              waited most; with proxy_busy
 //   proxy_draining{cluster,proxy}              1 while it drains, else 0; 1 Hz
 //   proxy_commands{cluster,proxy}              what all clients sent a second, malformed commands included;
 //                                              1 Hz while a worker is half busy or more, else each 10 s

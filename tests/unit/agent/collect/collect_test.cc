@@ -162,6 +162,13 @@ TEST_F(Telemetry, TellsHowBusyTheBusiestWorkerWas) {
   EXPECT_NEAR(busy[0].weight, 0.85, 1e-9);
   EXPECT_EQ(busy[0].key.proxy, "amber-proxy-1");
   now_ = now_ + milliseconds(100);
+  spend(0, milliseconds(95), milliseconds(1));
+  spend(1, milliseconds(20), milliseconds(60));
+  const auto samples = read();
+  EXPECT_NEAR(named(samples, "proxy_busy").at(0).value, 0.95, 1e-9);
+  EXPECT_NEAR(named(samples, "proxy_busy").at(0).weight, 0.96, 1e-9);
+  EXPECT_NEAR(named(samples, "proxy_waited").at(0).value, 0.6, 1e-9) << "of the other one";
+  now_ = now_ + milliseconds(100);
   EXPECT_TRUE(named(read(), "proxy_busy").empty()) << "a worker that stands still";
 }
 

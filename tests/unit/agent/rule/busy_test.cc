@@ -38,11 +38,24 @@ TEST(ProxyBusy, KnowsNothingOfTheTimeBeforeALongGap) {
 }
 
 TEST(ProxyBusy, OneThatWaitsForACoreIsAsExhaustedAsOneThatAlwaysWorks) {
-  EXPECT_TRUE(kExhaustion.is_met({0.97, 0, 1}));
-  EXPECT_TRUE(kExhaustion.is_met({0.2, 0.4, 1}));
-  EXPECT_TRUE(kExhaustion.is_met({0.75, 0.22, 1}));
-  EXPECT_FALSE(kExhaustion.is_met({0.85, 0.05, 1}));
+  EXPECT_TRUE(kExhaustion.is_met({0.97, 0.97, 0, 1}));
+  EXPECT_TRUE(kExhaustion.is_met({0.2, 0.6, 0.4, 1}));
+  EXPECT_TRUE(kExhaustion.is_met({0.75, 0.97, 0.22, 1}));
+  EXPECT_TRUE(kExhaustion.is_met({0.85, 0.9, 0.35, 1})) << "another worker waits";
+  EXPECT_FALSE(kExhaustion.is_met({0.85, 0.9, 0.15, 1})) << "each has time left";
   EXPECT_FALSE(kExhaustion.is_met({})) << "nothing is known";
+}
+
+TEST(ProxyBusy, AWorkerThatWaitsIsNotHiddenByABusierOne) {
+  ProxyBusy busy;
+  busy.told(kMorning, 0, 0);
+  busy.told_waited(kMorning, 0);
+  busy.told(kMorning + 1s, 0.9, 0.92);
+  busy.told_waited(kMorning + 1s, 0.6);
+  EXPECT_NEAR(busy.within(kFirst).waited, 0.6, 1e-4);
+  EXPECT_TRUE(kExhaustion.is_met(busy.within(kFirst)));
+  EXPECT_EQ(busy_text(busy.since(kMorning)),
+            "ran 90.0 % of the time and another waited 60.0 % of it for a core");
 }
 
 TEST(BusyWitness, AsksForTheMomentsInWhichRequestsWereSlow) {
@@ -151,6 +164,19 @@ TEST(Overload, AMachineWithoutACoreForItsProxiesIsOfAllOfThem) {
     EXPECT_TRUE(tells(*world.only_incident(), "waited 60.0 % of it for a core")) << world.story();
     EXPECT_FALSE(tells(*world.only_incident(), "Slow network")) << world.story();
   }
+}
+
+TEST(Overload, AWaitingWorkerIsNotHiddenByABusierOne) {
+  World world(options(1, 3));
+  world.run_for(30s);
+  auto& amber = world.cluster("amber");
+  amber.slow_on = [](size_t proxy, size_t) { return proxy == 1 ? 0.3 : 0; };
+  amber.proxies[1].ran = 0.8;
+  amber.proxies[1].other_waited = 0.6;
+  world.run_for(20s);
+  ASSERT_NE(world.only_incident(), nullptr) << world.story();
+  EXPECT_EQ(world.only_incident()->type, Type::kMemberSlow) << world.story();
+  EXPECT_EQ(world.only_incident()->scope.proxy, "amber-proxy-2");
 }
 
 TEST(Overload, ABusyProxyThatHasTimeLeftExplainsNothing) {

@@ -137,6 +137,8 @@ void World::tell_pace(Cluster& cluster) {
     if (proxy.stopped) continue;
     observe({"proxy_busy", cluster.name, proxy.id, "", ""}, now_, proxy.ran,
             proxy.ran + proxy.waited);
+    observe({"proxy_waited", cluster.name, proxy.id, "", ""}, now_,
+            std::max(proxy.waited, proxy.other_waited));
   }
 }
 

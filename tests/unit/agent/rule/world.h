@@ -50,6 +50,7 @@ class World {
     double p99 = 0.0008;              // seconds, of its requests to backends
     double cost = 40e-6;              // seconds of processor time for a request
     double ran = 0.2, waited = 0.02;  // shares of the time of its busiest worker
+    double other_waited = 0;          // of another
   };
   struct Backend {
     std::string id;
