@@ -13,6 +13,7 @@ using base::telemetry::Failure;
 using base::telemetry::Histogram;
 using base::telemetry::kPaceSlot;
 using base::telemetry::kPaceSlots;
+using base::telemetry::kUnknownTime;
 using base::telemetry::LatencyKind;
 using base::telemetry::WorkerCounters;
 using base::telemetry::WorkerView;
@@ -118,6 +119,7 @@ void ProxyTelemetry::read(pid_t pid, base::Instant now, std::vector<series::Samp
 // core. A worker that stands still tells nothing.
 void ProxyTelemetry::read_workers(base::Instant now, std::vector<series::Sample>& out) {
   double ran = 0, wanted = -1, most_waited = 0;
+  bool is_waiting_known = true;
   for (uint32_t i = 0; i < reader_->workers(); ++i) {
     Spent spent;
     reader_->consistent(i, [&](const WorkerView&) {
@@ -130,7 +132,10 @@ void ProxyTelemetry::read_workers(base::Instant now, std::vector<series::Sample>
     const auto passed = static_cast<double>(spent.at_ns - before.at_ns);
     const double worked =
         std::min(1.0, static_cast<double>(minus(spent.ran_ns, before.ran_ns)) / passed);
-    const double waited = static_cast<double>(minus(spent.waited_ns, before.waited_ns)) / passed;
+    const bool known = spent.waited_ns != kUnknownTime && before.waited_ns != kUnknownTime;
+    is_waiting_known = is_waiting_known && known;
+    const double waited =
+        known ? static_cast<double>(minus(spent.waited_ns, before.waited_ns)) / passed : 0;
     most_waited = std::max(most_waited, std::min(1.0, waited));
     if (std::min(1.0, worked + waited) <= wanted) continue;
     ran = worked;
@@ -143,7 +148,7 @@ void ProxyTelemetry::read_workers(base::Instant now, std::vector<series::Sample>
   series::Sample busy = sample("proxy_busy", now, rounded(ran));
   busy.weight = rounded(wanted);
   out.push_back(std::move(busy));
-  out.push_back(sample("proxy_waited", now, rounded(most_waited)));
+  if (is_waiting_known) out.push_back(sample("proxy_waited", now, rounded(most_waited)));
 }
 
 void ProxyTelemetry::read_backends(base::Instant now, std::vector<series::Sample>& out) {

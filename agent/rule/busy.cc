@@ -48,9 +48,10 @@ void ProxyBusy::told_waited(base::Instant at, double waited) {
 // Whatever is told of others, the busiest worker has waited for what it wanted and did not get.
 ProxyBusy::Shares ProxyBusy::shares(const Bin& bin) {
   if (bin.seconds <= 0) return {};
-  Shares shares{bin.ran / bin.seconds, bin.wanted / bin.seconds, 0, bin.seconds};
+  Shares shares{bin.ran / bin.seconds, bin.wanted / bin.seconds, 0, bin.seconds, false};
   shares.waited = shares.wanted - shares.ran;
   if (bin.waited_seconds <= 0) return shares;
+  shares.is_waiting_known = true;
   shares.waited = std::max<double>(shares.waited, bin.waited / bin.waited_seconds);
   return shares;
 }
@@ -91,8 +92,12 @@ void BusyWitness::hear(uint32_t number, const ProxyBusy& busy, int64_t bin, doub
   proxy.slow += slow;
   slow_ += slow;
   ProxyBusy::Shares shares = busy.within(bin);
+  const bool may_be = exhaustion_.may_be_met(shares);
   if (!exhaustion_.is_met(shares)) shares = busy.within(bin - 1);
-  if (!exhaustion_.is_met(shares)) return;
+  if (!exhaustion_.is_met(shares)) {
+    if (may_be || exhaustion_.may_be_met(shares)) unknown_ += slow;
+    return;
+  }
   explained_ += slow;
   proxy.explained += slow;
   proxy.shares.ran += slow * shares.ran;
@@ -102,6 +107,10 @@ void BusyWitness::hear(uint32_t number, const ProxyBusy& busy, int64_t bin, doub
 
 double BusyWitness::explained() const {
   return slow_ > 0 ? explained_ / slow_ : 0;
+}
+
+double BusyWitness::may_explain() const {
+  return slow_ > 0 ? (explained_ + unknown_) / slow_ : 0;
 }
 
 bool BusyWitness::counts(const Proxy& proxy) const {

@@ -6,6 +6,7 @@
 // seconds, so that it can be compared with the requests that were slow in the same ones. How much it
 // does on average says nothing: a busy proxy that has some time left keeps nobody waiting. Nor does one
 // worker speak for another: clients of the one that waits for a core wait, though the busiest has one.
+// Where the kernel does not tell of waiting, not to be told of it is no sign of cores.
 #pragma once
 
 #include <array>
@@ -33,6 +34,8 @@ class ProxyBusy {
     double ran = 0, wanted = 0;  // of the busiest worker
     double waited = 0;           // of the one that waited most
     double seconds = 0;          // that are known; 0: nothing is
+    // Else it waited at least as much.
+    bool is_waiting_known = false;
   };
   Shares within(int64_t bin) const;  // by number: since the clock's beginning, each kBin long
   // In the whole bins since then, at most the last kBins.
@@ -55,12 +58,15 @@ class ProxyBusy {
   base::Instant last_, last_waited_;
 };
 
-// Whether it worked all of the time, or waited for a core for much of it.
+// Whether it worked all of the time, or waited for a core for much of it, as far as is known.
 struct Exhaustion {
   double busy = 0;     // from this share on of the time that it worked or waited,
   double no_core = 0;  // or this of the time that it waited
   bool is_met(const ProxyBusy::Shares& shares) const {
     return shares.seconds > 0 && (shares.wanted >= busy || shares.waited >= no_core);
+  }
+  bool may_be_met(const ProxyBusy::Shares& shares) const {
+    return is_met(shares) || shares.seconds <= 0 || !shares.is_waiting_known;
   }
 };
 
@@ -76,8 +82,10 @@ class BusyWitness {
   // So many of a proxy's requests were slow in that bin.
   void hear(uint32_t proxy, const ProxyBusy& busy, int64_t bin, double slow);
 
-  bool has_heard() const { return slow_ > 0; }
-  double explained() const;  // share of the slow requests
+  // Of any slow request it is known whether it is.
+  bool has_heard() const { return slow_ > unknown_; }
+  double explained() const;    // share of the slow requests, and
+  double may_explain() const;  // with those of which nobody knows
   // Those that account for the explained ones, but for stray ones.
   std::vector<uint32_t> proxies() const;
   // One sentence with numbers.
@@ -94,7 +102,7 @@ class BusyWitness {
 
   Exhaustion exhaustion_;
   std::vector<Proxy> proxies_;
-  double slow_ = 0, explained_ = 0;
+  double slow_ = 0, explained_ = 0, unknown_ = 0;
 };
 
 }  // namespace agent::rule

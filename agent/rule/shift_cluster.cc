@@ -393,9 +393,9 @@ bool ShiftCluster::had_cores(int64_t since_bin, base::Instant now) const {
     for (const Bin& bin : link.bins) {
       if (bin.number < since_bin || bin.slow <= 0) continue;
       const ProxyBusy::Shares shares = busy_[link.row].within(bin.number);
-      if (shares.seconds <= 0 && bin.number < newest) return false;
+      if (bin.number < newest && (shares.seconds <= 0 || !shares.is_waiting_known)) return false;
       if (shares.waited >= kHardlyWaits || shares.wanted >= kHasTime) return false;
-      any = any || shares.seconds > 0;
+      any = any || shares.is_waiting_known;
     }
   }
   return any;
@@ -516,10 +516,12 @@ void ShiftCluster::ask_busy(base::Instant now) {
     }
   }
   if (!witness.has_heard()) return;  // all its links are held, or it is ending: no news
+  // What nobody knows is no proof of it, and none against it.
   const bool was = overloaded_;
-  overloaded_ = witness.explained() >= (was ? kNoMoreExplained : kExplained);
+  overloaded_ = was ? witness.may_explain() >= kNoMoreExplained : witness.explained() >= kExplained;
   if (!overloaded_) return;
   const std::vector<uint32_t> proxies = witness.proxies();
+  if (proxies.empty()) return;
   const std::string only = proxies.size() == 1 ? rows_[proxies[0]].name : std::string();
   // What is found is told once, not with each new figure.
   if (was && only == overloaded_proxy_) return;

@@ -22,7 +22,8 @@
 //                                              or waited for a core; 10 Hz, none from a proxy that does
 //                                              not tell
 //   proxy_waited{cluster,proxy}                share of the same time that the worker waited for a core which
-//                                              waited most; with proxy_busy
+//                                              waited most; with proxy_busy, none where the kernel does not
+//                                              tell, whose proxy_busy then says nothing of waiting
 //   proxy_draining{cluster,proxy}              1 while it drains, else 0; 1 Hz
 //   proxy_commands{cluster,proxy}              what all clients sent a second, malformed commands included;
 //                                              1 Hz while a worker is half busy or more, else each 10 s

@@ -84,7 +84,8 @@ struct alignas(64) DetailBlock {
   // proxy that does not tell.
   Cell spent_at_ns;  // Instant of the tick's turn, in which the two below were read; 0: not told
   Cell ran_ns;       // total: it worked; looking for something to do is no work
-  Cell waited_ns;    // total: it had something to do, and no core
+  Cell
+      waited_ns;  // total: it had something to do, and no core; kUnknownTime: its kernel does not tell
 };
 
 }  // namespace base::telemetry

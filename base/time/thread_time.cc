@@ -9,7 +9,7 @@
 
 namespace base {
 
-ThreadTime::ThreadTime() : file_(::open("/proc/thread-self/schedstat", O_RDONLY | O_CLOEXEC)) {}
+ThreadTime::ThreadTime(const char* file) : file_(::open(file, O_RDONLY | O_CLOEXEC)) {}
 
 ThreadTime::~ThreadTime() {
   if (file_ >= 0) ::close(file_);
@@ -26,7 +26,7 @@ ThreadTime::Spent ThreadTime::spent() const {
       return {Duration(running), Duration(waiting)};
     }
   }
-  return {ran(), Duration(0)};
+  return {ran(), std::nullopt};
 }
 
 Duration ThreadTime::ran() {

@@ -290,7 +290,9 @@ void add_state(Families& families, SegmentWriter& segment, bool ready, base::Ins
   const auto spent = [&](const char* name, const char* help, Cell DetailBlock::*cell) {
     FamilyBuilder builder(name, help, MetricType::Counter);
     for (uint32_t w = 0; w < header.workers; ++w) {
-      builder.add({{"worker", std::to_string(w)}}, double((segment.detail(w).*cell).get()) * 1e-9);
+      const uint64_t total = (segment.detail(w).*cell).get();
+      if (total == base::telemetry::kUnknownTime) continue;
+      builder.add({{"worker", std::to_string(w)}}, double(total) * 1e-9);
     }
     families.push_back(builder.build());
   };

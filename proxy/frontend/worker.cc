@@ -309,7 +309,8 @@ void Worker::tick(Instant now) {
 void Worker::tell_spent(Instant now) {
   const base::ThreadTime::Spent& spent = loop_->spent();
   parts_.details.ran_ns.set(static_cast<uint64_t>(spent.ran.count()));
-  parts_.details.waited_ns.set(static_cast<uint64_t>(spent.waited.count()));
+  parts_.details.waited_ns.set(spent.waited ? static_cast<uint64_t>(spent.waited->count())
+                                            : base::telemetry::kUnknownTime);
   parts_.details.spent_at_ns.set(static_cast<uint64_t>(now.ns));
 }
 

@@ -169,6 +169,14 @@ TEST_F(Telemetry, TellsHowBusyTheBusiestWorkerWas) {
   EXPECT_NEAR(named(samples, "proxy_busy").at(0).weight, 0.96, 1e-9);
   EXPECT_NEAR(named(samples, "proxy_waited").at(0).value, 0.6, 1e-9) << "of the other one";
   now_ = now_ + milliseconds(100);
+  for (const uint32_t worker : {0u, 1u}) {
+    spend(worker, milliseconds(40), milliseconds(0));
+    writer_->detail(worker).waited_ns.set(base::telemetry::kUnknownTime);
+  }
+  const auto unknown = read();
+  EXPECT_NEAR(named(unknown, "proxy_busy").at(0).weight, 0.4, 1e-9);
+  EXPECT_TRUE(named(unknown, "proxy_waited").empty()) << "not known is not zero";
+  now_ = now_ + milliseconds(100);
   EXPECT_TRUE(named(read(), "proxy_busy").empty()) << "a worker that stands still";
 }
 

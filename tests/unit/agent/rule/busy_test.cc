@@ -38,11 +38,11 @@ TEST(ProxyBusy, KnowsNothingOfTheTimeBeforeALongGap) {
 }
 
 TEST(ProxyBusy, OneThatWaitsForACoreIsAsExhaustedAsOneThatAlwaysWorks) {
-  EXPECT_TRUE(kExhaustion.is_met({0.97, 0.97, 0, 1}));
-  EXPECT_TRUE(kExhaustion.is_met({0.2, 0.6, 0.4, 1}));
-  EXPECT_TRUE(kExhaustion.is_met({0.75, 0.97, 0.22, 1}));
-  EXPECT_TRUE(kExhaustion.is_met({0.85, 0.9, 0.35, 1})) << "another worker waits";
-  EXPECT_FALSE(kExhaustion.is_met({0.85, 0.9, 0.15, 1})) << "each has time left";
+  EXPECT_TRUE(kExhaustion.is_met({0.97, 0.97, 0, 1, true}));
+  EXPECT_TRUE(kExhaustion.is_met({0.2, 0.6, 0.4, 1, true}));
+  EXPECT_TRUE(kExhaustion.is_met({0.75, 0.97, 0.22, 1, true}));
+  EXPECT_TRUE(kExhaustion.is_met({0.85, 0.9, 0.35, 1, true})) << "another worker waits";
+  EXPECT_FALSE(kExhaustion.is_met({0.85, 0.9, 0.15, 1, true})) << "each has time left";
   EXPECT_FALSE(kExhaustion.is_met({})) << "nothing is known";
 }
 
@@ -52,6 +52,7 @@ TEST(ProxyBusy, AWorkerThatWaitsIsNotHiddenByABusierOne) {
   busy.told_waited(kMorning, 0);
   busy.told(kMorning + 1s, 0.9, 0.92);
   busy.told_waited(kMorning + 1s, 0.6);
+  EXPECT_TRUE(busy.within(kFirst).is_waiting_known);
   EXPECT_NEAR(busy.within(kFirst).waited, 0.6, 1e-4);
   EXPECT_TRUE(kExhaustion.is_met(busy.within(kFirst)));
   EXPECT_EQ(busy_text(busy.since(kMorning)),
@@ -70,6 +71,33 @@ TEST(BusyWitness, AsksForTheMomentsInWhichRequestsWereSlow) {
   EXPECT_EQ(
       witness.sentence(),
       "The proxy's busiest worker ran 99.0 % of the time meanwhile: overload, not the network.");
+}
+
+TEST(BusyWitness, SaysNothingOfProxiesThatDoNotTellWhetherTheyWait) {
+  ProxyBusy busy, silent;
+  busy.told(kMorning, 0, 0);
+  busy.told(kMorning + 1s, 0.5, 0.5);
+  BusyWitness witness(kExhaustion);
+  witness.hear(0, busy, kFirst + 1, 60);
+  witness.hear(1, silent, kFirst + 1, 20);
+  EXPECT_FALSE(witness.has_heard());
+  EXPECT_EQ(witness.explained(), 0);
+  EXPECT_EQ(witness.may_explain(), 1);
+  busy.told_waited(kMorning, 0);
+  busy.told_waited(kMorning + 1s, 0.01);
+  witness.hear(0, busy, kFirst + 1, 20);
+  EXPECT_TRUE(witness.has_heard());
+  EXPECT_NEAR(witness.may_explain(), 0.8, 1e-6);
+}
+
+TEST(BusyWitness, ProvesNothingByWhatIsNotKnown) {
+  ProxyBusy busy, silent;
+  busy.told(kMorning, 0, 0);
+  busy.told(kMorning + 1s, 0.99, 0.99);
+  BusyWitness witness(kExhaustion);
+  witness.hear(0, busy, kFirst + 1, 30);
+  witness.hear(1, silent, kFirst + 1, 70);
+  EXPECT_NEAR(witness.explained(), 0.3, 1e-6);
 }
 
 TEST(BusyWitness, NamesTheProxiesThatMatter) {
@@ -177,6 +205,21 @@ TEST(Overload, AWaitingWorkerIsNotHiddenByABusierOne) {
   ASSERT_NE(world.only_incident(), nullptr) << world.story();
   EXPECT_EQ(world.only_incident()->type, Type::kMemberSlow) << world.story();
   EXPECT_EQ(world.only_incident()->scope.proxy, "amber-proxy-2");
+}
+
+// The first quarter seconds are enough only where it is known that the proxies had a core.
+TEST(Overload, ProxiesThatDoNotTellOfWaitingMayHaveHadNoCore) {
+  const auto found_after = [](uint64_t seed, bool tells) {
+    World world(options(seed, 2));
+    for (auto& proxy : world.cluster("amber").proxies) proxy.tells_waiting = tells;
+    world.run_for(30s);
+    world.cluster("amber").slow_share = 0.3;
+    return world.run_until([&] { return world.incident_count() > 0; }, 10s).value_or(10s);
+  };
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
+    EXPECT_LE(found_after(seed, true), 500ms);
+    EXPECT_GE(found_after(seed, false), 1s);
+  }
 }
 
 TEST(Overload, ABusyProxyThatHasTimeLeftExplainsNothing) {

@@ -136,7 +136,8 @@ void World::tell_pace(Cluster& cluster) {
     observe({"proxy_heartbeat_age_seconds", cluster.name, proxy.id, "", ""}, now_, age);
     if (proxy.stopped) continue;
     observe({"proxy_busy", cluster.name, proxy.id, "", ""}, now_, proxy.ran,
-            proxy.ran + proxy.waited);
+            proxy.ran + (proxy.tells_waiting ? proxy.waited : 0));
+    if (!proxy.tells_waiting) continue;
     observe({"proxy_waited", cluster.name, proxy.id, "", ""}, now_,
             std::max(proxy.waited, proxy.other_waited));
   }

@@ -51,6 +51,7 @@ class World {
     double cost = 40e-6;              // seconds of processor time for a request
     double ran = 0.2, waited = 0.02;  // shares of the time of its busiest worker
     double other_waited = 0;          // of another
+    bool tells_waiting = true;        // its kernel does
   };
   struct Backend {
     std::string id;

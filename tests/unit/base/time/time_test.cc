@@ -51,6 +51,13 @@ TEST(ThreadTime, GrowsWhileTheThreadWorks) {
   EXPECT_GE(time.spent().wanted() - before, 1ms);
 }
 
+TEST(ThreadTime, DoesNotKnowOfWaitingWhereTheKernelDoesNotTell) {
+  EXPECT_TRUE(ThreadTime().spent().waited.has_value());
+  EXPECT_FALSE(ThreadTime("/dev/null").spent().waited.has_value());
+  EXPECT_FALSE(ThreadTime("/nonexistent").spent().waited.has_value());
+  EXPECT_GT(ThreadTime("/nonexistent").spent().wanted(), Duration(0));
+}
+
 TEST(ThreadTime, KnowsToTheMomentWhatTheThreadRan) {
   const Duration before = ThreadTime::ran();
   volatile uint64_t work = 0;

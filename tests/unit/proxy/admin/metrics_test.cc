@@ -27,10 +27,15 @@ class LatencyMetrics : public ::testing::Test {
   }
   // Whether the page has that line.
   bool says(const std::string& line) const {
-    const std::string page =
-        base::telemetry::expose(collect_metrics(*segment_, true, base::Instant{1}),
-                                base::telemetry::ExpositionFormat::kText004);
-    return page.find("\n" + line + "\n") != std::string::npos;
+    return page().find("\n" + line + "\n") != std::string::npos;
+  }
+  // Whether it has that series.
+  bool shows(const std::string& series) const {
+    return page().find("\n" + series + " ") != std::string::npos;
+  }
+  std::string page() const {
+    return base::telemetry::expose(collect_metrics(*segment_, true, base::Instant{1}),
+                                   base::telemetry::ExpositionFormat::kText004);
   }
 
   const test::TempDir dir_;
@@ -45,6 +50,9 @@ TEST_F(LatencyMetrics, StandBesideWhatWorkersRanAndWaited) {
   EXPECT_TRUE(says("mcguard_proxy_worker_run_seconds_total{worker=\"0\"} 0"));
   EXPECT_TRUE(says("mcguard_proxy_worker_run_seconds_total{worker=\"1\"} 2.5"));
   EXPECT_TRUE(says("mcguard_proxy_worker_wait_seconds_total{worker=\"1\"} 0.25"));
+  segment_->detail(0).waited_ns.set(base::telemetry::kUnknownTime);
+  EXPECT_FALSE(shows("mcguard_proxy_worker_wait_seconds_total{worker=\"0\"}"));
+  EXPECT_TRUE(shows("mcguard_proxy_worker_run_seconds_total{worker=\"0\"}"));
 }
 
 TEST_F(LatencyMetrics, AreSummedOverWorkersByLegAndByOperation) {
