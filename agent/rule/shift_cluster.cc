@@ -522,7 +522,12 @@ void ShiftCluster::ask_busy(base::Instant now) {
   if (!overloaded_) return;
   const std::vector<uint32_t> proxies = witness.proxies();
   if (proxies.empty()) return;
-  const std::string only = proxies.size() == 1 ? rows_[proxies[0]].name : std::string();
+  if (!was) overload_is_of_several_ = Latch();
+  // A second one that comes and goes is of the same trouble.
+  const bool several = proxies.size() > 1;
+  overload_is_of_several_.update(several, several, now, now, rule_.clear_after);
+  const std::string only =
+      overload_is_of_several_.active() ? std::string() : rows_[proxies[0]].name;
   // What is found is told once, not with each new figure.
   if (was && only == overloaded_proxy_) return;
   overloaded_proxy_ = only;

@@ -31,6 +31,7 @@
 #include "agent/rule/attribution.h"
 #include "agent/rule/busy.h"
 #include "agent/rule/echoes.h"
+#include "agent/rule/latch.h"
 #include "agent/rule/rules.h"
 #include "agent/series/cusum.h"
 #include "agent/series/learned.h"
@@ -165,9 +166,10 @@ class ShiftCluster {
   std::vector<incident::Evidence> evidence_;
   base::Instant ask_until_;
   EchoSays echoes_say_ = EchoSays::kNothing;
-  std::string finding_;           // of the echoes, when they said so
-  base::Instant decide_until_;    // whether it is the proxies'
-  bool overloaded_ = false;       // the proxies concerned had no time left
+  std::string finding_;         // of the echoes, when they said so
+  base::Instant decide_until_;  // whether it is the proxies'
+  bool overloaded_ = false;     // the proxies concerned had no time left
+  Latch overload_is_of_several_;
   std::string overloaded_proxy_;  // when it is only one
   std::string overload_finding_;
 };

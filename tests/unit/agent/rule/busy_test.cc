@@ -175,6 +175,34 @@ TEST(Overload, OneOfSeveralProxies) {
   }
 }
 
+// The second has no time left every ninth second: now and then more of its slow requests are explained
+// than chance would.
+TEST(Overload, ASecondProxyThatComesAndGoesIsNotToldAgainAndAgain) {
+  World world(options(1, 2));
+  world.run_for(30s);
+  auto& amber = world.cluster("amber");
+  amber.slow_share = 0.3;
+  for (auto& proxy : amber.proxies) proxy.ran = 0.99;
+  std::string scope;
+  size_t changes = 0;
+  for (int i = 0; i < 1200; ++i) {
+    if (i > 50) amber.proxies[1].ran = i / 10 % 9 == 0 ? 0.99 : 0.5;
+    world.run_for(100ms);
+    for (const auto& verdict : world.verdicts) {
+      if (!verdict.active || verdict.scope.to_string() == scope) continue;
+      scope = verdict.scope.to_string();
+      ++changes;
+    }
+  }
+  EXPECT_EQ(scope, "cluster amber");
+  EXPECT_EQ(changes, 1U);
+  amber.slow_on = [](size_t proxy, size_t) { return proxy == 0 ? 0.3 : 0; };
+  amber.proxies[1].ran = 0.2;
+  world.run_for(30s);
+  ASSERT_FALSE(world.verdicts.empty());
+  EXPECT_EQ(world.verdicts[0].scope.proxy, "amber-proxy-1");
+}
+
 TEST(Overload, AMachineWithoutACoreForItsProxiesIsOfAllOfThem) {
   for (uint64_t seed = 1; seed <= 10; ++seed) {
     World world(options(seed, 3));
