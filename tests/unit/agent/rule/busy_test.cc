@@ -175,6 +175,30 @@ TEST(Overload, OneOfSeveralProxies) {
   }
 }
 
+// Its links are held after it hung for a moment, and no request is heard of: that is no news of whose the slow
+// ones were.
+TEST(Overload, StaysOneWhileNothingIsHeardOfIt) {
+  World world(options(1, 1));
+  world.run_for(30s);
+  auto& amber = world.cluster("amber");
+  amber.slow_share = 0.3;
+  amber.proxies[0].ran = 0.99;
+  world.run_for(10s);
+  ASSERT_NE(world.only_incident(), nullptr) << world.story();
+  ASSERT_EQ(world.only_incident()->type, Type::kMemberSlow) << world.story();
+  world.stop(amber.proxies[0]);
+  bool hung = false;
+  for (int i = 0; i < 300; ++i) {
+    if (i == 40) amber.proxies[0].stopped = false;
+    world.run_for(100ms);
+    for (const auto& verdict : world.verdicts) {
+      hung = hung || verdict.type == Type::kProxyStuck;
+      EXPECT_NE(verdict.type, Type::kNetworkDegraded) << i;
+    }
+  }
+  EXPECT_TRUE(hung);
+}
+
 // The second has no time left every ninth second: now and then more of its slow requests are explained
 // than chance would.
 TEST(Overload, ASecondProxyThatComesAndGoesIsNotToldAgainAndAgain) {
