@@ -35,7 +35,8 @@ constexpr std::array kRefusals = {Failure::kMemoryLimit, Failure::kMemoryShort,
 constexpr std::array kQueueRefusals = {Failure::kQueueFull, Failure::kOverload};
 
 constexpr size_t kMostClients = 10;
-// Clients are looked at each second while a worker is as busy as this, else seldom.
+// Clients are looked at each second while a worker is as busy as this or requests are turned away, else
+// seldom.
 constexpr double kBusy = 0.5;
 constexpr base::Duration kLookSeldom = std::chrono::seconds(10);
 
@@ -236,7 +237,10 @@ Histogram ProxyTelemetry::take_latencies(size_t backend) const {
 
 void ProxyTelemetry::tell_clients(const Counters& latest, std::vector<series::Sample>& out) {
   const base::Instant next = looked_at_clients_ + kLookSeldom - std::chrono::milliseconds(500);
-  if (most_wanted_ < kBusy && looked_at_clients_.ns != 0 && latest.at < next) return;
+  const bool refuses = !history_.empty() && (latest.refused > history_.back().refused ||
+                                             latest.unqueued > history_.back().unqueued);
+  const bool is_calm = most_wanted_ < kBusy && !refuses;
+  if (is_calm && looked_at_clients_.ns != 0 && latest.at < next) return;
   most_wanted_ = 0;
   looked_at_clients_ = latest.at;
   const uint64_t refused = minus(latest.refused, std::exchange(told_refused_, latest.refused));

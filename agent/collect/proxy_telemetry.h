@@ -74,7 +74,7 @@ class ProxyTelemetry {
   void read_backends(base::Instant now, std::vector<series::Sample>& out);
   void read_pace(size_t backend, base::Instant now, std::vector<series::Sample>& out);
   Counters take(base::Instant now) const;
-  // Who sends what, and what of it was refused. Seldom while nobody is busy.
+  // Who sends what, and what of it was refused. Seldom while nobody is busy and nothing is refused.
   void tell_clients(const Counters& latest, std::vector<series::Sample>& out);
   // What is compared between peers, of the whole window.
   void tell_window(const Counters& before, const Counters& latest, const LatencyFigures& latency,

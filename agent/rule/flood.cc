@@ -8,8 +8,8 @@ namespace agent::rule {
 
 namespace {
 
-constexpr base::Duration kFreshRates = 3s;      // told once a second while there is any trouble
-constexpr base::Duration kSeldomTold = 12s;     // rates of who has none are told each ten seconds
+constexpr base::Duration kFreshHarm = 3s;       // told once a second while there is any
+constexpr base::Duration kSeldomTold = 12s;     // rates, each ten seconds, of who is hardly busy
 constexpr base::Duration kBusyWithin = 2500ms;  // over which it is asked how busy a proxy was
 constexpr double kBusyKnown = 1;                // seconds of it that must be known
 // A proxy that waits for a core all the time but hardly runs suffers from its machine, not from clients.
@@ -104,7 +104,7 @@ bool ClientFlood::is_more(double value, double usual) const {
 
 ClientFlood::Load ClientFlood::load(const Cluster& cluster, const Proxy& proxy,
                                     base::Instant now) const {
-  const base::Instant begin = proxy.over_since.ns != 0 ? proxy.over_since : now;
+  const base::Instant begin = proxy.over.since.ns != 0 ? proxy.over.since : now;
   const base::Instant since = std::max(begin, now - kSeldomTold);
   Load load{proxy.all.value, proxy.all.level.value(), {}};
   for (const auto& [name, gauge] : proxy.clients) {
@@ -127,8 +127,8 @@ ClientFlood::Load ClientFlood::load(const Cluster& cluster, const Proxy& proxy,
 
 // Requests turned away a second because clients send so many.
 double ClientFlood::refused(const Proxy& proxy, const Load& load, base::Instant now) const {
-  const double own = now - proxy.refused_at <= kFreshRates ? proxy.refused : 0;
-  const double unqueued = now - proxy.unqueued_at <= kFreshRates ? proxy.unqueued : 0;
+  const double own = now - proxy.refused_at <= kFreshHarm ? proxy.refused : 0;
+  const double unqueued = now - proxy.unqueued_at <= kFreshHarm ? proxy.unqueued : 0;
   return is_more(load.value - unqueued, load.usual) ? own + unqueued : own;
 }
 
@@ -139,7 +139,7 @@ std::string ClientFlood::harm(const Proxy& proxy, const Load& load, double busy,
   if (shares.seconds >= kBusyKnown && shares.ran >= kOwnWork && exhaustion.is_met(shares)) {
     return "whose busiest worker " + busy_text(shares);
   }
-  if (now - proxy.slow_at <= kFreshRates) return "whose requests to backends are slow";
+  if (now - proxy.slow_at <= kFreshHarm) return "whose requests to backends are slow";
   const double turned_away = refused(proxy, load, now);
   if (turned_away < rule_.least_refused) return "";
   return "which turns " + count_text(turned_away) + " a second away at its limits";
@@ -184,15 +184,15 @@ bool ClientFlood::examine(const incident::Scope& where, Proxy& proxy, const Load
                           const std::string& harm, base::Instant now) const {
   const bool active = proxy.latch.active();
   if (active && is_still_to_blame(proxy.named, load)) {
-    proxy.doubted_since = {};
+    proxy.doubted = {};
     return true;
   }
-  if (active && proxy.doubted_since.ns == 0) proxy.doubted_since = now;
-  const base::Instant since = active ? proxy.doubted_since : proxy.over_since;
-  if (now - since < rule_.lasting) return active;
+  if (active) proxy.doubted.go_on(now, proxy.all.last);
+  const Spell& spell = active ? proxy.doubted : proxy.over;
+  if (!spell.has_lasted(rule_.lasting, now, proxy.all.last)) return active;
   const Blame found = blame(load);
   if (found.clients.empty()) return false;
-  proxy.doubted_since = {};
+  proxy.doubted = {};
   proxy.named = found.clients;
   proxy.verdict = describe(where, load, found, harm);
   return true;
@@ -228,7 +228,7 @@ incident::Verdict ClientFlood::describe(const incident::Scope& where, const Load
 
 void ClientFlood::judge(const incident::Scope& where, const Cluster& cluster, Proxy& proxy,
                         base::Instant now) {
-  const bool known = now - proxy.all.last <= kFreshRates &&
+  const bool known = now - proxy.all.last <= kSeldomTold &&
                      proxy.all.level.seconds() >= base::to_seconds(rule_.learn_first);
   Load present;
   bool more = rule_.enabled && known && is_more(proxy.all.value, proxy.all.level.value());
@@ -239,10 +239,10 @@ void ClientFlood::judge(const incident::Scope& where, const Cluster& cluster, Pr
   const double busy = proxy.latch.active() ? kStill * rule_.busy : rule_.busy;
   const std::string harmed = more ? harm(proxy, present, busy, now) : std::string();
   const bool over = !harmed.empty();
-  if (!over) proxy.over_since = proxy.doubted_since = {};
-  if (over && proxy.over_since.ns == 0) proxy.over_since = now;
+  if (over) proxy.over.go_on(now, proxy.all.last);
+  if (!over) proxy.over = proxy.doubted = {};
   const bool told = over && examine(where, proxy, present, harmed, now);
-  proxy.latch.update(told, told, proxy.over_since, now, rule_.clear_after);
+  proxy.latch.update(told, told, proxy.over.since, now, rule_.clear_after);
 }
 
 void ClientFlood::evaluate(base::Instant now, std::vector<incident::Verdict>& out) {

@@ -17,6 +17,9 @@
 // Who was named stays so while by somewhat lower bounds they are to blame. When others are, for as long as
 // it takes to be named, the verdict is about those; when nobody in particular is, it ends.
 //
+// A proxy that is hardly busy tells the rates of ten seconds at once. One such telling may be about a moment,
+// so it takes two for anything to have lasted.
+//
 // Counted are commands, malformed ones included: each costs the proxy work. Left out: floods of a few
 // commands that cost much each, and of connections (surge.h).
 #pragma once
@@ -67,16 +70,27 @@ class ClientFlood {
     base::Instant last;
   };
   using Clients = std::map<std::string, Gauge>;
+  // For how long something has been so; by what was told.
+  struct Spell {
+    base::Instant since;  // ns == 0: it is not
+    base::Instant told;   // when the first of the rates was told that showed it
+    void go_on(base::Instant now, base::Instant rates_told) {
+      if (since.ns == 0) *this = {now, rates_told};
+    }
+    bool has_lasted(base::Duration lasting, base::Instant now, base::Instant rates_told) const {
+      return now - since >= lasting && rates_told > told;
+    }
+  };
   struct Proxy : Told {
     Gauge all;
     Clients clients;
     double refused = 0, unqueued = 0;  // a second
     base::Instant refused_at, unqueued_at, slow_at;
     ProxyBusy busy;
-    base::Instant over_since;        // ns == 0: no harm, or no news
+    Spell over;                      // harm and news
+    Spell doubted;                   // who was named is not to blame any more
     std::vector<std::string> named;  // while it is told: who is to blame
-    base::Instant doubted_since;     // they are not any more; ns == 0: they are
-    bool is_calm() const { return !latch.active() && over_since.ns == 0; }
+    bool is_calm() const { return !latch.active() && over.since.ns == 0; }
   };
   struct Cluster {
     std::map<std::string, Proxy> proxies;

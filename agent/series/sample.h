@@ -26,7 +26,8 @@
 //                                              tell, whose proxy_busy then says nothing of waiting
 //   proxy_draining{cluster,proxy}              1 while it drains, else 0; 1 Hz
 //   proxy_commands{cluster,proxy}              what all clients sent a second, malformed commands included;
-//                                              1 Hz while a worker is half busy or more, else each 10 s
+//                                              1 Hz while a worker is half busy or more, or requests are
+//                                              turned away, else each 10 s
 //   client_commands{cluster,proxy,client}      the same of the clients who sent most, at most 10 a proxy
 //   proxy_refused{cluster,proxy}               value = requests a second that were turned away at a limit of
 //                                              the proxy's own; with proxy_commands

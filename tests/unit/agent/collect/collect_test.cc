@@ -232,6 +232,13 @@ TEST_F(Telemetry, TellsWhoSendsMostOverAllWorkers) {
   const auto busy = measure(milliseconds(1000));
   ASSERT_EQ(named(busy, "client_commands").size(), 1u) << "a busy proxy is looked at each second";
   EXPECT_EQ(named(busy, "client_commands")[0].key.client, "10.0.0.99");
+  EXPECT_TRUE(named(measure(milliseconds(1000)), "client_commands").empty());
+  for (const Failure refusal : {Failure::kMemoryShort, Failure::kOverload}) {
+    send(1, 9, 99, 5);
+    writer_->worker(1).failure(refusal).add();
+    EXPECT_EQ(named(measure(milliseconds(1000)), "client_commands").size(), 1u)
+        << "and so is one that turns requests away";
+  }
 }
 
 TEST_F(Telemetry, MeasuresTheLastSeconds) {

@@ -271,6 +271,18 @@ TEST_F(Flood, WhatIsUsualOverTheClusterIsKeptOverARestart) {
   EXPECT_EQ(later.incident_count(), 0U) << later.story();
 }
 
+// Its proxy tells of its clients each ten seconds.
+TEST_F(Flood, ABurstOfASecondIsNoneAtASlowProxyThatIsHardlyBusy) {
+  world_.cluster("amber").slow_on = [](size_t p, size_t) { return p == 0 ? 0.3 : 0; };
+  EXPECT_FALSE(world_.run_until([&] { return says_flood(); }, 9500ms));
+  proxy().commands[kFlooder] = 60'000;
+  EXPECT_FALSE(world_.run_until([&] { return says_flood(); }, 1s));
+  proxy().commands.erase(kFlooder);
+  EXPECT_FALSE(world_.run_until([&] { return says_flood(); }, 15s));
+  proxy().commands[kFlooder] = 60'000;
+  EXPECT_TRUE(world_.run_until([&] { return says_flood(); }, 21s));
+}
+
 TEST_F(Flood, WhatIsUsualIsKeptOverARestart) {
   World later(options());
   ASSERT_TRUE(later.detector.restore(world_.detector.save(), later.now()).ok());
