@@ -41,13 +41,25 @@ void Silence::heard(Source source, const series::Sample& sample) {
   if (rhythm.last.ns != 0) {
     const double gap = base::to_seconds(sample.at - rhythm.last);
     if (gap <= 0) return;
-    // What was missed is no rhythm.
-    if (rhythm.times < kEstablished || gap < limit(rhythm)) {
-      rhythm.gap = std::max(gap, rhythm.gap * kGapFades);
-    }
+    learn(rhythm, gap);
   }
   rhythm.last = sample.at;
   rhythm.times = std::min(rhythm.times + 1, kEstablished);
+}
+
+// What was missed is no rhythm, unless nothing else comes any more.
+void Silence::learn(Rhythm& rhythm, double gap) const {
+  if (rhythm.times < kEstablished || gap < limit(rhythm)) {
+    rhythm.gap = std::max(gap, rhythm.gap * kGapFades);
+    rhythm.slow_times = 0;
+    rhythm.slow_gap = 0;
+    return;
+  }
+  rhythm.slow_gap = std::max(gap, rhythm.slow_gap);
+  if (++rhythm.slow_times < kEstablished) return;
+  rhythm.gap = rhythm.slow_gap;
+  rhythm.slow_times = 0;
+  rhythm.slow_gap = 0;
 }
 
 void Silence::exited(const series::Sample& sample) {
@@ -192,7 +204,10 @@ void Silence::restore(const LearnedRhythm& learned, base::Instant now) {
   Member& member = clusters_[learned.cluster].members[{learned.proxy, learned.backend}];
   member.last = now;
   Rhythm& rhythm = member.rhythms[static_cast<size_t>(words - kSourceWords.begin())];
-  rhythm = {now, kEstablished, learned.gap};
+  rhythm = Rhythm();
+  rhythm.last = now;
+  rhythm.times = kEstablished;
+  rhythm.gap = learned.gap;
 }
 
 void Silence::forget(const Scope& gone) {

@@ -2,7 +2,8 @@
 //
 // Idea: what is not measured cannot be found wrong; without this rule it would look well. Each
 // source has its own learned rhythm, and is missed when it has been away for many times its longest
-// usual gap. What is silent at all members of a cluster is one thing. A process that ended, one in
+// usual gap. One that is missed each time until it is heard has another rhythm now: a new one is known
+// after as many gaps as the first was. What is silent at all members of a cluster is one thing. A process that ended, one in
 // trouble already and the agent's own standing still explain silence and are not told again.
 //
 // Left out: sources that never spoke.
@@ -52,6 +53,9 @@ class Silence {
     base::Instant last;  // ns == 0: never heard
     int times = 0;
     double gap = 0;  // the longest usual one, in seconds
+    // So often in a row it was heard again only after it had been missed, at most after so long.
+    int slow_times = 0;
+    double slow_gap = 0;
   };
   struct Member : Told {
     std::array<Rhythm, kSources> rhythms;
@@ -65,6 +69,7 @@ class Silence {
   };
 
   double limit(const Rhythm& rhythm) const;
+  void learn(Rhythm& rhythm, double gap) const;
   bool is_judged(const Member& member, base::Instant now) const;
   void judge(const std::string& name, Cluster& cluster, base::Instant now);
   void tell(const incident::Scope& scope, Told& told, const Member* of,

@@ -88,6 +88,26 @@ TEST_F(Hearing, WhoFellSilentWhileTheAgentWasRestartedIsMissed) {
   EXPECT_EQ(said_[0].scope.proxy, "p1");
 }
 
+// Told each 20 s by now: missed some times, and then that is its rhythm.
+TEST_F(Hearing, ARestoredRhythmThatHasBecomeSlowerIsLearnedAnew) {
+  run(1min, all);
+  const std::string memory = detector_->save();
+  detector_ = std::make_unique<Detector>(RuleSet());
+  ASSERT_TRUE(detector_->restore(memory, now_).ok());
+  const base::Instant begin = now_;
+  const auto seldom = [&](const char* proxy) {
+    return second(proxy) || (now_ - begin).count() % base::Duration(20s).count() == 0;
+  };
+  run(2min, seldom);
+  EXPECT_FALSE(said_.empty());
+  run(20s, seldom);
+  said_.clear();
+  run(5min, seldom);
+  EXPECT_TRUE(said_.empty());
+  run(3min, second);
+  EXPECT_FALSE(said_.empty()) << "it is missed by its new rhythm";
+}
+
 TEST_F(Hearing, AMemberInTroubleIsNotMissedToo) {
   run(1min, all);
   for (int i = 0; i < 20; ++i) {
