@@ -85,6 +85,26 @@ double ClientFlood::usual_of(const Gauge& gauge) const {
   return known ? gauge.level.value() : 0;
 }
 
+double ClientFlood::usual_here(const Gauge& client, const Proxy& proxy) const {
+  const series::Level& all = proxy.all.level;
+  if (all.seconds() <= 0) return 0;
+  return std::min(usual_of(client), all.value()) *
+         std::min(1.0, client.level.seconds() / all.seconds());
+}
+
+// At the proxies but one together, though not more than it ever sends at once.
+double ClientFlood::usual_elsewhere(const Cluster& cluster, const std::string& client,
+                                    const Proxy& here) const {
+  const auto everywhere = cluster.clients.find(client);
+  if (everywhere == cluster.clients.end()) return 0;
+  double sum = 0;
+  for (const auto& [name, proxy] : cluster.proxies) {
+    const auto found = proxy.clients.find(client);
+    if (&proxy != &here && found != proxy.clients.end()) sum += usual_of(found->second);
+  }
+  return std::min(sum, usual_of(everywhere->second));
+}
+
 // A second, by what the proxies `but` one have told since then; who was not told of then sends nothing.
 double ClientFlood::sent_since(const Cluster& cluster, const std::string& client,
                                base::Instant since, const Proxy* but) {
@@ -106,17 +126,15 @@ ClientFlood::Load ClientFlood::load(const Cluster& cluster, const Proxy& proxy,
                                     base::Instant now) const {
   const base::Instant begin = proxy.over.since.ns != 0 ? proxy.over.since : now;
   const base::Instant since = std::max(begin, now - kSeldomTold);
-  Load load{proxy.all.value, proxy.all.level.value(), {}};
+  Load load{proxy.all.value, proxy.all.level.value(), 0, {}};
   for (const auto& [name, gauge] : proxy.clients) {
     if (gauge.last < proxy.all.last) continue;
-    Part part{&name, gauge.value, usual_of(gauge), 0};
-    const auto over_all = cluster.clients.find(name);
-    if (over_all != cluster.clients.end()) {
-      const double elsewhere = usual_of(over_all->second) - part.usual;
-      part.moved = std::max(0.0, elsewhere - sent_since(cluster, name, since, &proxy));
-    }
+    const double elsewhere = usual_elsewhere(cluster, name, proxy);
+    Part part{&name, gauge.value, usual_here(gauge, proxy), 0};
+    part.moved = std::max(0.0, elsewhere - sent_since(cluster, name, since, &proxy));
     part.usual += part.moved;
     load.usual += part.moved;
+    load.moved += part.moved;
     load.parts.push_back(part);
   }
   std::sort(load.parts.begin(), load.parts.end(), [](const Part& a, const Part& b) {
@@ -163,6 +181,7 @@ ClientFlood::Blame ClientFlood::blame(const Load& load) const {
     found.clients.push_back(*part.client);
     found.value += part.value;
     found.usual += part.usual;
+    found.moved += part.moved;
     if (!is_most(found, load, 1)) continue;
     return found.usual < kUsuallyMost * std::max(load.usual, kFloor) ? found : Blame();
   }
@@ -212,16 +231,16 @@ incident::Verdict ClientFlood::describe(const incident::Scope& where, const Load
                  : std::to_string(count) + " clients, first of all " + blame.clients[0] + ", send ";
   verdict.sentence += count_text(blame.value) + " of the " + count_text(load.value) +
                       " requests a second at proxy " + where.proxy + " (usually " +
-                      count_text(blame.usual) + " of " + count_text(load.usual) + "), " + harm +
-                      ".";
+                      count_text(blame.usual - blame.moved) + " of " +
+                      count_text(load.usual - load.moved) + "), " + harm + ".";
   verdict.evidence.push_back(
-      {series::to_string({"proxy_commands", where.cluster, where.proxy, "", ""}), load.usual,
-       load.value, "a second"});
+      {series::to_string({"proxy_commands", where.cluster, where.proxy, "", ""}),
+       load.usual - load.moved, load.value, "a second"});
   for (size_t i = 0; i < count; ++i) {
     const Part& part = load.parts[i];
     verdict.evidence.push_back(
         {series::to_string({"client_commands", where.cluster, where.proxy, "", *part.client}),
-         part.usual, part.value, "a second"});
+         part.usual - part.moved, part.value, "a second"});
   }
   return verdict;
 }
@@ -266,10 +285,13 @@ void ClientFlood::forget(const incident::Scope& gone) {
   if (gone.proxy.empty() || cluster == clusters_.end()) return;
   const auto found = cluster->second.proxies.find(gone.proxy);
   if (found == cluster->second.proxies.end()) return;
-  Told told = found->second;
-  found->second = Proxy();
-  static_cast<Told&>(found->second) = told;
-  found->second.latch.open();
+  // Its clients do elsewhere what they did there.
+  Proxy left;
+  static_cast<Told&>(left) = found->second;
+  left.latch.open();
+  left.clients = std::move(found->second.clients);
+  left.all.last = found->second.all.last;
+  found->second = std::move(left);
 }
 
 void ClientFlood::forget_silent(base::Instant before) {

@@ -9,7 +9,11 @@
 // everybody, a nightly batch that keeps nobody waiting and a deployment, which replaces all clients, are
 // none; nor is what grows behind a balancer that shows one address for all.
 //
-// What a client usually sends is known of each proxy and of the whole cluster. What it sends elsewhere less
+// What a client usually sends is the mean over the time for which its proxy is known, at most half an hour by
+// default, and no more than all usually send together: who is new sent nothing before, and who sends more and
+// more from its first minute on does not become usual by that.
+//
+// It is known of each proxy and of the whole cluster. What it sends elsewhere less
 // than usual it may well send here: a client that has moved, because its proxy ended or drains or by a
 // balancer's choice, does what it always did. Of a proxy that has not told since the trouble began nobody
 // knows, and it counts as one that clients have left.
@@ -99,25 +103,30 @@ class ClientFlood {
   // What a client sends at a proxy, and what it usually does there.
   struct Part {
     const std::string* client = nullptr;
-    double value = 0, usual = 0;
-    double moved = 0;  // that it usually sends elsewhere, and does not now
+    double value = 0;
+    double usual = 0;  // with
+    double moved = 0;  // what it usually sends elsewhere, and does not now
   };
   // All that is sent at a proxy, and who sends it: most first.
   struct Load {
     double value = 0;
-    double usual = 0;  // with what has moved there
+    double usual = 0;  // with
+    double moved = 0;  // what has moved there
     std::vector<Part> parts;
   };
   // Who is to blame for it.
   struct Blame {
-    std::vector<std::string> clients;  // most first; empty: nobody in particular
-    double value = 0, usual = 0;       // of them together
+    std::vector<std::string> clients;        // most first; empty: nobody in particular
+    double value = 0, usual = 0, moved = 0;  // of them together
   };
 
   Proxy& proxy(const series::SeriesKey& key) { return clusters_[key.cluster].proxies[key.proxy]; }
   static Gauge& gauge(Clients& clients, const std::string& client, size_t most);
   void take(Gauge& gauge, double value, base::Instant at, bool calm) const;
   double usual_of(const Gauge& gauge) const;
+  double usual_here(const Gauge& client, const Proxy& proxy) const;
+  double usual_elsewhere(const Cluster& cluster, const std::string& client,
+                         const Proxy& here) const;
   static double sent_since(const Cluster& cluster, const std::string& client, base::Instant since,
                            const Proxy* but = nullptr);
   bool is_more(double value, double usual) const;

@@ -164,6 +164,30 @@ TEST_F(Flood, AProxyThatWaitsForACoreSuffersFromItsMachine) {
   EXPECT_EQ(world_.incident_count(), 0U) << world_.story();
 }
 
+// New, it sends a little more each second, and from the second minute on its mean is no small part of it.
+TEST_F(Flood, OneThatBeginsSlowlyIsNamedToo) {
+  world_.run_for(10min);
+  for (int second = 1; second <= 300; ++second) {
+    proxy().commands[kFlooder] = 400.0 * second;
+    proxy().ran = std::min(0.99, 0.2 + 0.003 * second);
+    world_.run_for(1s);
+  }
+  ASSERT_NE(world_.only_incident(), nullptr) << world_.story();
+  EXPECT_EQ(world_.only_incident()->scope.client, kFlooder);
+  EXPECT_TRUE(tells(" of 3")) << world_.story();
+}
+
+// Two that came in the place of all others and sent as much for most of the time that is remembered.
+TEST_F(Flood, NewClientsThatSendWhatTheirPredecessorsDidBecomeUsual) {
+  world_.run_for(30min);
+  proxy().commands = {{"10.7.0.1", 1500}, {"10.7.0.2", 1500}};
+  world_.run_for(20min);
+  for (auto& [client, commands] : proxy().commands) commands *= 2;
+  proxy().ran = 0.99;
+  world_.run_for(1min);
+  EXPECT_EQ(world_.incident_count(), 0U) << world_.story();
+}
+
 TEST_F(Flood, ABurstOfASecondIsNone) {
   flood();
   world_.run_for(1500ms);
@@ -222,6 +246,16 @@ TEST_F(Flood, AClientThatMovesFromAProxyThatEndedIsNone) {
   proxy(1).commands["10.0.5.5"] = 27'000;
   world_.run_for(10min);
   world_.kill(proxy(1));
+  proxy().commands["10.0.5.5"] = 27'000;
+  proxy().ran = 0.99;
+  EXPECT_FALSE(world_.run_until([&] { return says_flood(); }, 2min));
+}
+
+TEST_F(Flood, AClientThatMovesFromAProxyThatLeftForGoodIsNone) {
+  proxy(1).commands["10.0.5.5"] = 27'000;
+  world_.run_for(10min);
+  world_.kill(proxy(1));
+  world_.detector.forget({"amber", "amber-proxy-2", "", ""});
   proxy().commands["10.0.5.5"] = 27'000;
   proxy().ran = 0.99;
   EXPECT_FALSE(world_.run_until([&] { return says_flood(); }, 2min));
