@@ -144,21 +144,21 @@ ClientFlood::Load ClientFlood::load(const Cluster& cluster, const Proxy& proxy,
 }
 
 // Requests turned away a second because clients send so many.
-double ClientFlood::refused(const Proxy& proxy, const Load& load, base::Instant now) const {
+double ClientFlood::refused(const Proxy& proxy, base::Instant now) const {
   const double own = now - proxy.refused_at <= kFreshHarm ? proxy.refused : 0;
   const double unqueued = now - proxy.unqueued_at <= kFreshHarm ? proxy.unqueued : 0;
-  return is_more(load.value - unqueued, load.usual) ? own + unqueued : own;
+  const bool rose = is_more(proxy.all.value - unqueued, proxy.all.level.value());
+  return rose ? own + unqueued : own;
 }
 
-std::string ClientFlood::harm(const Proxy& proxy, const Load& load, double busy,
-                              base::Instant now) const {
+std::string ClientFlood::harm(const Proxy& proxy, double busy, base::Instant now) const {
   const ProxyBusy::Shares shares = proxy.busy.since(now - kBusyWithin);
   const Exhaustion exhaustion{busy, 1};
   if (shares.seconds >= kBusyKnown && shares.ran >= kOwnWork && exhaustion.is_met(shares)) {
     return "whose busiest worker " + busy_text(shares);
   }
   if (now - proxy.slow_at <= kFreshHarm) return "whose requests to backends are slow";
-  const double turned_away = refused(proxy, load, now);
+  const double turned_away = refused(proxy, now);
   if (turned_away < rule_.least_refused) return "";
   return "which turns " + count_text(turned_away) + " a second away at its limits";
 }
@@ -175,6 +175,7 @@ bool ClientFlood::is_most(const Blame& blame, const Load& load, double lower) co
 
 ClientFlood::Blame ClientFlood::blame(const Load& load) const {
   Blame found;
+  if (!is_more(load.value, load.usual)) return found;
   for (const Part& part : load.parts) {
     if (found.clients.size() >= static_cast<size_t>(rule_.clients)) return {};
     if (!is_far_more(part, 1)) return {};
@@ -196,7 +197,7 @@ bool ClientFlood::is_still_to_blame(const std::vector<std::string>& named, const
     they.value += part.value;
     they.usual += part.usual;
   }
-  return is_most(they, load, kStill);
+  return is_more(load.value, load.usual) && is_most(they, load, kStill);
 }
 
 bool ClientFlood::examine(const incident::Scope& where, Proxy& proxy, const Load& load,
@@ -249,18 +250,13 @@ void ClientFlood::judge(const incident::Scope& where, const Cluster& cluster, Pr
                         base::Instant now) {
   const bool known = now - proxy.all.last <= kSeldomTold &&
                      proxy.all.level.seconds() >= base::to_seconds(rule_.learn_first);
-  Load present;
-  bool more = rule_.enabled && known && is_more(proxy.all.value, proxy.all.level.value());
-  if (more) {
-    present = load(cluster, proxy, now);
-    more = is_more(present.value, present.usual);
-  }
+  const bool more = rule_.enabled && known && is_more(proxy.all.value, proxy.all.level.value());
   const double busy = proxy.latch.active() ? kStill * rule_.busy : rule_.busy;
-  const std::string harmed = more ? harm(proxy, present, busy, now) : std::string();
+  const std::string harmed = more ? harm(proxy, busy, now) : std::string();
   const bool over = !harmed.empty();
   if (over) proxy.over.go_on(now, proxy.all.last);
   if (!over) proxy.over = proxy.doubted = {};
-  const bool told = over && examine(where, proxy, present, harmed, now);
+  const bool told = over && examine(where, proxy, load(cluster, proxy, now), harmed, now);
   proxy.latch.update(told, told, proxy.over.since, now, rule_.clear_after);
 }
 

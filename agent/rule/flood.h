@@ -91,8 +91,8 @@ class ClientFlood {
     double refused = 0, unqueued = 0;  // a second
     base::Instant refused_at, unqueued_at, slow_at;
     ProxyBusy busy;
-    Spell over;                      // harm and news
-    Spell doubted;                   // who was named is not to blame any more
+    Spell over;     // harm, and more is sent than usual, be it what has moved there
+    Spell doubted;  // who was named is not to blame any more
     std::vector<std::string> named;  // while it is told: who is to blame
     bool is_calm() const { return !latch.active() && over.since.ns == 0; }
   };
@@ -133,8 +133,8 @@ class ClientFlood {
   Load load(const Cluster& cluster, const Proxy& proxy, base::Instant now) const;
   // What harm is done, as the end of a sentence about the proxy; empty: none. `busy`: from this share of
   // the time on.
-  std::string harm(const Proxy& proxy, const Load& load, double busy, base::Instant now) const;
-  double refused(const Proxy& proxy, const Load& load, base::Instant now) const;
+  std::string harm(const Proxy& proxy, double busy, base::Instant now) const;
+  double refused(const Proxy& proxy, base::Instant now) const;
   Blame blame(const Load& load) const;
   // By bounds that much lower.
   bool is_far_more(const Part& part, double lower) const;

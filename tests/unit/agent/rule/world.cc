@@ -204,10 +204,11 @@ void World::tell_connections(Cluster& cluster) {
   }
 }
 
-// Each second of a proxy that is busy or refuses, else each ten.
+// Each second of a proxy that is busy or refuses, else each ten, of each at another time.
 void World::tell_commands(const Cluster& cluster, const Proxy& proxy) {
   const bool calm = proxy.ran + proxy.waited < 0.5 && proxy.refused + proxy.unqueued == 0;
-  if (proxy.stopped || (calm && steps_ % 100 != 0)) return;
+  const auto index = static_cast<int64_t>(&proxy - cluster.proxies.data());
+  if (proxy.stopped || (calm && (steps_ + 30 * index) % 100 != 0)) return;
   std::normal_distribution<double> noise(1, 0.1);
   std::vector<std::pair<double, std::string>> most;
   double sum = 0;
