@@ -211,7 +211,8 @@ bool ClientFlood::examine(const incident::Scope& where, Proxy& proxy, const Load
   const Spell& spell = active ? proxy.doubted : proxy.over;
   if (!spell.has_lasted(rule_.lasting, now, proxy.all.last)) return active;
   const Blame found = blame(load);
-  if (found.clients.empty()) return false;
+  proxy.is_blameless = found.clients.empty();
+  if (proxy.is_blameless) return false;
   proxy.doubted = {};
   proxy.named = found.clients;
   proxy.verdict = describe(where, load, found, harm);
@@ -255,7 +256,10 @@ void ClientFlood::judge(const incident::Scope& where, const Cluster& cluster, Pr
   const std::string harmed = more ? harm(proxy, busy, now) : std::string();
   const bool over = !harmed.empty();
   if (over) proxy.over.go_on(now, proxy.all.last);
-  if (!over) proxy.over = proxy.doubted = {};
+  if (!over) {
+    proxy.over = proxy.doubted = {};
+    proxy.is_blameless = false;
+  }
   const bool told = over && examine(where, proxy, load(cluster, proxy, now), harmed, now);
   proxy.latch.update(told, told, proxy.over.since, now, rule_.clear_after);
 }

@@ -94,7 +94,9 @@ class ClientFlood {
     Spell over;     // harm, and more is sent than usual, be it what has moved there
     Spell doubted;  // who was named is not to blame any more
     std::vector<std::string> named;  // while it is told: who is to blame
-    bool is_calm() const { return !latch.active() && over.since.ns == 0; }
+    bool is_blameless = false;       // of the harm at hand nobody in particular is to blame
+    // What is sent may become usual.
+    bool is_calm() const { return !latch.active() && (over.since.ns == 0 || is_blameless); }
   };
   struct Cluster {
     std::map<std::string, Proxy> proxies;

@@ -251,6 +251,16 @@ TEST_F(Flood, AClientThatMovesFromAProxyThatEndedIsNone) {
   EXPECT_FALSE(world_.run_until([&] { return says_flood(); }, 2min));
 }
 
+// By then what it sent at the other one is forgotten.
+TEST_F(Flood, AClientThatMovedAndStaysIsUsualThereInTheEnd) {
+  proxy(1).commands["10.0.5.5"] = 27'000;
+  world_.run_for(10min);
+  world_.kill(proxy(1));
+  proxy().commands["10.0.5.5"] = 27'000;
+  proxy().ran = 0.99;
+  EXPECT_FALSE(world_.run_until([&] { return says_flood(); }, 75min));
+}
+
 TEST_F(Flood, AClientThatMovesFromAProxyThatLeftForGoodIsNone) {
   proxy(1).commands["10.0.5.5"] = 27'000;
   world_.run_for(10min);
