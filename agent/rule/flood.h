@@ -3,20 +3,20 @@
 // Idea: much of anything is nobody's trouble by itself. Three things have to come together. Harm: the
 // proxy's busiest worker has no time left, or its requests are slow by the latency shift, or requests are
 // turned away at a limit. Those that a backend's queue had no room for are the slow backend's, and make
-// clients ask again, unless what the backends did take is news by itself. News: its clients send far more than they usually do, all together. And blame:
-// at most a handful of addresses sends most of it and makes up most of what is more, each far more than it
-// usually does, and they are not those who usually are most of the load. So a load that grows for
-// everybody, a nightly batch that keeps nobody waiting and a deployment, which replaces all clients, are
-// none; nor is what grows behind a balancer that shows one address for all.
+// clients ask again, unless what the backends did take is news by itself. News: its clients send far more
+// than they usually do, all together. And blame: at most a handful of addresses sends most of it and makes
+// up most of what is more, each far more than it usually does, and they are not those who usually are most
+// of the load. So a load that grows for everybody, a nightly batch that keeps nobody waiting and a
+// deployment, which replaces all clients, are none; nor is what grows behind a balancer that shows one
+// address for all.
 //
 // What a client usually sends is the mean over the time for which its proxy is known, at most half an hour by
 // default, and no more than all usually send together: who is new sent nothing before, and who sends more and
-// more from its first minute on does not become usual by that.
-//
-// It is known of each proxy and of the whole cluster. What it sends elsewhere less
-// than usual it may well send here: a client that has moved, because its proxy ended or drains or by a
-// balancer's choice, does what it always did. Of a proxy that has not told since the trouble began nobody
-// knows, and it counts as one that clients have left.
+// more from its first minute on does not become usual by that. What it usually sends elsewhere in the cluster
+// and does not now it may well send here: a client that has moved, because its proxy ended or drains or by a
+// balancer's choice, does what it always did. Of a proxy that has not told since the harm began nobody knows,
+// and it counts as one that clients have left. While nobody is to blame, what is sent becomes usual, before
+// what was usual elsewhere is forgotten.
 //
 // Who was named stays so while by somewhat lower bounds they are to blame. When others are, for as long as
 // it takes to be named, the verdict is about those; when nobody in particular is, it ends.
