@@ -153,8 +153,7 @@ double ClientFlood::refused(const Proxy& proxy, base::Instant now) const {
 
 std::string ClientFlood::harm(const Proxy& proxy, double busy, base::Instant now) const {
   const ProxyBusy::Shares shares = proxy.busy.since(now - kBusyWithin);
-  const Exhaustion exhaustion{busy, 1};
-  if (shares.seconds >= kBusyKnown && shares.ran >= kOwnWork && exhaustion.is_met(shares)) {
+  if (shares.seconds >= kBusyKnown && shares.ran >= kOwnWork && shares.wanted >= busy) {
     return "whose busiest worker " + busy_text(shares);
   }
   if (now - proxy.slow_at <= kFreshHarm) return "whose requests to backends are slow";

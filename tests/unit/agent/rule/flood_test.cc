@@ -188,6 +188,14 @@ TEST_F(Flood, NewClientsThatSendWhatTheirPredecessorsDidBecomeUsual) {
   EXPECT_EQ(world_.incident_count(), 0U) << world_.story();
 }
 
+TEST_F(Flood, AnotherWorkerThatWaitsForACoreIsNoHarmOfIt) {
+  proxy().commands[kFlooder] = 9000;
+  proxy().ran = 0.6;
+  proxy().other_waited = 1;
+  world_.run_for(1min);
+  EXPECT_FALSE(tells("Flood")) << world_.story();
+}
+
 TEST_F(Flood, ABurstOfASecondIsNone) {
   flood();
   world_.run_for(1500ms);
