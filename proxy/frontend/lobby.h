@@ -5,7 +5,9 @@
 // have waited until just before they give up: the work would be done for those who have left, and a
 // proxy that is busy with that never gets out of it. So the newest is served first, one that has left
 // costs nothing but its place, and when the room is full the one that has waited longest is told to
-// come back later, quickly and cheaply.
+// come back later, quickly and cheaply. Who has closed the sending half alone cannot be told from one
+// that has left, and is taken for that: clients give up by the thousand, and hardly any half-closes
+// before it has logged in.
 //
 // How many are let in: while strangers have time left (admission/accept_pace.h), and no more a
 // second than limits.connection_rate.proxy says.
