@@ -147,16 +147,19 @@ FlushRequest delayed_flush(const Bench& bench, int64_t asked_seconds_ago, uint32
   return request;
 }
 
+base::Generation generation_after(Bench& bench, base::Duration time) {
+  bench.timers.run_for(time);
+  return bench.coordinator->tenants().cache(1)->generation;
+}
+
 // A proxy repeats what it has promised to a client until an agent has it.
 TEST(Flushes, AreDueWhenTheClientWasToldHoweverLateTheyAreHeardOf) {
   Bench bench;
   bench.start_and_settle();
   Flushes& flushes = bench.coordinator->flushes();
   ASSERT_TRUE(bench.run(flushes.flush(delayed_flush(bench, 20, 30))).ok());
-  bench.timers.run_for(seconds(8));
-  EXPECT_EQ(bench.coordinator->tenants().cache(1)->generation, 1u);
-  bench.timers.run_for(seconds(4));
-  EXPECT_EQ(bench.coordinator->tenants().cache(1)->generation, 2u);
+  EXPECT_EQ(generation_after(bench, seconds(8)), 1u);
+  EXPECT_EQ(generation_after(bench, seconds(4)), 2u);
 }
 
 TEST(Flushes, ThatWereAskedForEarlierDoNotReplaceALaterOne) {
@@ -165,10 +168,8 @@ TEST(Flushes, ThatWereAskedForEarlierDoNotReplaceALaterOne) {
   ASSERT_TRUE(bench.run(bench.coordinator->flushes().flush(delayed_flush(bench, 5, 60))).ok());
   bench.restart();
   ASSERT_TRUE(bench.run(bench.coordinator->flushes().flush(delayed_flush(bench, 20, 30))).ok());
-  bench.timers.run_for(seconds(40));
-  EXPECT_EQ(bench.coordinator->tenants().cache(1)->generation, 1u);
-  bench.timers.run_for(seconds(20));
-  EXPECT_EQ(bench.coordinator->tenants().cache(1)->generation, 2u);
+  EXPECT_EQ(generation_after(bench, seconds(40)), 1u);
+  EXPECT_EQ(generation_after(bench, seconds(20)), 2u);
 }
 
 TEST(Flushes, ReplaceOneThatWasAskedForBeforeTheClockWasSetBack) {
@@ -180,16 +181,14 @@ TEST(Flushes, ReplaceOneThatWasAskedForBeforeTheClockWasSetBack) {
   bench.store.set("/timers/flush/1", boost::json::serialize(timer));
   bench.restart();
   ASSERT_TRUE(bench.run(bench.coordinator->flushes().flush(delayed_flush(bench, 0, 30))).ok());
-  bench.timers.run_for(seconds(32));
-  EXPECT_EQ(bench.coordinator->tenants().cache(1)->generation, 2u);
+  EXPECT_EQ(generation_after(bench, seconds(32)), 2u);
 }
 
 TEST(Flushes, AreNeverDueLaterThanTheirDelayFromNow) {
   Bench bench;
   bench.start_and_settle();
   ASSERT_TRUE(bench.run(bench.coordinator->flushes().flush(delayed_flush(bench, -3600, 30))).ok());
-  bench.timers.run_for(seconds(32));
-  EXPECT_EQ(bench.coordinator->tenants().cache(1)->generation, 2u) << "a clock that was set back";
+  EXPECT_EQ(generation_after(bench, seconds(32)), 2u) << "a clock that was set back";
 }
 
 TEST(Flushes, OfAClusterFlushAllItsCaches) {

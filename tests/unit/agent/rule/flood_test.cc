@@ -34,6 +34,14 @@ class Flood : public ::testing::Test {
     proxy().ran = 0.99;
     proxy().waited = 0.0;
   }
+  // Nine of ten requests of its new proxy are its own, which had never heard of it.
+  void one_moves() {
+    proxy(1).commands["10.0.5.5"] = 27'000;
+    world_.run_for(10min);
+    world_.kill(proxy(1));
+    proxy().commands["10.0.5.5"] = 27'000;
+    proxy().ran = 0.99;
+  }
   bool tells(const std::string& text) const {
     return world_.story().find(text) != std::string::npos;
   }
@@ -249,33 +257,20 @@ TEST_F(Flood, IsOverWhenItsClientStopsThoughTheProxyIsAsBusyWithAll) {
   EXPECT_EQ(world_.incident_count(), 1U) << world_.story();
 }
 
-// Nine of ten requests of its new proxy are its own, which had never heard of it.
 TEST_F(Flood, AClientThatMovesFromAProxyThatEndedIsNone) {
-  proxy(1).commands["10.0.5.5"] = 27'000;
-  world_.run_for(10min);
-  world_.kill(proxy(1));
-  proxy().commands["10.0.5.5"] = 27'000;
-  proxy().ran = 0.99;
+  one_moves();
   EXPECT_FALSE(world_.run_until([&] { return says_flood(); }, 2min));
 }
 
 // By then what it sent at the other one is forgotten.
 TEST_F(Flood, AClientThatMovedAndStaysIsUsualThereInTheEnd) {
-  proxy(1).commands["10.0.5.5"] = 27'000;
-  world_.run_for(10min);
-  world_.kill(proxy(1));
-  proxy().commands["10.0.5.5"] = 27'000;
-  proxy().ran = 0.99;
+  one_moves();
   EXPECT_FALSE(world_.run_until([&] { return says_flood(); }, 75min));
 }
 
 TEST_F(Flood, AClientThatMovesFromAProxyThatLeftForGoodIsNone) {
-  proxy(1).commands["10.0.5.5"] = 27'000;
-  world_.run_for(10min);
-  world_.kill(proxy(1));
+  one_moves();
   world_.detector.forget({"amber", "amber-proxy-2", "", ""});
-  proxy().commands["10.0.5.5"] = 27'000;
-  proxy().ran = 0.99;
   EXPECT_FALSE(world_.run_until([&] { return says_flood(); }, 2min));
 }
 
