@@ -201,9 +201,8 @@ void Client::send_held_keys() {
   if (group_ == nullptr || group_->comes_back || !refresh_session()) return;
   find_room();
   std::string_view held = std::string_view(group_->keys).substr(group_->sent);
-  const size_t before = held.size();
   const Sent sent = send_some_keys(group_->request, group_->first, held);
-  group_->sent += before - held.size();
+  group_->sent = group_->keys.size() - held.size();
   if (sent == Sent::kAll) group_.reset();
   if (sent == Sent::kManyAtOnce) come_back_for_keys();
 }

@@ -3,6 +3,8 @@ import socket
 import threading
 import time
 
+from region import pause
+
 PART = 16 * 1024
 
 
@@ -52,7 +54,7 @@ class NarrowWire:
             while part := source.recv(PART):
                 if rate:
                     free_at = max(free_at, time.monotonic()) + len(part) / rate
-                    time.sleep(max(0, free_at - time.monotonic()))  # the wire's own pace
+                    pause(max(0, free_at - time.monotonic()))  # the wire's own pace
                 target.sendall(part)
         except OSError:
             pass
