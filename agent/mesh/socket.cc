@@ -4,12 +4,12 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include <algorithm>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/net/arrival.h"
 #include "base/net/socket_address.h"
 
 namespace agent::mesh {
@@ -20,25 +20,6 @@ using base::ErrorCode;
 
 // What the answers of a round may fill, and a flood: about five hundred datagrams.
 constexpr int kBuffer = 192 << 10;
-
-union Control {
-  char bytes[CMSG_SPACE(sizeof(timespec))];
-  cmsghdr aligned;
-};
-
-constexpr base::Duration kBelieved = std::chrono::seconds(10);
-
-// How long ago the kernel had it; 0 when it does not say, or the wall clock was set meanwhile.
-base::Duration waited(msghdr& message, base::WallTime now) {
-  for (cmsghdr* at = CMSG_FIRSTHDR(&message); at != nullptr; at = CMSG_NXTHDR(&message, at)) {
-    if (at->cmsg_level != SOL_SOCKET || at->cmsg_type != SCM_TIMESTAMPNS) continue;
-    timespec stamp{};
-    memcpy(&stamp, CMSG_DATA(at), sizeof stamp);
-    const base::Duration ago(now.ns - (int64_t{stamp.tv_sec} * 1'000'000'000 + stamp.tv_nsec));
-    return ago < base::Duration(0) || ago > kBelieved ? base::Duration(0) : ago;
-  }
-  return base::Duration(0);
-}
 
 }  // namespace
 
@@ -89,7 +70,7 @@ std::span<const Arrival> EchoSocket::receive(base::WallTime now) {
   if (!fd_.valid()) return {};
   std::array<mmsghdr, kBatch> messages{};
   std::array<iovec, kBatch> parts{};
-  std::array<Control, kBatch> controls{};
+  std::array<base::net::ArrivalControl, kBatch> controls{};
   for (size_t i = 0; i < kBatch; ++i) {
     parts[i] = {buffers_[i].data(), buffers_[i].size()};
     msghdr& header = messages[i].msg_hdr;
@@ -104,7 +85,7 @@ std::span<const Arrival> EchoSocket::receive(base::WallTime now) {
   if (count <= 0) return {};
   for (size_t i = 0; i < static_cast<size_t>(count); ++i) {
     arrivals_[i].bytes = std::string_view(buffers_[i].data(), messages[i].msg_len);
-    arrivals_[i].waited = waited(messages[i].msg_hdr, now);
+    arrivals_[i].waited = base::net::waited_in_kernel(messages[i].msg_hdr, now);
   }
   return std::span<const Arrival>(arrivals_.data(), static_cast<size_t>(count));
 }
