@@ -20,6 +20,7 @@ using base::memcache::ParseState;
 using coord::FenceRecord;
 
 constexpr int kSwapTries = 3;
+constexpr base::Duration kAnswersBeat = std::chrono::milliseconds(2);
 
 // One meta reply, with its value if it has one.
 size_t one_reply(std::string_view input) {
@@ -42,6 +43,12 @@ size_t two_replies(std::string_view input) {
   if (first == 0 || first == std::string_view::npos) return first;
   const size_t second = one_reply(input.substr(first));
   return second == 0 || second == std::string_view::npos ? second : first + second;
+}
+
+// Both in one packet: the reconciler wants to know each second whether the record is still there, and a
+// question of its own would cost as much as the probe.
+std::string probe_request() {
+  return "mg !mcguard/probe\r\nmg " + std::string(base::memcache::kFenceKey) + " v\r\n";
 }
 
 size_t statistics_end(std::string_view input) {
@@ -87,17 +94,20 @@ class BackendClient::Connection {
   // For requests that may be sent twice: a kept connection that has died (a restarted backend) is
   // replaced once. The caller holds the turn.
   boost::asio::awaitable<base::Result<std::string>> ask(std::string request, AnswerEnd end,
-                                                        base::Instant deadline) {
+                                                        base::Instant deadline,
+                                                        Look look = Look::kAtOnce) {
     const bool kept = peer_.connected();
     if (kept) {
       std::string copy = request;
-      auto answer = co_await peer_.exchange(std::move(copy), end, deadline);
+      auto answer = co_await peer_.exchange(std::move(copy), end, deadline, look);
       if (answer.ok() || answer.code() != base::ErrorCode::kUnavailable) co_return answer;
     }
     auto connected = co_await peer_.connect(deadline);
     if (!connected.ok()) co_return connected.error();
-    co_return co_await peer_.exchange(std::move(request), std::move(end), deadline);
+    co_return co_await peer_.exchange(std::move(request), std::move(end), deadline, look);
   }
+  // How long the last answer had been there when it was looked for.
+  base::Duration waited() const { return peer_.waited(); }
 
   // The caller holds the turn and has just asked something with success.
   boost::asio::awaitable<base::Result<std::string>> send(std::string request, AnswerEnd end,
@@ -109,6 +119,27 @@ class BackendClient::Connection {
     return base::Error(base::ErrorCode::kUnavailable,
                        name_ + " still owes an earlier answer; nothing was sent",
                        base::Origin::kBackend, base::Retry::kSafe);
+  }
+
+  // Sends when nobody else has the turn and there is a connection; whether it did.
+  bool ask_now(std::string request, base::Instant now) {
+    if (question_) return false;
+    coord::Turn::Held held = turn_.try_take();
+    if (!held.holds() || !peer_.connected()) return false;
+    question_.emplace(std::move(held), now);
+    peer_.send_now(std::move(request));
+    return true;
+  }
+  bool has_answered(const AnswerEnd& end) { return peer_.has_answered(end); }
+  // When what ask_now() has sent was sent; nullopt: there is no such question.
+  std::optional<base::Instant> asked() const {
+    return question_ ? std::optional(question_->asked) : std::nullopt;
+  }
+  // Ends what ask_now() began.
+  boost::asio::awaitable<base::Result<std::string>> finish(AnswerEnd end, base::Instant deadline) {
+    const Question question = std::move(*question_);
+    question_.reset();
+    co_return co_await peer_.finish(std::move(end), deadline);
   }
 
   void note_probe(coord::ReadFence read) { probed_ = read; }
@@ -139,6 +170,12 @@ class BackendClient::Connection {
   base::Timers& timers_;
   coord::Turn turn_;
   TextPeer peer_;
+  struct Question {
+    Question(coord::Turn::Held h, base::Instant at) : held(std::move(h)), asked(at) {}
+    coord::Turn::Held held;
+    base::Instant asked;
+  };
+  std::optional<Question> question_;
   std::optional<coord::ReadFence> probed_;  // by the last probe that was answered
 };
 
@@ -160,28 +197,56 @@ BackendClient::Connection* BackendClient::connection(const std::string& backend)
   return at == connections_.end() ? nullptr : at->second.get();
 }
 
+base::Result<base::Duration> BackendClient::read_probe(Connection& peer, const std::string& backend,
+                                                       base::Instant asked,
+                                                       const std::string& answer) {
+  if (read_reply(answer).code != MetaCode::kMiss) return strange(backend, answer);
+  const MetaReply fence = read_reply(std::string_view(answer).substr(one_reply(answer)));
+  coord::ReadFence read;
+  read.asked = asked;
+  if (fence.code == MetaCode::kValue) {
+    read.record = base::memcache::parse_fence_record(fence.value);
+  }
+  peer.note_probe(read);
+  return timers_.clock().now() - asked - peer.waited();
+}
+
 boost::asio::awaitable<base::Result<base::Duration>> BackendClient::probe(std::string backend,
                                                                           base::Duration timeout) {
   Connection* peer = connection(backend);
   if (peer == nullptr) co_return no_backend(backend);
+  if (const auto asked = peer->asked()) {
+    auto answer = co_await peer->finish(two_replies, *asked + timeout);
+    if (answer.ok()) co_return read_probe(*peer, backend, *asked, *answer);
+    // A kept connection that has died is replaced once, as below.
+    if (answer.code() != base::ErrorCode::kUnavailable) co_return answer.error();
+  }
   const base::Instant began = timers_.clock().now();
   const auto held = co_await peer->take(began + timeout);
   if (!held.holds()) co_return peer->busy();
-  // Both in one packet: the reconciler wants to know each second whether the record is still there,
-  // and a question of its own would cost as much as the probe.
-  std::string request =
-      "mg !mcguard/probe\r\nmg " + std::string(base::memcache::kFenceKey) + " v\r\n";
-  auto answer = co_await peer->ask(std::move(request), two_replies, began + timeout);
+  auto answer = co_await peer->ask(probe_request(), two_replies, began + timeout, Look::kAtBeats);
   if (!answer.ok()) co_return answer.error();
-  if (read_reply(*answer).code != MetaCode::kMiss) co_return strange(backend, *answer);
-  const MetaReply fence = read_reply(std::string_view(*answer).substr(one_reply(*answer)));
-  coord::ReadFence read;
-  read.asked = began;
-  if (fence.code == MetaCode::kValue) {
-    read.record = base::memcache::parse_fence_record(fence.value);
+  co_return read_probe(*peer, backend, began, *answer);
+}
+
+boost::asio::awaitable<std::vector<coord::BackendControl::Probed>> BackendClient::probe_all(
+    std::vector<std::string> backends) {
+  std::vector<Probed> answers(backends.size());
+  std::vector<std::pair<size_t, Connection*>> waiting;
+  const base::Instant began = timers_.clock().now();
+  for (size_t i = 0; i < backends.size(); ++i) {
+    Connection* peer = connection(backends[i]);
+    if (peer != nullptr && peer->ask_now(probe_request(), began)) waiting.emplace_back(i, peer);
   }
-  peer->note_probe(read);
-  co_return timers_.clock().now() - began;
+  if (waiting.empty()) co_return answers;
+  co_await timers_.wait_for_beat(kAnswersBeat);
+  for (const auto& [i, peer] : waiting) {
+    // Somebody else's probe() may have taken the question over.
+    if (peer->asked() != began || !peer->has_answered(two_replies)) continue;
+    auto answer = co_await peer->finish(two_replies, began);
+    if (answer.ok()) answers[i] = read_probe(*peer, backends[i], began, *answer);
+  }
+  co_return answers;
 }
 
 std::optional<coord::ReadFence> BackendClient::probed_fence(std::string_view backend) const {

@@ -28,6 +28,7 @@ class BackendClient final : public coord::BackendControl {
 
   boost::asio::awaitable<base::Result<base::Duration>> probe(std::string backend,
                                                              base::Duration timeout) override;
+  boost::asio::awaitable<std::vector<Probed>> probe_all(std::vector<std::string> backends) override;
   std::optional<coord::ReadFence> probed_fence(std::string_view backend) const override;
   boost::asio::awaitable<base::Result<std::optional<coord::FenceRecord>>> read_fence(
       std::string backend, base::Duration timeout) override;
@@ -41,6 +42,8 @@ class BackendClient final : public coord::BackendControl {
 
  private:
   class Connection;
+  base::Result<base::Duration> read_probe(Connection& peer, const std::string& backend,
+                                          base::Instant asked, const std::string& answer);
   Connection* connection(const std::string& backend);
   base::Timers& timers_;
   std::map<std::string, std::unique_ptr<Connection>, std::less<>> connections_;

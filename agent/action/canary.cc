@@ -1,8 +1,8 @@
 #include "agent/action/canary.h"
 
 #include <algorithm>
+#include <utility>
 
-#include "agent/action/text_peer.h"
 #include "agent/coord/turn.h"
 #include "base/core/check.h"
 #include "base/core/secret.h"
@@ -13,6 +13,7 @@ namespace {
 
 constexpr size_t kMostTries = 200'000;  // of key names, to find some for every backend
 constexpr const char* kLifetime = "60";
+constexpr uint64_t kRequestsOfAKey = 2;  // a set and a get
 constexpr std::string_view kStored = "STORED\r\n";
 
 // The answer to a get of one key.
@@ -37,6 +38,15 @@ std::string first_line(std::string_view answer) {
 std::string set_request(const std::string& key, const std::string& value, const char* lifetime) {
   return "set " + key + " 0 " + lifetime + " " + std::to_string(value.size()) + "\r\n" + value +
          "\r\n";
+}
+
+// Both leave in one packet, and are answered in their order: half the work for everybody.
+std::string set_and_get_request(const std::string& key, const std::string& value) {
+  return set_request(key, value, kLifetime) + "get " + key + "\r\n";
+}
+
+std::string get_hit(const std::string& key, const std::string& value) {
+  return "VALUE " + key + " 0 " + std::to_string(value.size()) + "\r\n" + value + "\r\nEND\r\n";
 }
 
 base::Error wrong(std::string what) {
@@ -98,21 +108,33 @@ class Canary::Connection {
     co_return base::Done{};
   }
 
-  // Both leave in one packet, and are answered in their order: half the work for everybody.
   boost::asio::awaitable<base::Result<>> set_and_get(std::string key, std::string value,
-                                                     base::Instant deadline) {
-    std::string request = set_request(key, value, kLifetime) + "get " + key + "\r\n";
-    auto answer = co_await peer_.exchange(std::move(request), set_and_get_end, deadline);
+                                                     base::Instant deadline, Look look) {
+    std::string request = set_and_get_request(key, value);
+    auto answer = co_await peer_.exchange(std::move(request), set_and_get_end, deadline, look);
     if (!answer.ok()) co_return answer.error();
     if (!answer->starts_with(kStored)) co_return wrong("set answered " + first_line(*answer));
     const std::string got = answer->substr(kStored.size());
-    const std::string wanted =
-        "VALUE " + key + " 0 " + std::to_string(value.size()) + "\r\n" + value + "\r\nEND\r\n";
-    if (got == wanted) co_return base::Done{};
+    if (got == get_hit(key, value)) co_return base::Done{};
     if (got == "END\r\n") co_return wrong("get missed what was just set");
     co_return wrong("get answered " + first_line(got));
   }
 
+  // Whether exactly `wanted` comes. The first byte that differs ends it.
+  boost::asio::awaitable<base::Result<>> ask_for(std::string request, std::string wanted,
+                                                 base::Instant deadline) {
+    AnswerEnd end = [&wanted](std::string_view input) -> size_t {
+      if (!std::string_view(wanted).starts_with(input)) return std::string_view::npos;
+      return input.size() == wanted.size() ? input.size() : 0;
+    };
+    auto answer =
+        co_await peer_.exchange(std::move(request), std::move(end), deadline, Look::kAtBeats);
+    if (!answer.ok()) co_return answer.error();
+    co_return base::Done{};
+  }
+
+  // How long the last answer had been there when it was looked for.
+  base::Duration waited() const { return peer_.waited(); }
   void close() {
     peer_.close();
     user_.clear();
@@ -162,27 +184,118 @@ const Canary::Identity& Canary::identity(const std::string& cluster) {
   return known;
 }
 
-const Canary::Keys& Canary::keys_for(const std::string& proxy, size_t count) {
+void Canary::renew(Keys& keys, const std::string& proxy, const std::string& prefix, size_t count) {
   const std::string& cluster = region_.cluster_of(proxy)->name;
   const base::EpochTable& table = journal_.at(cluster).committed;
   const base::CacheId id = identity(cluster).cache;
+  if (keys.epoch == table.epoch && keys.cache == id && keys.count >= count) return;
+  keys.epoch = table.epoch;
+  keys.cache = id;
+  keys.count = count;
+  keys.by_backend = keys_by_backend(table, id, prefix, count);
+}
+
+const Canary::Keys& Canary::keys_for(const std::string& proxy, size_t count) {
   Keys& keys = keys_[proxy];
-  if (keys.epoch != table.epoch || keys.cache != id || keys.count < count) {
-    keys.epoch = table.epoch;
-    keys.cache = id;
-    keys.count = count;
-    keys.by_backend = keys_by_backend(table, id, "canary-" + proxy, count);
-  }
+  renew(keys, proxy, "canary-" + proxy, count);
   return keys;
+}
+
+Canary::Together& Canary::together(const std::string& proxy) {
+  Together& known = together_.try_emplace(proxy, proxy).first->second;
+  renew(known.keys, proxy, known.prefix, 1);
+  return known;
 }
 
 boost::asio::awaitable<std::vector<CanaryAnswer>> Canary::probe(std::string proxy,
                                                                 size_t keys_per_backend,
                                                                 base::Duration timeout) {
-  CHECK(region_.proxy(proxy) != nullptr);
   const base::Instant deadline = timers_.clock().now() + timeout;
-  const std::map<std::string, std::vector<std::string>> keys =
-      keys_for(proxy, keys_per_backend).by_backend;
+  co_return co_await probe_each(std::move(proxy), keys_per_backend, deadline, Look::kAtOnce);
+}
+
+boost::asio::awaitable<CanaryLook> Canary::look(std::string proxy, base::Duration timeout,
+                                                std::function<void()> doubted) {
+  CHECK(region_.proxy(proxy) != nullptr);
+  const base::Instant began = timers_.clock().now();
+  Together& all = together(proxy);
+  CanaryLook result;
+  if (all.trusted) {
+    result.answers = co_await probe_together(proxy, began + all.patience);
+    result.together = std::all_of(result.answers.begin(), result.answers.end(),
+                                  [](const CanaryAnswer& answer) { return answer.ok; });
+    if (result.together) {
+      if (!result.answers.empty() && result.answers.front().took < all.patience / 4) {
+        all.patience = std::max(all.patience / 2, kLeastPatience);
+      }
+      co_return result;
+    }
+  }
+  const bool was_trusted = std::exchange(all.trusted, false);
+  if (was_trusted) doubted();
+  const std::vector<CanaryAnswer> before = std::move(result.answers);
+  result.answers = co_await probe_each(proxy, 1, began + timeout, Look::kAtBeats);
+  // What the first try had sent may have been obeyed, and is the canary's too.
+  for (CanaryAnswer& answer : result.answers) {
+    for (const CanaryAnswer& first : before) {
+      if (first.backend == answer.backend) answer.requests += first.requests;
+    }
+  }
+  const base::Instant now = timers_.clock().now();
+  const bool well = std::all_of(result.answers.begin(), result.answers.end(),
+                                [](const CanaryAnswer& answer) { return answer.ok; });
+  if (!well) all.doubted_until = now + kDoubt;
+  if (well && was_trusted) all.patience = std::min(2 * all.patience, kMostPatience);
+  all.trusted = well && now >= all.doubted_until;
+  co_return result;
+}
+
+// All are ok, or it is not known which of them are not.
+boost::asio::awaitable<std::vector<CanaryAnswer>> Canary::probe_together(std::string proxy,
+                                                                         base::Instant deadline) {
+  const std::map<std::string, std::vector<std::string>> keys = together(proxy).keys.by_backend;
+  Connection& peer = connection(proxy, "");
+  const std::string user = identity(region_.cluster_of(proxy)->name).user;
+  const base::Instant began = timers_.clock().now();
+  base::Result<> done;
+  bool asked = false;
+  if (!peer.is_logged_in(user)) done = co_await log_in(peer, user, deadline);
+  if (done.ok()) {
+    asked = true;
+    const std::string value = proxy + " " + std::to_string(++probes_);
+    std::string request;
+    std::string wanted;
+    for (const auto& [backend, its] : keys) {
+      if (its.empty()) continue;  // its slots are too few to find a key for
+      request += set_and_get_request(its.front(), value);
+      wanted += std::string(kStored) + get_hit(its.front(), value);
+    }
+    if (!request.empty()) {
+      done = co_await peer.ask_for(std::move(request), std::move(wanted), deadline);
+    }
+  }
+  const base::Duration took = timers_.clock().now() - began - peer.waited();
+  std::vector<CanaryAnswer> answers(keys.size());
+  size_t i = 0;
+  for (const auto& [backend, its] : keys) {
+    CanaryAnswer& answer = answers[i++];
+    answer.proxy = proxy;
+    answer.backend = backend;
+    answer.ok = done.ok();
+    answer.logged_in = asked;
+    answer.took = took;
+    if (asked) answer.requests = kRequestsOfAKey;
+    if (!done.ok()) answer.what = done.error().context;
+  }
+  co_return answers;
+}
+
+boost::asio::awaitable<std::vector<CanaryAnswer>> Canary::probe_each(std::string proxy,
+                                                                     size_t count,
+                                                                     base::Instant deadline,
+                                                                     Look look) {
+  CHECK(region_.proxy(proxy) != nullptr);
+  const std::map<std::string, std::vector<std::string>> keys = keys_for(proxy, count).by_backend;
   std::vector<CanaryAnswer> answers(keys.size());
   std::vector<boost::asio::awaitable<void>> works;
   size_t i = 0;
@@ -191,16 +304,26 @@ boost::asio::awaitable<std::vector<CanaryAnswer>> Canary::probe(std::string prox
     answer.proxy = proxy;
     answer.backend = backend;
     std::vector<std::string> some(
-        all.begin(), all.begin() + static_cast<ptrdiff_t>(std::min(all.size(), keys_per_backend)));
-    works.push_back(probe_one(connection(proxy, backend), std::move(some), deadline, answer));
+        all.begin(), all.begin() + static_cast<ptrdiff_t>(std::min(all.size(), count)));
+    works.push_back(probe_one(connection(proxy, backend), std::move(some), deadline, look, answer));
   }
   co_await coord::run_all(executor_, std::move(works));
   co_return answers;
 }
 
+boost::asio::awaitable<base::Result<>> Canary::log_in(Connection& connection,
+                                                      const std::string& user,
+                                                      base::Instant deadline) {
+  auto password = tenants_.reveal(user);
+  if (!password.ok()) co_return password.error();
+  std::string name = user;
+  co_return co_await connection.log_in(std::move(name), std::move(*password), deadline);
+}
+
 boost::asio::awaitable<void> Canary::probe_one(Connection& connection,
                                                std::vector<std::string> keys,
-                                               base::Instant deadline, CanaryAnswer& answer) {
+                                               base::Instant deadline, Look look,
+                                               CanaryAnswer& answer) {
   const auto held = co_await connection.take(deadline);
   if (!held.holds()) {
     answer.what = "an earlier probe is still under way";
@@ -217,21 +340,15 @@ boost::asio::awaitable<void> Canary::probe_one(Connection& connection,
     const bool kept = connection.connected();
     const base::Instant began = timers_.clock().now();
     done = base::Done{};
-    if (!connection.is_logged_in(user)) {
-      auto password = tenants_.reveal(user);
-      if (!password.ok()) {
-        answer.what = password.error().context;
-        co_return;
-      }
-      std::string name = user;
-      done = co_await connection.log_in(std::move(name), std::move(*password), deadline);
-    }
+    if (!connection.is_logged_in(user)) done = co_await log_in(connection, user, deadline);
     answer.logged_in = done.ok();
     const std::string value = answer.proxy + " " + std::to_string(++probes_);
     for (const std::string& key : keys) {
-      if (done.ok()) done = co_await connection.set_and_get(key, value, deadline);
+      if (!done.ok()) break;
+      answer.requests += kRequestsOfAKey;
+      done = co_await connection.set_and_get(key, value, deadline, look);
     }
-    answer.took = timers_.clock().now() - began;
+    answer.took = timers_.clock().now() - began - connection.waited();
     if (done.ok() || !kept || done.code() != base::ErrorCode::kUnavailable) break;
   }
   answer.ok = done.ok();

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "agent/action/own_certificate.h"
+#include "agent/collect/backend_probes.h"
 #include "agent/collect/process_reader.h"
 #include "agent/collect/proxy_telemetry.h"
 #include "base/core/check.h"
@@ -25,13 +26,11 @@ constexpr base::Duration kMeasureEvery = std::chrono::seconds(1);
 // Soon after the start: without figures no guard lets a run go on that the last agent left behind.
 constexpr base::Duration kFirstMeasure = std::chrono::milliseconds(100);
 constexpr base::Duration kProbeTimeout = std::chrono::seconds(1);
-constexpr base::Duration kProbeBeat = std::chrono::milliseconds(100);  // probes begin at beats
 constexpr base::Duration kBurdenEvery = std::chrono::seconds(1);
 constexpr base::Duration kConnectionsEvery = std::chrono::seconds(1);
 constexpr base::Duration kStatsTimeout = std::chrono::seconds(1);
 constexpr base::Duration kCertificatesEvery = std::chrono::minutes(1);
 constexpr size_t kTopClients = 10;
-constexpr uint64_t kCanaryRequests = 2;  // of a probe of one backend: a set and a get
 
 boost::json::object to_json(const ProxyFigures& f) {
   boost::json::object o;
@@ -137,6 +136,10 @@ Collector::Collector(const View& view, Sink sink)
       figures.cluster = cluster.name;
     }
   }
+  probes_ = std::make_unique<BackendProbes>(BackendProbes::Surroundings{
+      view_.executor, view_.gate, view_.timers, view_.region, view_.backends, snapshot_.backends,
+      [this] { return brown_out_.pace().probe; },
+      [this](const std::vector<Sample>& samples) { sink_(samples); }});
 }
 
 Collector::~Collector() = default;
@@ -151,9 +154,7 @@ void Collector::start() {
   for (const auto& [id, figures] : snapshot_.proxies) {
     base::spawn(executor, gate, "canary", canary_loop(id));
   }
-  for (const auto& [id, figures] : snapshot_.backends) {
-    base::spawn(executor, gate, "probe backend", probe_loop(id));
-  }
+  probes_->start();
 }
 
 Sample Collector::sample(const char* name, const coord::Process& member, double value) const {
@@ -283,16 +284,22 @@ boost::asio::awaitable<void> Collector::canary_loop(std::string proxy) {
   while (!view_.gate.closed()) {
     const coord::Process& process = *view_.region.process(proxy);
     if (process.pid != 0 && process.state != coord::ProcessState::kStarting) {
-      auto answers = co_await view_.canary.probe(proxy, 1, kProbeTimeout);
+      std::function<void()> doubted = [this, &proxy] { probes_->doubt(proxy, true); };
+      const action::CanaryLook look =
+          co_await view_.canary.look(proxy, kProbeTimeout, std::move(doubted));
+      probes_->doubt(proxy, !look.together);
       std::vector<Sample> samples;
-      bool all = !answers.empty();
-      for (const action::CanaryAnswer& answer : answers) {
+      bool all = !look.answers.empty();
+      bool told = false;
+      for (const action::CanaryAnswer& answer : look.answers) {
         Sample each = sample("canary_ok", process, answer.ok ? 1 : 0);
         each.key.backend = answer.backend;
         samples.push_back(each);
         all = all && answer.ok;
-        if (answer.logged_in) canary_requests_[proxy] += kCanaryRequests;
-        if (!answer.ok) continue;
+        canary_requests_[proxy] += answer.requests;
+        if (look.together) probes_->vouched(answer.backend);
+        if (!answer.ok || (look.together && std::exchange(told, true))) continue;
+        if (look.together) each.key.backend.clear();
         each.key.name = "canary_seconds";
         each.value = base::to_seconds(answer.took);
         samples.push_back(std::move(each));
@@ -301,31 +308,9 @@ boost::asio::awaitable<void> Collector::canary_loop(std::string proxy) {
       if (!samples.empty()) sink_(samples);
     } else {
       snapshot_.proxies[proxy].canary_ok = false;
+      probes_->doubt(proxy, false);
     }
-    due = next_probe(due);
-    co_await view_.timers.wait_until(due);
-  }
-}
-
-boost::asio::awaitable<void> Collector::probe_loop(std::string backend) {
-  base::Instant due = view_.timers.clock().now();
-  while (!view_.gate.closed()) {
-    const coord::Process& process = *view_.region.process(backend);
-    BackendFigures& figures = snapshot_.backends[backend];
-    // While an answer is awaited the last one stands.
-    if (process.pid == 0) figures.probe_ok = false;
-    if (process.pid != 0) {
-      const pid_t pid = process.pid;
-      auto answer = co_await view_.backends.probe(backend, kProbeTimeout);
-      figures.probe_ok = answer.ok();
-      // A process that ended meanwhile says nothing about the next one.
-      if (process.pid == pid) {
-        std::vector<Sample> samples;
-        samples.push_back(sample("backend_probe_ok", process, answer.ok() ? 1 : 0));
-        sink_(samples);
-      }
-    }
-    due = next_probe(due);
+    due = probes_->next(due);
     co_await view_.timers.wait_until(due);
   }
 }
@@ -407,13 +392,6 @@ boost::asio::awaitable<void> Collector::process_loop() {
     if (!samples.empty()) sink_(samples);
     co_await view_.timers.wait_for_beat(kBurdenEvery);
   }
-}
-
-// After the one that was due. One that took long is not followed by the next one at once.
-base::Instant Collector::next_probe(base::Instant due) const {
-  const base::Duration every = brown_out_.pace().probe;
-  const base::Instant earliest = view_.timers.clock().now() + every / 10;
-  return base::next_beat(std::max(due + every, earliest), kProbeBeat);
 }
 
 boost::asio::awaitable<void> Collector::connection_loop() {

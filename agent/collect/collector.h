@@ -3,9 +3,9 @@
 // Idea: nothing is asked of a proxy that it could refuse. Figures come from its shared memory, from
 // the kernel, from processes' ends and from probing the data path as a client would. Each source
 // has its own pace and a budget: telemetry 100 ms (histograms once a second, only cells of backends
-// in use), connections 1 s (counted by agent/conns), canary and probe 500 ms, processes 1 s,
-// memcached's items and bytes 10 s. As the host fills up, or the agent exceeds its own budget, the
-// paces become slower (brown_out.h).
+// in use), connections 1 s (counted by agent/conns), canaries 500 ms, probes as backend_probes.h says,
+// processes 1 s, memcached's items and bytes 10 s. As the host fills up, or the agent exceeds its own
+// budget, the paces become slower (brown_out.h).
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -31,6 +31,7 @@
 
 namespace agent::collect {
 
+class BackendProbes;
 class ProxyTelemetry;
 class ProcessReader;
 class HostReader;
@@ -75,7 +76,6 @@ class Collector {
   boost::asio::awaitable<void> process_loop();
   boost::asio::awaitable<void> stats_loop();
   boost::asio::awaitable<void> canary_loop(std::string proxy);
-  boost::asio::awaitable<void> probe_loop(std::string backend);
   void count_connections();
   void tell_clients(const conns::Counts& counts, const std::map<std::string, std::string>& proxies,
                     std::vector<series::Sample>& out) const;
@@ -85,7 +85,6 @@ class Collector {
   void emit_ends(std::vector<series::Sample>& out) const;
   void read_members();
   void judge_burden(base::Instant now);
-  base::Instant next_probe(base::Instant due) const;
   series::Sample sample(const char* name, const coord::Process& member, double value) const;
 
   View view_;
@@ -94,6 +93,7 @@ class Collector {
   std::map<std::string, std::unique_ptr<ProxyTelemetry>, std::less<>> telemetry_;
   std::map<std::string, std::unique_ptr<ProcessReader>, std::less<>> processes_;
   std::map<std::string, uint64_t> canary_requests_;  // by proxy, since the last measuring
+  std::unique_ptr<BackendProbes> probes_;
   std::unique_ptr<HostReader> host_;
   std::unique_ptr<OwnReader> own_;
   BrownOut brown_out_;

@@ -34,7 +34,8 @@
 //   proxy_unqueued{cluster,proxy}              value = likewise those for which a backend's queue had no room
 //   client_connections{cluster,proxy,client}   top client addresses, at most 10 a proxy; 1 Hz
 //   canary_ok{cluster,proxy,backend}           1 or 0 per probe (set and get through the proxy)
-//   canary_seconds{cluster,proxy,backend}      duration of a successful probe
+//   canary_seconds{cluster,proxy,backend}      duration of a successful probe; without a backend: of all of
+//                                              them together, as it is while all are well
 //   backend_exited{cluster,backend}            as proxy_exited
 //   backend_probe_ok{cluster,backend}          1 or 0: the agent's own probe, straight to memcached
 //   backend_failures{cluster,backend}          value = the proxies' requests that it failed, weight =

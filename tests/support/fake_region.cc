@@ -139,6 +139,18 @@ asio::awaitable<Result<base::Duration>> FakeBackends::probe(std::string backend,
   co_return Error(ErrorCode::kTimeout, backend + " is silent");
 }
 
+asio::awaitable<std::vector<FakeBackends::Probed>> FakeBackends::probe_all(
+    std::vector<std::string> backends) {
+  std::vector<Probed> answers(backends.size());
+  for (size_t i = 0; i < backends.size(); ++i) {
+    ++at(backends[i]).probes;
+    if (at(backends[i]).silent) continue;
+    at(backends[i]).probed = agent::coord::ReadFence{timers_.clock().now(), at(backends[i]).record};
+    answers[i] = base::Duration(100'000);
+  }
+  co_return answers;
+}
+
 std::optional<agent::coord::ReadFence> FakeBackends::probed_fence(std::string_view backend) const {
   const auto known = backends_.find(backend);
   return known == backends_.end() ? std::nullopt : known->second.probed;

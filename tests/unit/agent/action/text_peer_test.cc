@@ -1,4 +1,4 @@
-// What speaks memcache text over real sockets, on virtual time: no deadline ever comes.
+// What speaks memcache text over real sockets, on virtual time.
 #include "agent/action/text_peer.h"
 
 #include <arpa/inet.h>
@@ -72,7 +72,8 @@ struct Wire {
   T end(std::optional<T>& result) {
     for (int i = 0; i < 1000 && !result; ++i) {
       io.restart();
-      io.run_one_for(std::chrono::milliseconds(10));
+      io.run_one_for(std::chrono::milliseconds(1));
+      timers.run_for(std::chrono::microseconds(100));
     }
     CHECK(result.has_value());
     return std::move(*result);
@@ -113,6 +114,77 @@ TEST(TextPeer, RefusesAnAnswerWithMoreBehindItAndTheNextExchangeToo) {
   ASSERT_TRUE(wire.run(peer.connect(wire.soon())).ok());
   const UniqueFd second = wire.answer("EN\r\n");
   EXPECT_TRUE(wire.run(peer.exchange("mg a\r\n", one_line, wire.soon())).ok());
+}
+
+TEST(TextPeer, LooksForAnAnswerAtBeatsAndMoreSeldomTheLongerItTakes) {
+  Wire wire;
+  TextPeer peer(wire.io.get_executor(), "amber-backend-1", kAddress, wire.port, wire.timers);
+  ASSERT_TRUE(wire.run(peer.connect(wire.soon())).ok());
+  const UniqueFd other = wire.answer("E");
+  std::optional<base::Result<std::string>> answer;
+  wire.begin(peer.exchange("mg a\r\n", one_line, wire.soon(), Look::kAtBeats), answer);
+  wire.timers.run_for(std::chrono::milliseconds(4));
+  EXPECT_FALSE(answer.has_value()) << "half of it";
+  Wire::say(other, "N\r\n");
+  wire.timers.run_for(std::chrono::milliseconds(10));
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->value(), "EN\r\n");
+  EXPECT_TRUE(peer.connected());
+
+  answer.reset();
+  wire.begin(peer.exchange("mg a\r\n", one_line, wire.soon(), Look::kAtBeats), answer);
+  wire.timers.run_for(std::chrono::milliseconds(500));
+  Wire::say(other, "EN\r\n");
+  wire.timers.run_for(std::chrono::milliseconds(96));
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_TRUE(answer->ok());
+  // It can be asked promptly in between.
+  Wire::say(other, "HD\r\n");
+  EXPECT_EQ(wire.run(peer.exchange("mn\r\n", one_line, wire.soon())).value(), "HD\r\n");
+}
+
+TEST(TextPeer, EndsAtItsDeadlineOrWithThePeerWhenItLooksAtBeats) {
+  Wire wire;
+  TextPeer peer(wire.io.get_executor(), "amber-backend-1", kAddress, wire.port, wire.timers);
+  ASSERT_TRUE(wire.run(peer.connect(wire.soon())).ok());
+  UniqueFd other = wire.answer("");
+  std::optional<base::Result<std::string>> answer;
+  const base::Instant deadline = wire.clock.now() + std::chrono::milliseconds(300);
+  wire.begin(peer.exchange("mg a\r\n", one_line, deadline, Look::kAtBeats), answer);
+  wire.timers.run_for(std::chrono::milliseconds(299));
+  EXPECT_FALSE(answer.has_value());
+  wire.timers.run_for(std::chrono::milliseconds(1));
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ(answer->code(), base::ErrorCode::kTimeout);
+  EXPECT_FALSE(peer.connected()) << "what comes late must not be taken for the next answer";
+
+  ASSERT_TRUE(wire.run(peer.connect(wire.soon())).ok());
+  other = wire.answer("");
+  other.reset();
+  const auto ended = wire.run(peer.exchange("mg a\r\n", one_line, wire.soon(), Look::kAtBeats));
+  EXPECT_EQ(ended.code(), base::ErrorCode::kUnavailable);
+  EXPECT_FALSE(peer.connected());
+}
+
+TEST(TextPeer, SendsARequestThatTheSocketDoesNotTakeAtOnce) {
+  Wire wire;
+  TextPeer peer(wire.io.get_executor(), "amber-backend-1", kAddress, wire.port, wire.timers);
+  ASSERT_TRUE(wire.run(peer.connect(wire.soon())).ok());
+  const UniqueFd other = wire.answer("");
+  constexpr size_t kSize = 32 << 20;
+  std::optional<base::Result<std::string>> answer;
+  const base::Instant deadline = wire.clock.now() + std::chrono::hours(1);
+  wire.begin(peer.exchange(std::string(kSize, 'x'), one_line, deadline, Look::kAtBeats), answer);
+  size_t got = 0;
+  std::string chunk(1 << 20, 0);
+  for (int i = 0; i < 100'000 && got < kSize; ++i) {
+    const ssize_t n = ::recv(other.get(), chunk.data(), chunk.size(), MSG_DONTWAIT);
+    if (n > 0) got += static_cast<size_t>(n);
+    if (n <= 0) wire.timers.run_for(std::chrono::milliseconds(2));
+  }
+  EXPECT_EQ(got, kSize);
+  Wire::say(other, "OK\r\n");
+  EXPECT_EQ(wire.end(answer).value(), "OK\r\n");
 }
 
 coord::RegionSpec one_backend(uint16_t port) {
@@ -164,6 +236,53 @@ TEST(BackendClient, KnowsOfNoRecordByAProbeThatFailed) {
   EXPECT_FALSE(strange.ok);
   EXPECT_FALSE(strange.read.has_value());
   EXPECT_FALSE(probe_answered("EN\r\nEN\r\nEN\r\n").ok) << "more than was asked";
+}
+
+// Answers within the look of probe_all, later, and after the connection had died.
+TEST(BackendClient, AsksAllAtOnceAndLeavesWhoIsSlowToAProbeOfItsOwn) {
+  Wire wire;
+  const coord::Region region(one_backend(wire.port));
+  BackendClient client(wire.io.get_executor(), region, wire.timers);
+  const std::vector<std::string> ids = {"amber-backend-1", "nobody"};
+  const auto together = [&] { return wire.run(client.probe_all(ids)); };
+  EXPECT_FALSE(together()[0].has_value()) << "there is no connection yet";
+  std::optional<base::Result<base::Duration>> alone;
+  wire.begin(client.probe("amber-backend-1", std::chrono::seconds(1)), alone);
+  UniqueFd other = wire.answer("EN\r\nEN\r\n");
+  ASSERT_TRUE(wire.end(alone).ok());
+
+  Wire::say(other, "EN\r\nVA 3\r\n7 2\r\n");
+  auto answers = together();
+  ASSERT_TRUE(answers[0] && answers[0]->ok());
+  EXPECT_FALSE(answers[1].has_value());
+  EXPECT_EQ(*client.probed_fence("amber-backend-1")->record, (coord::FenceRecord{7, 2}));
+
+  EXPECT_FALSE(together()[0].has_value()) << "it has not answered yet";
+  EXPECT_FALSE(together()[0].has_value()) << "and is not asked twice";
+  alone.reset();
+  wire.begin(client.probe("amber-backend-1", std::chrono::seconds(1)), alone);
+  Wire::say(other, "EN\r\nEN\r\n");
+  EXPECT_TRUE(wire.end(alone).ok());
+
+  EXPECT_FALSE(together()[0].has_value());
+  alone.reset();
+  const base::Instant asked = wire.clock.now();
+  wire.begin(client.probe("amber-backend-1", std::chrono::seconds(1)), alone);
+  wire.timers.run_for(std::chrono::milliseconds(1001));
+  ASSERT_TRUE(alone.has_value());
+  EXPECT_EQ(alone->code(), base::ErrorCode::kTimeout);
+  EXPECT_LE(wire.clock.now() - asked, std::chrono::milliseconds(1001));
+
+  alone.reset();
+  wire.begin(client.probe("amber-backend-1", std::chrono::seconds(1)), alone);
+  other = wire.answer("EN\r\nEN\r\n");
+  ASSERT_TRUE(wire.end(alone).ok());
+  other.reset();  // the process was replaced
+  EXPECT_FALSE(together()[0].has_value()) << "that alone is no failure";
+  alone.reset();
+  wire.begin(client.probe("amber-backend-1", std::chrono::seconds(1)), alone);
+  other = wire.answer("EN\r\nEN\r\n");
+  EXPECT_TRUE(wire.end(alone).ok());
 }
 
 // The record is read and then written on one connection, which must not be lost in between unseen.

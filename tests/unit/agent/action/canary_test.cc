@@ -1,0 +1,256 @@
+// The canary against a proxy that speaks memcache text over real sockets, on virtual time.
+#include "agent/action/canary.h"
+
+#include <gtest/gtest.h>
+
+#include <boost/asio/buffer.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/ip/tcp.hpp>
+#include <boost/asio/redirect_error.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
+#include <map>
+#include <optional>
+#include <set>
+
+#include "base/core/check.h"
+#include "base/core/slots.h"
+#include "tests/support/fake_region.h"
+#include "tests/support/fake_store.h"
+#include "tests/support/manual_time.h"
+#include "tests/support/temp_dir.h"
+
+namespace agent::action {
+namespace {
+
+using boost::asio::awaitable;
+using boost::asio::redirect_error;
+using boost::asio::use_awaitable;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Tcp = boost::asio::ip::tcp;
+
+// Stores and tells; whatever comes behind a key of a silent backend on the same connection waits with it.
+class FakeProxy {
+ public:
+  FakeProxy(boost::asio::io_context& io, const std::string& address)
+      : io_(io), listening_(io, Tcp::endpoint(boost::asio::ip::make_address(address), 0)) {
+    boost::asio::co_spawn(io_, accept_all(), boost::asio::detached);
+  }
+  uint16_t port() const { return listening_.local_endpoint().port(); }
+
+  std::function<bool(const std::string& key)> is_silent = [](const std::string&) { return false; };
+  std::function<bool(const std::string& key)> loses = is_silent;  // answers, but does not store
+  size_t connections = 0;
+  std::vector<std::string> keys;  // that were asked for, in their order
+
+ private:
+  awaitable<void> accept_all() {
+    while (true) {
+      boost::system::error_code failed;
+      Tcp::socket client = co_await listening_.async_accept(redirect_error(use_awaitable, failed));
+      if (failed) co_return;
+      ++connections;
+      boost::asio::co_spawn(io_, serve(std::move(client)), boost::asio::detached);
+    }
+  }
+  awaitable<void> serve(Tcp::socket client) {
+    std::string input;
+    boost::system::error_code failed;
+    char chunk[4096];
+    while (!failed) {
+      const size_t got = co_await client.async_read_some(boost::asio::buffer(chunk),
+                                                         redirect_error(use_awaitable, failed));
+      input.append(chunk, got);
+      std::string replies;
+      bool waits = false;
+      while (!waits && answer_one(input, replies, waits)) {
+      }
+      if (!replies.empty()) {
+        co_await boost::asio::async_write(client, boost::asio::buffer(replies),
+                                          redirect_error(use_awaitable, failed));
+      }
+    }
+  }
+  // Whether a whole request was there.
+  bool answer_one(std::string& input, std::string& replies, bool& waits) {
+    const size_t line_end = input.find("\r\n");
+    if (line_end == std::string::npos) return false;
+    const std::string line = input.substr(0, line_end);
+    const size_t key_end = line.find(' ', 4);
+    const std::string key = line.substr(4, key_end - 4);
+    size_t used = line_end + 2;
+    if (line.starts_with("set ")) {
+      const size_t size = std::stoul(line.substr(line.rfind(' ') + 1));
+      if (input.size() < used + size + 2) return false;
+      if (!loses(key)) values_[key] = input.substr(used, size);
+      used += size + 2;
+    }
+    waits = is_silent(key);
+    if (waits) return false;
+    if (line.starts_with("set ")) {
+      replies += "STORED\r\n";
+    } else {
+      keys.push_back(key);
+      if (values_.contains(key)) {
+        replies += "VALUE " + key + " 0 " + std::to_string(values_[key].size()) + "\r\n" +
+                   values_[key] + "\r\n";
+      }
+      replies += "END\r\n";
+    }
+    input.erase(0, used);
+    return true;
+  }
+
+  boost::asio::io_context& io_;
+  Tcp::acceptor listening_;
+  std::map<std::string, std::string> values_;
+};
+
+coord::RegionSpec region_at(const std::string& dir, uint16_t port) {
+  coord::RegionSpec spec = test::small_region(dir);
+  spec.clusters.resize(1);
+  spec.clusters[0].ports.memcache = port;
+  spec.clusters[0].proxies.resize(1);
+  spec.clusters[0].proxies[0].address = "127.87.6.1";
+  return spec;
+}
+
+struct Bench {
+  test::TempDir dir;
+  boost::asio::io_context io;
+  test::ManualClock clock;
+  test::ManualTimers timers{io, clock};
+  test::FakeStore store;
+  FakeProxy proxy{io, "127.87.6.1"};
+  coord::Region region{region_at(dir.path(), proxy.port())};
+  coord::SecretBox box = *coord::SecretBox::open(dir.file("secret.key"));
+  coord::TableJournal journal{region, store};
+  coord::Tenants tenants{io.get_executor(), region, store, box, clock};
+  Canary canary{io.get_executor(), region, journal, tenants, timers};
+  base::EpochTable table =
+      base::next_table({}, 1, {{"amber-backend-1", 1}, {"amber-backend-2", 1}});
+  int doubts = 0;
+
+  Bench() {
+    CHECK(run(tenants.load()).ok());
+    base::EpochTable copy = table;
+    CHECK(run(journal.begin("amber", std::move(copy))).ok());
+    CHECK(run(journal.commit("amber")).ok());
+  }
+  template <class T>
+  T run(awaitable<T> work) {
+    std::optional<T> result;
+    boost::asio::co_spawn(io, std::move(work), [&result](std::exception_ptr failed, T value) {
+      CHECK(!failed);
+      result = std::move(value);
+    });
+    for (int i = 0; i < 10'000 && !result; ++i) {
+      io.restart();
+      io.run_one_for(std::chrono::microseconds(100));
+      timers.run_for(milliseconds(5));
+    }
+    CHECK(result.has_value());
+    return std::move(*result);
+  }
+  CanaryLook look() {
+    return run(canary.look("amber-proxy-1", seconds(1), [this] { ++doubts; }));
+  }
+  bool is_on(const std::string& key, const std::string& backend) const {
+    const base::CacheId cache = tenants.canary_cache("amber")->id;
+    return table.backends[table.owner[base::slot_of(cache, key)]].id == backend;
+  }
+  static size_t count_ok(const CanaryLook& look) {
+    size_t ok = 0;
+    for (const CanaryAnswer& answer : look.answers) ok += answer.ok ? 1 : 0;
+    return ok;
+  }
+};
+
+TEST(Canary, AsksAllTogetherOnceEachHasAnsweredOnItsOwn) {
+  Bench bench;
+  CanaryLook look = bench.look();
+  EXPECT_FALSE(look.together)
+      << "what all answer says which of them do not only to one who knows each";
+  EXPECT_EQ(Bench::count_ok(look), 2u);
+  EXPECT_EQ(bench.proxy.connections, 2u);
+  EXPECT_EQ(bench.doubts, 0);
+  for (int i = 0; i < 3; ++i) {
+    look = bench.look();
+    EXPECT_TRUE(look.together);
+    EXPECT_EQ(Bench::count_ok(look), 2u);
+    EXPECT_EQ(look.answers[0].requests, 2u);
+    EXPECT_EQ(look.answers[0].took, look.answers[1].took);
+  }
+  EXPECT_EQ(bench.proxy.connections, 3u);
+  EXPECT_EQ(bench.proxy.keys.size(), 8u);
+  EXPECT_EQ(bench.doubts, 0);
+}
+
+TEST(Canary, TellsWhichBackendIsSilentWhenNotAllAnswer) {
+  Bench bench;
+  bench.look();
+  ASSERT_TRUE(bench.look().together);
+  bench.proxy.is_silent = [&bench](const std::string& key) {
+    return key.starts_with("canary") && bench.is_on(key, "amber-backend-1");
+  };
+  const base::Instant began = bench.clock.now();
+  const CanaryLook look = bench.look();
+  EXPECT_LE(bench.clock.now() - began, milliseconds(1100)) << "the timeout is for all of it";
+  EXPECT_EQ(bench.doubts, 1);
+  EXPECT_FALSE(look.together);
+  ASSERT_EQ(look.answers.size(), 2u);
+  EXPECT_FALSE(look.answers[0].ok);
+  EXPECT_NE(look.answers[0].what.find("in time"), std::string::npos) << look.answers[0].what;
+  EXPECT_TRUE(look.answers[1].ok);
+  EXPECT_EQ(look.answers[1].requests, 4u) << "together, and alone";
+}
+
+TEST(Canary, AsksEachOnItsOwnForAWhileAfterOneHasFailed) {
+  Bench bench;
+  bench.look();
+  ASSERT_TRUE(bench.look().together);
+  bench.proxy.loses = [&bench](const std::string& key) {
+    return bench.is_on(key, "amber-backend-2");
+  };
+  const CanaryLook bad = bench.look();
+  EXPECT_EQ(Bench::count_ok(bad), 1u);
+  EXPECT_TRUE(bad.answers[1].what.starts_with("get answered VALUE canary"))
+      << "an older value: " << bad.answers[1].what;
+  bench.proxy.loses = [](const std::string&) { return false; };
+  const CanaryLook well = bench.look();
+  EXPECT_EQ(Bench::count_ok(well), 2u);
+  EXPECT_FALSE(well.together);
+  bench.timers.run_for(seconds(9));
+  EXPECT_FALSE(bench.look().together);
+  bench.timers.run_for(seconds(2));
+  EXPECT_FALSE(bench.look().together);
+  EXPECT_TRUE(bench.look().together);
+  EXPECT_EQ(bench.doubts, 1) << "of each trouble once";
+}
+
+TEST(Canary, WaitsLongerForAllWhereTheyAreMerelySlow) {
+  Bench bench;
+  bench.look();
+  ASSERT_TRUE(bench.look().together);
+  // Silent until each is asked on its own: then all answer.
+  bench.proxy.is_silent = [](const std::string& key) { return key.starts_with("canary-all"); };
+  const auto time_of = [&bench] {
+    const base::Instant began = bench.clock.now();
+    EXPECT_EQ(Bench::count_ok(bench.look()), 2u);
+    return bench.clock.now() - began;
+  };
+  EXPECT_LT(time_of(), milliseconds(150));
+  EXPECT_GT(time_of(), milliseconds(190));
+  EXPECT_GT(time_of(), milliseconds(390));
+  EXPECT_LT(time_of(), milliseconds(450)) << "what is left must do for each on its own";
+  bench.proxy.is_silent = [](const std::string&) { return false; };
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(bench.look().together);
+  bench.proxy.is_silent = [](const std::string& key) { return key.starts_with("canary-all"); };
+  EXPECT_LT(time_of(), milliseconds(150));
+}
+
+}  // namespace
+}  // namespace agent::action
