@@ -184,25 +184,29 @@ class Requests {
 // Goodput of one thread with errors, as a share of that without; counts the errors.
 double storm(uint64_t& errors) {
   constexpr int kPairs = 15, kRequests = 10'000;
+  constexpr size_t kBackends = 16;
   Requests requests;
   std::vector<std::string> backends;
-  for (int i = 0; i < 16; ++i) backends.push_back("amber-backend-" + std::to_string(i));
-  const auto seconds = [&](int errors_each) {
-    size_t at = 0;
+  for (size_t i = 0; i < kBackends; ++i) backends.push_back("amber-backend-" + std::to_string(i));
+  // Pairs of errors that are due, in 1/1024: so that as many are offered as shall be, on average.
+  const auto seconds = [&](size_t pairs_each) {
+    size_t pairs = 0, due = 0;
     const base::Duration begun = ThreadTime::ran();
     for (int i = 0; i < kRequests; ++i) {
       requests.one();
-      for (int e = 0; e < errors_each; e += 2) {
-        at = (at + 1) % backends.size();
-        log::error("storm_backend", {{"backend", backends[at]}, {"reason", "reset"}, {"n", i}});
-        log::error("storm_client", {{"reason", "too many connections"}, {"n", e}});
+      for (due += pairs_each; due >= 1024; due -= 1024) {
+        const std::string& backend = backends[++pairs % kBackends];
+        log::error("storm_backend", {{"backend", backend}, {"reason", "reset"}, {"n", i}});
+        log::error("storm_client", {{"reason", "too many connections"}, {"n", i}});
       }
     }
-    errors += static_cast<uint64_t>(kRequests) * static_cast<uint64_t>((errors_each + 1) / 2 * 2);
+    errors += 2 * pairs;
     return base::to_seconds(ThreadTime::ran() - begun);
   };
+  seconds(0);  // warms up
   const double alone = seconds(0) / kRequests;
-  const int each = static_cast<int>(std::ceil(kStormErrorsPerSecond / kStormThreads * alone));
+  const double pairs_each = kStormErrorsPerSecond / 2 / kStormThreads * alone;
+  const auto each = static_cast<size_t>(std::ceil(1024 * pairs_each));
   // In turns, so that what else the machine does falls on both; medians.
   std::vector<double> without, with;
   for (int pair = 0; pair < kPairs; ++pair) {
