@@ -2,7 +2,17 @@
 
 #include <unistd.h>
 
+#include <limits>
+
+#include "agent/admin/arguments.h"
+
 namespace agent::admin {
+namespace {
+
+constexpr uint64_t kMostWaitMs = 60'000;
+constexpr base::Duration kChangesBeat = std::chrono::milliseconds(100);
+
+}  // namespace
 
 namespace json = boost::json;
 
@@ -70,8 +80,19 @@ json::object Operator::status() const {
   return build_status(status_parts(), agent);
 }
 
-Operator::Answer Operator::show_status(json::object) {
-  json::value shown = status();
+// With `seen`, the `changes` of an earlier answer, it waits until something has changed since, or for
+// `wait_ms`: who watches costs nothing while nothing happens, and is told within a beat.
+Operator::Answer Operator::show_status(json::object args) {
+  const auto seen = number_argument(args, "seen", 0, std::numeric_limits<uint64_t>::max());
+  if (!seen) co_return seen.error();
+  const auto wait_ms = number_argument(args, "wait_ms", 0, kMostWaitMs);
+  if (!wait_ms) co_return wait_ms.error();
+  const base::Instant end = parts_.timers.clock().now() + std::chrono::milliseconds(*wait_ms);
+  while (change_count() == *seen && parts_.timers.clock().now() < end) {
+    co_await parts_.timers.wait_for_beat(kChangesBeat);
+  }
+  json::object shown = status();
+  if (args.contains("seen")) shown["changes"] = change_count();
   co_return shown;
 }
 

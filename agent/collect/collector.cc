@@ -29,6 +29,8 @@ constexpr base::Duration kProbeTimeout = std::chrono::seconds(1);
 constexpr base::Duration kBurdenEvery = std::chrono::seconds(1);
 constexpr base::Duration kConnectionsEvery = std::chrono::seconds(1);
 constexpr base::Duration kStatsTimeout = std::chrono::seconds(1);
+constexpr base::Duration kBackendsEvery =
+    std::chrono::seconds(5);  // their memory and CPU: to look at
 constexpr base::Duration kCertificatesEvery = std::chrono::minutes(1);
 constexpr size_t kTopClients = 10;
 
@@ -335,8 +337,11 @@ boost::asio::awaitable<void> Collector::stats_loop() {
   }
 }
 
-void Collector::read_members() {
+void Collector::read_members(base::Instant now) {
+  const bool with_backends = now >= next_backends_;
+  if (with_backends) next_backends_ = now + kBackendsEvery;
   for (const auto& [id, reader] : processes_) {
+    if (!with_backends && snapshot_.backends.contains(id)) continue;
     const ProcessFigures read = reader->read(view_.region.process(id)->pid);
     if (const auto at = snapshot_.proxies.find(id); at != snapshot_.proxies.end()) {
       at->second.memory_bytes = read.memory_bytes;
@@ -379,7 +384,7 @@ boost::asio::awaitable<void> Collector::process_loop() {
     const base::Instant now = view_.timers.clock().now();
     if (now >= next_members) {
       next_members = now + brown_out_.pace().processes;
-      read_members();
+      read_members(now);
     }
     snapshot_.host = host_->read();
     judge_burden(now);

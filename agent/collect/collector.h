@@ -4,7 +4,8 @@
 // the kernel, from processes' ends and from probing the data path as a client would. Each source
 // has its own pace and a budget: telemetry 100 ms (histograms once a second, only cells of backends
 // in use), connections 1 s (counted by agent/conns), canaries 500 ms, probes as backend_probes.h says,
-// processes 1 s, memcached's items and bytes 10 s. As the host fills up, or the agent exceeds its own
+// proxies' processes 1 s
+// and backends' 5 s, memcached's items and bytes 10 s. As the host fills up, or the agent exceeds its own
 // budget, the paces become slower (brown_out.h).
 #pragma once
 
@@ -83,7 +84,7 @@ class Collector {
   void tell_room(std::vector<series::Sample>& out) const;
   void tell_certificates(std::vector<series::Sample>& out) const;
   void emit_ends(std::vector<series::Sample>& out) const;
-  void read_members();
+  void read_members(base::Instant now);
   void judge_burden(base::Instant now);
   series::Sample sample(const char* name, const coord::Process& member, double value) const;
 
@@ -97,7 +98,8 @@ class Collector {
   std::unique_ptr<HostReader> host_;
   std::unique_ptr<OwnReader> own_;
   BrownOut brown_out_;
-  base::Duration late_{0};  // of the telemetry's wake-ups since the last look at the burden
+  base::Instant next_backends_;  // when their processes are read
+  base::Duration late_{0};       // of the telemetry's wake-ups since the last look at the burden
   int wake_ups_ = 0;
   base::Duration mean_late_{0};  // of the last second that had any
 };

@@ -21,6 +21,9 @@ using base::telemetry::WorkerView;
 // A worker may still be writing into the slots just ended.
 constexpr int64_t kSettlingSlots = 2;
 constexpr uint32_t kSlotMask = (1u << 24) - 1;
+// A link's oldest request is told at each reading from this age on, else so often.
+constexpr double kWaits = 0.1;  // seconds
+constexpr base::Duration kTellEvery = std::chrono::seconds(1);
 
 // What a request meets through no fault of whoever sent it.
 constexpr std::array kOurFailures = {
@@ -90,6 +93,7 @@ void ProxyTelemetry::follow(pid_t pid) {
   looked_at_clients_ = base::Instant();
   history_.clear();
   backend_names_.clear();
+  told_.clear();
   whole_ = base::Instant();
 }
 
@@ -98,6 +102,7 @@ void ProxyTelemetry::read(pid_t pid, base::Instant now, std::vector<series::Samp
   if (reader_ == nullptr) return;
   if (backend_names_.size() != reader_->header().backend_count.get()) {
     backend_names_ = reader_->backend_names();
+    told_.assign(backend_names_.size(), Told());
   }
   bool whole = true;
   heartbeat_age_ = 0;
@@ -152,6 +157,15 @@ void ProxyTelemetry::read_workers(base::Instant now, std::vector<series::Sample>
   if (is_waiting_known) out.push_back(sample("proxy_waited", now, rounded(most_waited)));
 }
 
+// While nothing is amiss with a link it is worth a word a second.
+bool ProxyTelemetry::is_news(Told& told, base::Instant now, double oldest, double connected) {
+  const bool waits = oldest >= kWaits;
+  const bool is_due = told.at.ns == 0 || now - told.at >= kTellEvery - kTellEvery / 20;
+  if (!is_due && !waits && !told.waits && connected == told.connected) return false;
+  told = {now, waits, connected};
+  return true;
+}
+
 void ProxyTelemetry::read_backends(base::Instant now, std::vector<series::Sample>& out) {
   const int64_t newest = now.ns / kPaceSlot.count() - kSettlingSlots;
   if (next_pace_slot_ == 0) next_pace_slot_ = newest;
@@ -166,8 +180,10 @@ void ProxyTelemetry::read_backends(base::Instant now, std::vector<series::Sample
     }
     const std::string& name = backend_names_[b];
     const double share = static_cast<double>(connected) / std::max(1u, reader_->workers());
-    out.push_back(sample("backend_oldest_in_flight_seconds", now, oldest, name));
-    out.push_back(sample("backend_connected", now, share, name));
+    if (is_news(told_[b], now, oldest, share)) {
+      out.push_back(sample("backend_oldest_in_flight_seconds", now, oldest, name));
+      out.push_back(sample("backend_connected", now, share, name));
+    }
     read_pace(b, now, out);
   }
   next_pace_slot_ = std::max(next_pace_slot_, newest);

@@ -69,6 +69,13 @@ class ProxyTelemetry {
     };
     std::vector<Backend> backends;
   };
+  // What was last told of how a link stands.
+  struct Told {
+    base::Instant at;
+    bool waits = false;
+    double connected = 0;
+  };
+  static bool is_news(Told& told, base::Instant now, double oldest, double connected);
   void follow(pid_t pid);
   void read_workers(base::Instant now, std::vector<series::Sample>& out);
   void read_backends(base::Instant now, std::vector<series::Sample>& out);
@@ -87,6 +94,7 @@ class ProxyTelemetry {
   std::unique_ptr<base::telemetry::SegmentReader> reader_;
   pid_t opened_for_ = 0;
   std::vector<std::string> backend_names_;
+  std::vector<Told> told_;           // by backend
   std::vector<uint64_t> sequences_;  // per worker, as last seen
   struct Spent {
     uint64_t at_ns = 0, ran_ns = 0, waited_ns = 0;

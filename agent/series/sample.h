@@ -49,8 +49,10 @@
 //                                              1 Hz
 //   certificate_seconds{cluster}               until the proxies' TLS certificate ends; each minute
 //   backend_oldest_in_flight_seconds{cluster,proxy,backend}
-//                                              age of the oldest outstanding request; 10 Hz
-//   backend_connected{cluster,proxy,backend}   share of workers that are connected; 10 Hz
+//                                              age of the oldest outstanding request; 10 Hz while
+//                                              it is 100 ms or more, else 1 Hz
+//   backend_connected{cluster,proxy,backend}   share of workers that are connected; with the
+//                                              series before, and on change
 //   link_pace{cluster,proxy,backend}           one 10 ms slot: value = slow requests, weight = all
 //   echo_seconds{cluster,proxy,backend}        round trip of a UDP echo over that link, without the time for
 //                                              which it lay at either end; up to 5 a second

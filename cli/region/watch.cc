@@ -14,13 +14,16 @@ using namespace std::chrono_literals;
 
 constexpr base::Duration kCallTime = 2s;
 constexpr base::Duration kLookEvery = 500ms;
+constexpr std::chrono::milliseconds kWait = 5s;  // for a change, at the agent
 
 asio::awaitable<std::optional<json::object>> read_object(Places places, std::string verb,
+                                                         json::object args, base::Duration time,
                                                          base::Timers& timers) {
   base::net::RpcRequest request;
   request.verb = std::move(verb);
+  request.args = std::move(args);
   auto answer =
-      co_await base::net::rpc_call(places.agent_socket(), std::move(request), kCallTime, timers);
+      co_await base::net::rpc_call(places.agent_socket(), std::move(request), time, timers);
   if (!answer.ok() || !answer->is_object()) co_return std::nullopt;
   co_return std::move(answer->as_object());
 }
@@ -28,15 +31,25 @@ asio::awaitable<std::optional<json::object>> read_object(Places places, std::str
 }  // namespace
 
 asio::awaitable<std::optional<json::object>> describe_region(Places places, base::Timers& timers) {
-  co_return co_await read_object(std::move(places), "region.describe", timers);
+  json::object none;
+  co_return co_await read_object(std::move(places), "region.describe", std::move(none), kCallTime,
+                                 timers);
 }
 
 asio::awaitable<void> tell_changes(Places places, base::Timers& timers, Say say) {
   ChangeLines changes;
+  json::value seen = 0;
   while (true) {
-    const auto status = co_await read_object(places, "status", timers);
+    json::object args;
+    args["seen"] = seen;
+    args["wait_ms"] = kWait.count();
+    const auto status =
+        co_await read_object(places, "status", std::move(args), kCallTime + kWait, timers);
+    // An agent that has ended, or is of an older release, counts from the start.
+    seen = 0;
     if (status) {
       for (const std::string& line : changes.update(*status)) say(line);
+      if (const json::value* count = status->if_contains("changes")) seen = *count;
     }
     co_await timers.wait_for(kLookEvery);
   }

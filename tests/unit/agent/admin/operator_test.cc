@@ -179,5 +179,40 @@ TEST(Operator, StopsTheRegionWhenAsked) {
   EXPECT_EQ(bench.stops, 1);
 }
 
+TEST(Operator, TellsStatusWhenItHasChangedToOneWhoWaits) {
+  OperatorBench bench;
+  const auto first = bench.call("status", R"({"seen": 0})");
+  ASSERT_TRUE(first.ok());
+  const uint64_t seen = first->at("changes").to_number<uint64_t>();
+  EXPECT_FALSE(bench.call("status", "{}")->as_object().contains("changes")) << "nobody asked";
+  boost::json::object args;
+  args["seen"] = seen;
+  args["wait_ms"] = 5000;
+  const base::Instant began = bench.clock.now();
+  std::optional<base::Result<boost::json::value>> answer;
+  const auto ask = [&] {
+    answer.reset();
+    boost::asio::co_spawn(bench.io, bench.admin.call("status", args),
+                          [&](std::exception_ptr, base::Result<boost::json::value> told) {
+                            answer = std::move(told);
+                          });
+  };
+  ask();
+  bench.timers.run_for(std::chrono::milliseconds(1000));
+  EXPECT_FALSE(answer.has_value());
+  bench.admin.note_change();
+  bench.timers.run_for(std::chrono::milliseconds(200));
+  ASSERT_TRUE(answer.has_value());
+  EXPECT_EQ((*answer)->at("changes").to_number<uint64_t>(), seen + 1);
+  args["seen"] = seen + 1;
+  ask();
+  bench.timers.run_for(std::chrono::milliseconds(4900));
+  EXPECT_FALSE(answer.has_value());
+  bench.timers.run_for(std::chrono::milliseconds(200));
+  EXPECT_TRUE(answer.has_value()) << "nothing has changed, and that is told too";
+  EXPECT_GT(bench.clock.now() - began, std::chrono::seconds(6));
+  EXPECT_EQ(bench.call("status", R"({"seen": "x"})").code(), base::ErrorCode::kInvalid);
+}
+
 }  // namespace
 }  // namespace agent::admin
