@@ -86,6 +86,22 @@ T load(const T& cell) {
   return __atomic_load_n(&cell, __ATOMIC_RELAXED);
 }
 
+template <class T>
+void store(T& cell, T value) {
+  __atomic_store_n(&cell, value, __ATOMIC_RELEASE);
+}
+
+// What a cell's word holds (layout.h): established connections …
+int64_t connections_in(int64_t word) {
+  constexpr int kAbove = 64 - CONNS_OPENED_SHIFT;
+  return static_cast<int64_t>(static_cast<uint64_t>(word) << kAbove) >> kAbove;
+}
+
+// … and how many were opened.
+uint64_t opened_in(int64_t word) {
+  return static_cast<uint64_t>(word - connections_in(word)) >> CONNS_OPENED_SHIFT;
+}
+
 uint64_t not_negative(int64_t value) {
   return value < 0 ? 0 : static_cast<uint64_t>(value);
 }
@@ -102,9 +118,9 @@ struct BpfSource::Kernel {
   uint64_t lost() const;
   void clear_bank(uint32_t bank);
   void forget(size_t number, bool keep);
-  uint32_t word() const { return __atomic_load_n(&skeleton->bss->control, __ATOMIC_ACQUIRE); }
+  uint32_t word() const { return __atomic_load_n(&skeleton->bss->gate.control, __ATOMIC_ACQUIRE); }
   void set_word(uint32_t value) {
-    __atomic_store_n(&skeleton->bss->control, value, __ATOMIC_RELEASE);
+    __atomic_store_n(&skeleton->bss->gate.control, value, __ATOMIC_RELEASE);
   }
 
   conns_bpf* skeleton = nullptr;
@@ -165,6 +181,7 @@ base::Result<> BpfSource::Kernel::set_watch(const Slots& slots) {
       if (failed != 0) return bpf_error("cannot name a listener", -failed);
     }
     skeleton->bss->watch[number] = value;
+    skeleton->bss->gate.ports[number % 256 / 64] |= uint64_t{1} << (number % 64);
   }
   return base::Done{};
 }
@@ -208,7 +225,10 @@ void BpfSource::Kernel::clear_bank(uint32_t bank) {
     lanes[lane].untracked[bank] = 0;
   }
   for (size_t i = 0; i < cells.size(); ++i) {
-    if (load(cells[i].connections[bank]) != 0) cells[i].connections[bank] = 0;
+    const int64_t word = load(cells[i].words[bank]);
+    if (word == 0) continue;
+    cells[i].opened += opened_in(word);
+    cells[i].words[bank] = 0;
   }
 }
 
@@ -263,8 +283,8 @@ bool BpfSource::is_doubtful() const {
 }
 
 // In three steps, so that nobody who found the cell before it lost its name counts into one that has
-// been given away: take the name, wait for running programs, give the number back; a cell that was
-// used meanwhile gets its name back.
+// been given away: take the name, from the cell too so that no hint leads there any more, wait for
+// running programs, give the number back; a cell that was used meanwhile gets its name back.
 void BpfSource::reclaim_clients() {
   Kernel& kernel = *kernel_;
   if (kernel.word() & CONNS_SEEDING) return;
@@ -277,7 +297,7 @@ void BpfSource::reclaim_clients() {
   for (uint32_t i = 0; i < CONNS_CLIENTS && free.size() < kReclaimedAtOnce; ++i) {
     conns_client& cell = kernel.cells[i];
     if (load(cell.slot) == CONNS_FREE) continue;
-    if (load(cell.connections[bank]) != 0) {
+    if (connections_in(load(cell.words[bank])) != 0) {
       kernel.unnamed[i] = false;
       continue;
     }
@@ -290,7 +310,7 @@ void BpfSource::reclaim_clients() {
   }
   std::vector<std::pair<uint32_t, conns_client_key>> nameless;
   for (const uint32_t i : free) {
-    const conns_client& cell = kernel.cells[i];
+    conns_client& cell = kernel.cells[i];
     conns_client_key key{};
     std::memcpy(key.address, cell.address, sizeof key.address);
     key.slot = cell.slot;
@@ -298,7 +318,11 @@ void BpfSource::reclaim_clients() {
     if (key.slot != CONNS_NAMELESS) {
       // A cell that is being named has no name yet.
       if (bpf_map_lookup_elem(names, &key, &number) != 0 || number != i) continue;
-      if (bpf_map_delete_elem(names, &key) != 0) continue;
+      store(cell.slot, uint32_t{CONNS_NAMELESS});
+      if (bpf_map_delete_elem(names, &key) != 0) {
+        store(cell.slot, key.slot);
+        continue;
+      }
     }
     nameless.emplace_back(i, key);
   }
@@ -308,17 +332,20 @@ void BpfSource::reclaim_clients() {
   const std::lock_guard lock(kernel.mutex);
   for (const auto& [i, key] : nameless) {
     conns_client& cell = kernel.cells[i];
-    const bool used = load(cell.touched) != 0 && load(cell.connections[bank]) != 0;
+    const int64_t word = load(cell.words[bank]);
+    const bool used = load(cell.touched) != 0 && connections_in(word) != 0;
     uint32_t number = i;
     if (used && key.slot != CONNS_NAMELESS) {
-      if (bpf_map_update_elem(names, &key, &number, BPF_NOEXIST) == 0) continue;
+      if (bpf_map_update_elem(names, &key, &number, BPF_NOEXIST) == 0) {
+        store(cell.slot, key.slot);
+        continue;
+      }
       if (bpf_map_lookup_elem(names, &key, &number) == 0) {
-        __atomic_fetch_add(&kernel.cells[number].connections[bank], load(cell.connections[bank]),
-                           __ATOMIC_RELAXED);
+        __atomic_fetch_add(&kernel.cells[number].words[bank], word, __ATOMIC_RELAXED);
       }
     }
-    cell.connections[0] = cell.connections[1] = 0;
-    cell.slot = CONNS_FREE;
+    cell.words[0] = cell.words[1] = 0;
+    store(cell.slot, uint32_t{CONNS_FREE});
     kernel.unnamed[i] = false;
     kernel.numbers[end % CONNS_CLIENTS] = i;
     ++end;
@@ -373,13 +400,14 @@ std::vector<ClientCount> BpfSource::top_clients(size_t limit) const {
   const size_t end = in_order ? load(kernel.skeleton->bss->cells_taken) : CONNS_CLIENTS;
   for (size_t i = 0; i < end; ++i) {
     const conns_client& cell = kernel.cells[i];
-    const int64_t connections = load(cell.connections[bank]);
+    const int64_t word = load(cell.words[bank]);
+    const int64_t connections = connections_in(word);
     if (connections <= 0 || cell.slot >= slots_.size()) continue;
     ClientCount count;
     std::memcpy(count.client.data(), cell.address, count.client.size());
     count.listener = cell.slot;
     count.connections = static_cast<uint64_t>(connections);
-    count.opened = load(cell.opened);
+    count.opened = cell.opened + opened_in(word);
     count.bytes = load(cell.bytes);
     top.add(count);
   }

@@ -48,6 +48,7 @@ struct sock_common {
 };
 struct sock {
   struct sock_common __sk_common;
+  __u16 sk_protocol;
 };
 struct inet_sock {
   struct sock sk;
@@ -81,6 +82,7 @@ enum {
   LISTEN = 10,
 };
 #define AF_INET6_ 10
+#define TCP_ 6
 
 /* Counted: established, syn_sent, fin_wait_1, fin_wait_2, close_wait, last_ack, listen, closing. A
    socket in SYN_RECV lives for an instant while its handshake ends; half-open handshakes and TIME_WAIT
@@ -90,10 +92,13 @@ enum {
 const volatile __u32 own_namespace = 0; /* inode of the network namespace to count */
 const volatile __u32 walk_lane = 0;     /* the lane of the seeding walk */
 
-__u32 control = 0;
-__u32 cells_taken = 0; /* the program takes cell numbers from cell_numbers here … */
+struct conns_gate gate __attribute__((aligned(64))) = {};
+/* The program takes cell numbers from cell_numbers here … */
+__u32 cells_taken __attribute__((aligned(64))) = 0;
 __u32 cells_given = 0; /* … and the agent gives them here */
 __u16 watch[65536];
+/* By a hash of its name, where a client's cell was last: to be believed only when the cell says so. */
+__u16 hints[CONNS_CLIENTS];
 
 struct {
   __uint(type, BPF_MAP_TYPE_ARRAY);
@@ -173,22 +178,26 @@ static __always_inline void remote_address(struct sock_common* sk, __u32* to) {
   }
 }
 
-/* The watched listener that this socket belongs to, or -1. */
-static __always_inline int slot_of(struct tcp_sock* tcp) {
-  struct inet_sock* inet = &tcp->inet_conn.icsk_inet;
-  __u32 port = bpf_ntohs(inet->inet_sport);
+static __always_inline int may_be_watched(__u32 port) {
+  return (gate.ports[(port >> 6) & 3] >> (port & 63)) & 1;
+}
+
+static __noinline int slot_by_address(struct sock* sk, __u32 port, __u32 others) {
+  struct conns_listener_key key = {};
+  __u32* slot;
+  key.port = port;
+  local_address(&sk->__sk_common, key.address);
+  slot = bpf_map_lookup_elem(&listeners, &key);
+  return slot ? (int)*slot : (int)others - 1;
+}
+
+/* The watched listener that this socket of the local port belongs to, or -1. */
+static __always_inline int slot_of(struct sock* sk, __u32 port) {
   __u32 found = watch[port & 0xffff];
   if (found == 0) return -1;
-  if (inet->sk.__sk_common.skc_net.net->ns.inum != own_namespace) return -1;
-  if (found & CONNS_BY_ADDRESS) {
-    struct conns_listener_key key = {};
-    __u32* slot;
-    key.port = port;
-    local_address(&inet->sk.__sk_common, key.address);
-    slot = bpf_map_lookup_elem(&listeners, &key);
-    if (slot) return (int)*slot;
-  }
-  return (int)(found & ~CONNS_BY_ADDRESS) - 1;
+  if (sk->__sk_common.skc_net.net->ns.inum != own_namespace) return -1;
+  if (found & CONNS_BY_ADDRESS) return slot_by_address(sk, port, found & ~CONNS_BY_ADDRESS);
+  return (int)found - 1;
 }
 
 static __always_inline void move(struct conns_slot* slot, __u32 bank, __u32 from, __u32 to) {
@@ -217,47 +226,81 @@ static __always_inline int take_cell(void) {
   return -1;
 }
 
-/* The cell that counts the remote address's connections to the listener; null: there is none. */
-static __always_inline struct conns_client* client_of(struct sock_common* sk, int slot,
-                                                      int create) {
+/* The number of the cell with this name, which it gets if need be; -1: there is none. Off the path that
+   events take when all is known. */
+static __noinline int named_cell(__u64 high, __u64 low, __u32 slot, int create) {
   struct conns_client_key key = {};
   struct conns_client* cell;
   __u32* found;
   __u32 number;
   int taken;
-  remote_address(sk, key.address);
-  key.slot = (__u32)slot;
+  __builtin_memcpy(key.address, &high, sizeof high);
+  __builtin_memcpy(key.address + 2, &low, sizeof low);
+  key.slot = slot;
   found = bpf_map_lookup_elem(&client_numbers, &key);
-  if (!found) {
-    if (!create) return 0;
-    taken = take_cell();
-    if (taken < 0) return 0;
-    number = (__u32)taken;
-    cell = bpf_map_lookup_elem(&client_cells, &number);
-    if (!cell) return 0;
-    __builtin_memcpy(cell->address, key.address, sizeof cell->address);
-    cell->slot = key.slot;
-    cell->connections[0] = cell->connections[1] = 0;
-    cell->opened = cell->bytes = 0;
-    cell->touched = 1;
-    if (bpf_map_update_elem(&client_numbers, &key, &number, BPF_NOEXIST) == 0) return cell;
-    /* Another CPU was first; the cell has no name until the agent reclaims it. */
-    cell->slot = CONNS_NAMELESS;
-    found = bpf_map_lookup_elem(&client_numbers, &key);
-    if (!found) return 0;
-  }
-  number = *found;
+  if (found) return (int)*found;
+  if (!create) return -1;
+  taken = take_cell();
+  if (taken < 0) return -1;
+  number = (__u32)taken;
   cell = bpf_map_lookup_elem(&client_cells, &number);
-  if (cell && !cell->touched) cell->touched = 1;
+  if (!cell) return -1;
+  __builtin_memcpy(cell->address, key.address, sizeof cell->address);
+  cell->words[0] = cell->words[1] = 0;
+  cell->opened = cell->bytes = 0;
+  cell->touched = 1;
+  if (bpf_map_update_elem(&client_numbers, &key, &number, BPF_NOEXIST) == 0) {
+    /* Last, and an exchange for its order: from here on hints may find the cell. */
+    __sync_lock_test_and_set(&cell->slot, slot);
+    return taken;
+  }
+  /* Another CPU was first; the cell has no name until the agent reclaims it. */
+  cell->slot = CONNS_NAMELESS;
+  found = bpf_map_lookup_elem(&client_numbers, &key);
+  return found ? (int)*found : -1;
+}
+
+/* The cell that counts the remote address's connections to the listener; null: there is none. A hint
+   saves the search for its number. */
+static __always_inline struct conns_client* client_of(struct sock_common* sk, int slot,
+                                                      int create) {
+  __u32 address[4];
+  __u64 high, low, at;
+  __u32 number;
+  struct conns_client* cell;
+  int named;
+  remote_address(sk, address);
+  __builtin_memcpy(&high, address, sizeof high);
+  __builtin_memcpy(&low, address + 2, sizeof low);
+  at = ((low ^ high * 0xff51afd7ed558ccdull) + (__u32)slot) * 0x9e3779b97f4a7c15ull >> 48;
+  number = hints[at];
+  cell = bpf_map_lookup_elem(&client_cells, &number);
+  if (!cell) return 0;
+  {
+    __u64 found = *(volatile __u32*)&cell->slot;
+    __u64 none = found;
+    const volatile __u64* name;
+    /* The address must be read after the slot, and CPUs read in order what depends on what. */
+    MASK(none, 0);
+    name = (const volatile __u64*)((const char*)cell->address + none);
+    if (found != (__u32)slot || name[1] != low || name[0] != high) {
+      named = named_cell(high, low, (__u32)slot, create);
+      if (named < 0) return 0;
+      number = (__u32)named;
+      hints[at] = (__u16)number;
+      cell = bpf_map_lookup_elem(&client_cells, &number);
+      if (!cell) return 0;
+    }
+  }
+  if (!cell->touched) cell->touched = 1;
   return cell;
 }
 
 static __always_inline void client_move(struct conns_lane* lane, struct conns_client* cell,
-                                        __u32 bank, int change) {
+                                        __u32 bank, int change, int opened) {
   MASK(bank, 1);
-  if (change == 0) return;
   if (cell) {
-    __sync_fetch_and_add(&cell->connections[bank], change);
+    __sync_fetch_and_add(&cell->words[bank], ((__s64)opened << CONNS_OPENED_SHIFT) + change);
   } else {
     lane->untracked[bank] += change;
   }
@@ -301,12 +344,12 @@ static __always_inline void count_end(struct conns_slot* slot, struct conns_clie
   slot->bytes_in += in;
   slot->bytes_out += out;
   slot->rtt[bucket] += 1;
-  if (cell) __sync_fetch_and_add(&cell->bytes, in + out);
+  if (cell && in + out) __sync_fetch_and_add(&cell->bytes, in + out);
 }
 
 SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_state, struct sock* sk, int from, int to) {
-  __u32 word = *(volatile __u32*)&control;
+  __u32 word = *(volatile __u32*)&gate.control;
   __u32 bank = word & CONNS_BANK;
   __u32 generation = word >> CONNS_GENERATION_SHIFT;
   __u32 port = sk->__sk_common.skc_num;
@@ -314,21 +357,26 @@ int BPF_PROG(on_state, struct sock* sk, int from, int to) {
   struct conns_mark* mark = 0;
   struct conns_lane* lane;
   struct conns_slot* slot;
-  struct tcp_sock* tcp;
+  struct tcp_sock* tcp = 0;
   __u32 before = CLOSE;
-  int change, other;
+  int change, other = 0;
   int number;
-  /* The port is gone from there when the socket closes; only then must the longer way be taken. */
-  if (port && !watch[port & 0xffff]) return 0;
-  tcp = bpf_skc_to_tcp_sock(sk);
-  if (!tcp) return 0;
-  number = slot_of(tcp);
+  /* A child of a listener is born as its copy: this listener did not leave its state. */
+  if (from == LISTEN && to == SYN_RECV) return 0;
+  if (!port) {
+    /* The port is gone from there when a socket closes, and before a client has chosen one. */
+    if (to != CLOSE) return 0;
+    tcp = bpf_skc_to_tcp_sock(sk);
+    if (!tcp) return 0;
+    port = bpf_ntohs(tcp->inet_conn.icsk_inet.inet_sport);
+  }
+  if (!may_be_watched(port)) return 0;
+  if (sk->sk_protocol != TCP_) return 0;
+  number = slot_of(sk, port);
   if (number < 0) return 0;
   lane = own_lane();
   if (!lane) return 0;
   slot = slot_in(lane, number);
-  /* A child of a listener is born as its copy: this listener did not leave its state. */
-  if (from == LISTEN && to == SYN_RECV) return 0;
 
   if (word & CONNS_SEEDING) {
     mark = bpf_sk_storage_get(&marks, sk, 0, is_counted(to) ? BPF_SK_STORAGE_GET_F_CREATE : 0);
@@ -340,30 +388,30 @@ int BPF_PROG(on_state, struct sock* sk, int from, int to) {
       lane->lost += 1;
     }
     move(slot, bank ^ 1, before, to);
+    other = (to == ESTABLISHED) - (before == ESTABLISHED);
   }
   move(slot, bank, from, to);
   count_event(slot, from, to);
 
   change = (to == ESTABLISHED) - (from == ESTABLISHED);
-  other = word & CONNS_SEEDING ? (to == ESTABLISHED) - (before == ESTABLISHED) : 0;
   if (change == 0 && other == 0) return 0;
   cell = client_of(&sk->__sk_common, number, to == ESTABLISHED);
-  client_move(lane, cell, bank, change);
-  client_move(lane, cell, bank ^ 1, other);
-  if (change > 0 && cell) __sync_fetch_and_add(&cell->opened, 1);
-  if (change < 0) count_end(slot, cell, tcp);
+  if (change) client_move(lane, cell, bank, change, change > 0);
+  if (other) client_move(lane, cell, bank ^ 1, other, 0);
+  if (change < 0) {
+    if (!tcp) tcp = bpf_skc_to_tcp_sock(sk);
+    if (tcp) count_end(slot, cell, tcp);
+  }
   return 0;
 }
 
 SEC("tp_btf/tcp_retransmit_skb")
 int BPF_PROG(on_retransmit, struct sock* sk) {
+  __u32 port = sk->__sk_common.skc_num;
   struct conns_lane* lane;
-  struct tcp_sock* tcp;
   int number;
-  if (!watch[sk->__sk_common.skc_num & 0xffff]) return 0;
-  tcp = bpf_skc_to_tcp_sock(sk);
-  if (!tcp) return 0;
-  number = slot_of(tcp);
+  if (!may_be_watched(port) || sk->sk_protocol != TCP_) return 0;
+  number = slot_of(sk, port);
   if (number < 0) return 0;
   lane = own_lane();
   if (lane) slot_in(lane, number)->retransmits += 1;
@@ -377,7 +425,8 @@ int seed(struct bpf_iter__tcp* ctx) {
   struct conns_mark* mark;
   struct conns_lane* lane;
   struct tcp_sock* tcp;
-  __u32 word = *(volatile __u32*)&control;
+  struct sock* sk;
+  __u32 word = *(volatile __u32*)&gate.control;
   __u32 generation = word >> CONNS_GENERATION_SHIFT;
   __u32 bank = (word & CONNS_BANK) ^ 1;
   __u32 at = walk_lane;
@@ -386,9 +435,10 @@ int seed(struct bpf_iter__tcp* ctx) {
   if (!common) return 0;
   tcp = bpf_skc_to_tcp_sock(common);
   if (!tcp) return 0;
-  state = tcp->inet_conn.icsk_inet.sk.__sk_common.skc_state;
+  sk = &tcp->inet_conn.icsk_inet.sk;
+  state = sk->__sk_common.skc_state;
   if (!is_counted(state)) return 0;
-  number = slot_of(tcp);
+  number = slot_of(sk, bpf_ntohs(tcp->inet_conn.icsk_inet.inet_sport));
   if (number < 0) return 0;
   lane = bpf_map_lookup_elem(&lanes, &at);
   if (!lane) return 0;
@@ -402,7 +452,7 @@ int seed(struct bpf_iter__tcp* ctx) {
   mark->state = state;
   move(slot_in(lane, number), bank, CLOSE, state);
   if (state == ESTABLISHED) {
-    client_move(lane, client_of(&tcp->inet_conn.icsk_inet.sk.__sk_common, number, 1), bank, 1);
+    client_move(lane, client_of(&sk->__sk_common, number, 1), bank, 1, 0);
   }
   return 0;
 }

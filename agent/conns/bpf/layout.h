@@ -25,6 +25,13 @@
 #define CONNS_SEEDING 2u
 #define CONNS_GENERATION_SHIFT 2
 
+/* What every event reads first, in one cache line. */
+struct conns_gate {
+  __u32 control;
+  __u32 spare;
+  __u64 ports[4]; /* bit (port % 256): some watched port has this remainder */
+};
+
 struct conns_slot {
   __s64 states[2][CONNS_STATES];
   __u64 opened;
@@ -45,18 +52,23 @@ struct conns_lane {
   __u64 pad[509];     /* to a page */
 };
 
-/* In conns_client::slot: a cell whose name another CPU's cell has, and one that waits to be taken. */
+/* In conns_client::slot: a cell that lost its name or whose name another CPU's cell has, and one that
+   waits to be taken or is being named. Neither is found by a hint. */
 #define CONNS_NAMELESS CONNS_SLOTS
 #define CONNS_FREE (CONNS_SLOTS + 1)
 
+/* In conns_client::words[bank]: established connections (signed) + those ever opened while the bank was
+   in use << this, so that opening one takes one atomic operation. */
+#define CONNS_OPENED_SHIFT 26
+
 struct conns_client {
   __u32 address[4]; /* network order; IPv4 as ::ffff:a.b.c.d */
-  __u32 slot;
-  __u32 touched; /* set by each event, cleared by the agent's reclaiming */
-  __s64 connections[2];
-  __u64 opened;
-  __u64 bytes; /* both directions, of connections that ended */
-  __u64 pad;   /* to a cache line */
+  __u32 slot;       /* written after the address */
+  __u32 touched;    /* set by each event, cleared by the agent's reclaiming */
+  __s64 words[2];
+  __u64 opened; /* what words of earlier buildings held; the agent's alone */
+  __u64 bytes;  /* both directions, of connections that ended */
+  __u64 pad;    /* to a cache line */
 };
 
 struct conns_client_key {
