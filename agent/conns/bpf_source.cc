@@ -407,7 +407,8 @@ std::vector<ClientCount> BpfSource::top_clients(size_t limit) const {
     std::memcpy(count.client.data(), cell.address, count.client.size());
     count.listener = cell.slot;
     count.connections = static_cast<uint64_t>(connections);
-    count.opened = cell.opened + opened_in(word);
+    // Openings are counted in the bank in use alone, and stay where they were until it is built anew.
+    count.opened = cell.opened + opened_in(load(cell.words[0])) + opened_in(load(cell.words[1]));
     count.bytes = load(cell.bytes);
     top.add(count);
   }

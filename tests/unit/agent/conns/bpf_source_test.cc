@@ -138,5 +138,47 @@ TEST_F(BpfSourceTest, IsExactAfterEachSeedingUnderChurn) {
   }
 }
 
+// Cells that nobody uses are taken back, while clients of all ages go on connecting.
+TEST_F(BpfSourceTest, CountsEveryClientWhenMoreComeThanThereAreCells) {
+  test::TcpBed bed("127.87.4.12", 0);
+  auto source = watching(bed.port());
+  ASSERT_TRUE(source->seed().ok());
+  for (int i = 0; i < 3; ++i) bed.connect("127.87.5.6");
+  constexpr int kClients = 80'000, kBetween = 4'000;
+  std::atomic<bool> stop{false};
+  std::thread reclaiming([&] {
+    while (!stop) source->reclaim_clients();
+  });
+  uint64_t again = 0;
+  for (int i = 0; i < kClients; ++i) {
+    bed.open_and_reset("127." + std::to_string(89 + i / 62'500) + "." +
+                       std::to_string(i / 250 % 250) + "." + std::to_string(i % 250 + 1));
+    if (i % kBetween != 0) continue;
+    bed.open_and_reset("127.87.5.6");
+    bed.open_and_reset("127.87.5.7");  // its cell is taken back in between, again and again
+    ++again;
+  }
+  stop = true;
+  reclaiming.join();
+  Counts counts;
+  source->fill(counts);
+  EXPECT_EQ(counts.missed_events, 0u);
+  EXPECT_EQ(counts.untracked, 0u) << "each had a cell";
+  EXPECT_EQ(read(*source).states[kEstablished], 3u);
+  const auto first = [&] { return source->top_clients(1).at(0); };
+  EXPECT_EQ(source->top_clients(10).size(), 1u);
+  EXPECT_EQ(to_string(first().client), "127.87.5.6");
+  EXPECT_EQ(first().connections, 3u);
+  EXPECT_EQ(first().opened, 3 + again);
+
+  ASSERT_TRUE(source->seed().ok());
+  EXPECT_EQ(first().connections, 3u);
+  EXPECT_EQ(first().opened, 3 + again) << "what the other bank has counted";
+  bed.connect("127.87.5.6");
+  ASSERT_TRUE(source->seed().ok());
+  EXPECT_EQ(first().connections, 4u);
+  EXPECT_EQ(first().opened, 4 + again);
+}
+
 }  // namespace
 }  // namespace agent::conns
