@@ -174,11 +174,14 @@ void RecordingEncoder::add(const Event& event) {
   std::visit(Visitor{*this}, event);
 }
 
-// Nearly always it is the predicted one: to compare one key costs less than to look among all.
+// Nearly always it is the predicted one or, where series tell several slots in turn, the same again or
+// the one after it: to compare a few keys costs less than to look among all.
 std::pair<uint32_t, bool> RecordingEncoder::id_of(const SeriesKey& key) {
   if (!series_.empty()) {
-    const uint32_t predicted = series_[last_series_].follower;
-    if (series_[predicted].key == key) return {predicted, false};
+    const RecordedSeries& last = series_[last_series_];
+    for (const uint32_t likely : {last.follower, last_series_, last.next}) {
+      if (series_[likely].key == key) return {likely, false};
+    }
   }
   const auto [known, is_new] = ids_.try_emplace(key, static_cast<uint32_t>(series_.size()));
   return {known->second, is_new};
@@ -192,8 +195,9 @@ void RecordingEncoder::add(const Sample& sample) {
     for (const auto* name : {&key.name, &key.cluster, &key.proxy, &key.backend, &key.client}) {
       put_text(payload_, *name);
     }
-    series_.push_back({key, 0, 0, 1, id});
+    series_.push_back({key, 0, 0, 1, id, id});
   }
+  if (id != last_series_) series_[last_series_].next = id;
   const size_t tag_at = payload_.size();
   payload_ += '\0';
   uint8_t tag = kSample;
@@ -353,7 +357,7 @@ bool RecordingDecoder::read_events(std::string_view payload, std::vector<Event>&
         }
         if (series_.size() >= kMostSeries) return false;
         const auto id = static_cast<uint32_t>(series_.size());
-        series_.push_back({std::move(key), 0, 0, 1, id});
+        series_.push_back({std::move(key), 0, 0, 1, id, id});
         break;
       }
       default:

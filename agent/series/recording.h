@@ -59,6 +59,7 @@ struct RecordedSeries {
   double value = 0;
   double weight = 1;
   uint32_t follower = 0;  // the series that came after it the last time
+  uint32_t next = 0;      // likewise when it was not itself; of no matter to the bytes
 };
 
 // Thread: its owner's.
