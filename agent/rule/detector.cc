@@ -49,6 +49,9 @@ struct Detector::Impl {
   ClientFlood flood;
   base::Instant swept;
   bool wants_echoes = false;
+  // Of the last sample: the next one has mostly the same name.
+  std::string name;
+  Observe observer = nullptr;  // null: nobody observes it
 
   static const std::unordered_map<std::string, Observe>& observers();
 
@@ -163,8 +166,12 @@ Detector::Detector(RuleSet rules) : impl_(std::make_unique<Impl>(std::move(rules
 Detector::~Detector() = default;
 
 void Detector::observe(const series::Sample& sample) {
-  const auto it = Impl::observers().find(sample.key.name);
-  if (it != Impl::observers().end()) it->second(*impl_, sample);
+  if (sample.key.name != impl_->name) {
+    const auto it = Impl::observers().find(sample.key.name);
+    impl_->observer = it == Impl::observers().end() ? nullptr : it->second;
+    impl_->name = sample.key.name;
+  }
+  if (impl_->observer != nullptr) impl_->observer(*impl_, sample);
 }
 
 std::vector<incident::Verdict> Detector::evaluate(base::Instant now) {

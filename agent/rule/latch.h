@@ -33,6 +33,8 @@ class Latch {
 
   bool active() const { return active_; }
   base::Instant since() const { return since_; }
+  // There is something to tell: it is closed, or take_ended() would say so.
+  bool has_news() const { return active_ || ended_; }
   // True once after the latch has opened.
   bool take_ended() { return std::exchange(ended_, false); }
 

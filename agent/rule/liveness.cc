@@ -146,6 +146,15 @@ void Liveness::judge_proxy(const std::string& name, const Cluster& cluster, cons
   proxy.dead.update(dead, dead, proxy.exited_at, now, base::Duration(0));
   if (proxy.exited) return proxy.stuck.open();
 
+  const bool stale = is_heartbeat_stale(proxy, now) && now - proxy.stale_since >= kConfirm;
+  const auto fails = [&](const Link& link) {
+    return link.canary.failures >= rule.canary_failures &&
+           link.canary.is_silent(now, rule.canary_silence);
+  };
+  const bool is_calm =
+      !stale && std::none_of(proxy.links.begin(), proxy.links.end(),
+                             [&](const auto& entry) { return fails(entry.second); });
+  if (is_calm) return proxy.stuck.update(false, false, now, now, rule.clear_after);
   size_t asked = 0, unanswered = 0, failing = 0, contrasted = 0;
   base::Instant last_ok;
   for (const auto& [backend_id, link] : proxy.links) {
@@ -155,13 +164,9 @@ void Liveness::judge_proxy(const std::string& name, const Cluster& cluster, cons
     ++asked;
     last_ok = std::max({last_ok, link.canary.last_ok, link.canary.first});
     if (link.canary.failures > 0 || link.canary.is_silent(now, rule.heartbeat_age)) ++unanswered;
-    if (link.canary.failures >= rule.canary_failures &&
-        link.canary.is_silent(now, rule.canary_silence)) {
-      ++failing;
-    }
+    if (fails(link)) ++failing;
     if (has_contrast(cluster, id, backend_id, now)) ++contrasted;
   }
-  const bool stale = is_heartbeat_stale(proxy, now) && now - proxy.stale_since >= kConfirm;
   const bool wedged = stale && (asked == 0 || (unanswered == asked && contrasted > 0));
   const bool alone = stale && proxy.heartbeat_age >= base::to_seconds(rule.heartbeat_alone);
   const bool mute = asked > 0 && failing == asked && contrasted == asked;
@@ -194,7 +199,8 @@ void Liveness::judge_backend(const std::string& name, const Cluster& cluster, co
 
   const Answers& probe = backend.probe;
   const bool failing = probe.failures >= rule.probe_failures && !probe.is_starting(now);
-  const bool silent = failing && probe.is_silent(now, rule.silence);
+  if (!failing) return backend.stuck.update(false, false, now, now, rule.clear_after);
+  const bool silent = probe.is_silent(now, rule.silence);
   size_t asked = 0, waiting = 0;
   double oldest = 0;
   for (const auto& [proxy_id, proxy] : cluster.proxies) {
@@ -231,15 +237,20 @@ void Liveness::find_lost(const std::string& name, const Cluster& cluster, base::
   for (const auto& [proxy_id, proxy] : cluster.proxies) {
     if (proxy.exited || is_heartbeat_stale(proxy, now)) continue;
     for (const auto& [backend_id, link] : proxy.links) {
-      const auto backend = cluster.backends.find(backend_id);
-      if (backend == cluster.backends.end() || !is_well(backend->second)) continue;
-      if (!backend->second.probe.was_ok(now, rule.contrast_within)) continue;
       const bool lost = link.canary.failures >= rule.canary_failures &&
                         !link.canary.is_starting(now) &&
                         link.canary.is_silent(now, rule.canary_silence);
-      if (lost) lost_.push_back({name, proxy_id, backend_id});
+      if (!lost) continue;
+      const auto backend = cluster.backends.find(backend_id);
+      if (backend == cluster.backends.end() || !is_well(backend->second)) continue;
+      if (!backend->second.probe.was_ok(now, rule.contrast_within)) continue;
+      lost_.push_back({name, proxy_id, backend_id});
     }
   }
+}
+
+bool Liveness::has_news(const Process& process) {
+  return process.dead.has_news() || process.stuck.has_news();
 }
 
 void Liveness::report(const Common& dead, const Common& stuck, const Scope& scope, Process& process,
@@ -277,13 +288,17 @@ void Liveness::evaluate(base::Instant now, std::vector<Verdict>& out) {
   for (auto& [name, cluster] : clusters_) {
     for (auto& [id, backend] : cluster.backends) {
       judge_backend(name, cluster, id, backend, now);
-      report(rules_.backend_dead, rules_.backend_stuck, {name, "", id, ""}, backend, out);
+      if (has_news(backend)) {
+        report(rules_.backend_dead, rules_.backend_stuck, {name, "", id, ""}, backend, out);
+      }
       const bool stuck = backend.stuck.active() || backend.probe.failures > 0;
       if (backend.exited || stuck) sick_.push_back({name, "", id, ""});
     }
     for (auto& [id, proxy] : cluster.proxies) {
       judge_proxy(name, cluster, id, proxy, now);
-      report(rules_.proxy_dead, rules_.proxy_stuck, {name, id, "", ""}, proxy, out);
+      if (has_news(proxy)) {
+        report(rules_.proxy_dead, rules_.proxy_stuck, {name, id, "", ""}, proxy, out);
+      }
       const bool stale = is_heartbeat_stale(proxy, now);
       const bool stuck = stale || (proxy.stuck.active() && proxy.confidence > 0.9);
       if (proxy.exited || stuck) sick_.push_back({name, id, "", ""});

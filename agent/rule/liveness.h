@@ -97,6 +97,7 @@ class Liveness {
   void judge_backend(const std::string& name, const Cluster& cluster, const std::string& id,
                      Backend& backend, base::Instant now);
   void find_lost(const std::string& name, const Cluster& cluster, base::Instant now);
+  static bool has_news(const Process& process);
   static void report(const Common& dead, const Common& stuck, const incident::Scope& scope,
                      Process& process, std::vector<incident::Verdict>& out);
 

@@ -1,6 +1,7 @@
 #include "agent/rule/saturation.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "agent/rule/phrase.h"
 
@@ -79,11 +80,17 @@ double Trend::fit() const {
   return *quartile > 0 ? *middle : 0;
 }
 
+void Saturation::set_rule(const SaturationRule& rule) {
+  rule_ = rule;
+  for (auto& [scope, holder] : holders_) holder.is_news = true;
+}
+
 void Saturation::used(Resource resource, const series::Sample& sample) {
   if (!(sample.weight > 0)) return;
   Holder& holder = holders_[{sample.key.cluster, sample.key.proxy, sample.key.backend, ""}];
   holder.last = sample.at;
   holder.is_gone = false;
+  holder.is_news = true;
   Gauge& gauge = holder.gauges[resource];
   if (gauge.limit != sample.weight) gauge = Gauge();
   gauge.value = sample.value;
@@ -122,6 +129,7 @@ void Saturation::exited(const series::Sample& sample) {
   if (sample.value < 0.5) return;
   const auto it = holders_.find({sample.key.cluster, sample.key.proxy, sample.key.backend, ""});
   if (it == holders_.end()) return;
+  it->second.is_news = true;
   // The next process will be as full as this one when its clients are back.
   for (Gauge& gauge : it->second.gauges) {
     Gauge next;
@@ -188,8 +196,11 @@ Verdict Saturation::describe(const Scope& scope, const Holder& holder, base::Ins
   return verdict;
 }
 
+// Who is not running out begins to only by what is told of it: readings that grow old are none.
 void Saturation::evaluate(base::Instant now, std::vector<Verdict>& out) {
   for (auto& [scope, holder] : holders_) {
+    const bool is_news = std::exchange(holder.is_news, false) || holder.is_gone;
+    if (!is_news && !holder.latch.active()) continue;
     judge(scope, holder, now);
     if (holder.is_gone) holder.latch.open();
     holder.report(out);
@@ -218,6 +229,7 @@ void Saturation::restore(const LearnedHeight& height, base::Instant now) {
   if (words == kResourceWords.end()) return;
   Holder& holder = holders_[{height.cluster, height.proxy, height.backend, ""}];
   holder.last = now;
+  holder.is_news = true;
   Gauge& gauge = holder.gauges[static_cast<size_t>(words - kResourceWords.begin())];
   gauge.limit = height.limit;
   gauge.peaks = {height.before, height.highest};

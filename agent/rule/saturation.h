@@ -65,7 +65,7 @@ class Saturation {
   enum Resource : size_t { kDescriptors, kProxySlots, kBackendSlots, kMemory, kResources };
 
   explicit Saturation(const SaturationRule& rule) : rule_(rule) {}
-  void set_rule(const SaturationRule& rule) { rule_ = rule; }
+  void set_rule(const SaturationRule& rule);
 
   // value = in use, weight = what there is; nothing is known of a limit of zero.
   void used(Resource resource, const series::Sample& sample);
@@ -95,6 +95,7 @@ class Saturation {
     std::array<Gauge, kResources> gauges;
     base::Instant last;
     bool is_gone = false;  // forget() was called
+    bool is_news = true;   // something has changed since it was judged
   };
 
   void forecast(Gauge& gauge) const;

@@ -68,9 +68,22 @@ void ShiftCluster::weigh(Link& link) {
   link.log_fast = std::log((1 - faulty) / (1 - usual));
 }
 
+bool ShiftCluster::is_link(uint32_t index, const std::string& proxy,
+                           const std::string& backend) const {
+  if (index >= links_.size()) return false;
+  const Link& link = links_[index];
+  return columns_[link.column].name == backend && rows_[link.row].name == proxy;
+}
+
+// Links tell their slots in turn, each several at once: it is mostly the last one or that after it.
 uint32_t ShiftCluster::link_index(const std::string& proxy, const std::string& backend) {
+  for (const uint32_t likely : {last_index_, last_index_ + 1}) {
+    if (is_link(likely, proxy, backend)) return last_index_ = likely;
+  }
   auto& row_links = index_[proxy];
-  if (const auto it = row_links.find(backend); it != row_links.end()) return it->second;
+  if (const auto it = row_links.find(backend); it != row_links.end()) {
+    return last_index_ = it->second;
+  }
   const auto place = [](std::vector<Group>& groups, const std::string& name) {
     const auto it = std::find_if(groups.begin(), groups.end(),
                                  [&](const Group& group) { return group.name == name; });
@@ -84,7 +97,8 @@ uint32_t ShiftCluster::link_index(const std::string& proxy, const std::string& b
   busy_.resize(rows_.size());
   weigh(link);
   links_.push_back(link);
-  return row_links[backend] = static_cast<uint32_t>(links_.size() - 1);
+  last_index_ = static_cast<uint32_t>(links_.size() - 1);
+  return row_links[backend] = last_index_;
 }
 
 void ShiftCluster::observe(const std::string& proxy, const std::string& backend, base::Instant at,

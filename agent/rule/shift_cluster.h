@@ -109,6 +109,7 @@ class ShiftCluster {
   };
 
   uint32_t link_index(const std::string& proxy, const std::string& backend);
+  bool is_link(uint32_t index, const std::string& proxy, const std::string& backend) const;
   ProxyBusy* busy_of(const std::string& proxy);  // null: it has no links
   void weigh(Link& link);
   void take_slot(base::Instant at, const std::vector<series::SlotBuffer::Entry>& entries);
@@ -146,6 +147,7 @@ class ShiftCluster {
   std::vector<ProxyBusy> busy_;  // by row
   Group whole_;
   std::map<std::string, std::map<std::string, uint32_t, std::less<>>, std::less<>> index_;
+  uint32_t last_index_ = 0;                                               // that link_index() gave
   std::vector<uint32_t> touched_links_, touched_rows_, touched_columns_;  // of the slot at hand
   std::vector<double> slot_slow_, slot_all_;                              // by touched link
 

@@ -93,8 +93,9 @@ void Silence::judge(const std::string& name, Cluster& cluster, base::Instant now
   const bool settled = rule_.enabled && now >= cluster.unsettled_until;
   std::array<size_t, kSources> heard{}, silent{};
   const auto is_silent = [&](const Rhythm& rhythm, base::Duration longer) {
-    return rhythm.times >= kEstablished &&
-           base::to_seconds(now - rhythm.last - longer) >= limit(rhythm);
+    const base::Duration away = now - rhythm.last - longer;
+    return rhythm.times >= kEstablished && away >= rule_.silence &&
+           base::to_seconds(away) >= limit(rhythm);
   };
   for (const auto& [id, member] : cluster.members) {
     if (!is_judged(member, now)) continue;
@@ -109,7 +110,9 @@ void Silence::judge(const std::string& name, Cluster& cluster, base::Instant now
     everywhere[source] = heard[source] > 1 && silent[source] == heard[source];
   }
   tell({name, "", "", ""}, cluster, nullptr, everywhere, settled, now);
+  const bool none = std::all_of(silent.begin(), silent.end(), [](size_t n) { return n == 0; });
   for (auto& [id, member] : cluster.members) {
+    if (none && !member.latch.active()) continue;
     std::array<bool, kSources> here{};
     const bool judged = is_judged(member, now);
     for (size_t source = 0; source < kSources; ++source) {
