@@ -12,21 +12,6 @@ namespace {
 // microseconds apart.
 constexpr Duration kTogether = 100us;
 
-class Registered {
- public:
-  Registered(std::set<boost::asio::steady_timer*>& waiting, boost::asio::steady_timer& timer)
-      : waiting_(waiting), timer_(&timer) {
-    waiting_.insert(timer_);
-  }
-  Registered(const Registered&) = delete;
-  Registered& operator=(const Registered&) = delete;
-  ~Registered() { waiting_.erase(timer_); }
-
- private:
-  std::set<boost::asio::steady_timer*>& waiting_;
-  boost::asio::steady_timer* timer_;
-};
-
 }  // namespace
 
 Instant next_beat(Instant earliest, Duration period) {
@@ -53,29 +38,26 @@ boost::asio::steady_timer AsioTimers::timer_at(Instant when) const {
 
 boost::asio::awaitable<void> AsioTimers::wait_until(Instant when) {
   if (stopped_) throw boost::system::system_error(boost::asio::error::operation_aborted);
-  boost::asio::steady_timer timer = timer_at(when);
-  const Registered registered(waiting_, timer);
-  co_await timer.async_wait(boost::asio::use_awaitable);
+  Waiting waiting(*this, when);
+  co_await waiting.timer.async_wait(boost::asio::use_awaitable);
 }
 
 class AsioTimers::Ringing final : public Alarm {
  public:
   Ringing(AsioTimers& timers, Instant when, std::function<void()> ring)
       : ring_(std::make_shared<std::function<void()>>(std::move(ring))),
-        timer_(timers.timer_at(timers.stopped_ ? timers.clock_.now() : when)),
-        registered_(timers.waiting_, timer_) {
+        waiting_(timers, timers.stopped_ ? timers.clock_.now() : when) {
     // It rings when it is cancelled by stop(), too; one that was destroyed is no longer there, though
     // its timer may have run out before.
     const std::weak_ptr<std::function<void()>> alive = ring_;
-    timer_.async_wait([alive](boost::system::error_code) {
+    waiting_.timer.async_wait([alive](boost::system::error_code) {
       if (const auto due = alive.lock()) (*due)();
     });
   }
 
  private:
   std::shared_ptr<std::function<void()>> ring_;
-  boost::asio::steady_timer timer_;
-  Registered registered_;
+  Waiting waiting_;
 };
 
 std::unique_ptr<Alarm> AsioTimers::alarm(Instant when, std::function<void()> ring) {
@@ -84,7 +66,7 @@ std::unique_ptr<Alarm> AsioTimers::alarm(Instant when, std::function<void()> rin
 
 void AsioTimers::stop() {
   stopped_ = true;
-  for (boost::asio::steady_timer* timer : waiting_) timer->cancel();
+  for (Waiting& waiting : waiting_) waiting.timer.cancel();
 }
 
 }  // namespace base

@@ -9,9 +9,9 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/intrusive/list.hpp>
 #include <functional>
 #include <memory>
-#include <set>
 
 #include "base/time/clock.h"
 
@@ -57,11 +57,19 @@ class AsioTimers final : public Timers {
 
  private:
   class Ringing;
+  // A timer that is in waiting_ as long as it lives.
+  struct Waiting : boost::intrusive::list_base_hook<
+                       boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+    Waiting(AsioTimers& timers, Instant when) : timer(timers.timer_at(when)) {
+      timers.waiting_.push_back(*this);
+    }
+    boost::asio::steady_timer timer;
+  };
   boost::asio::steady_timer timer_at(Instant when) const;
 
   boost::asio::any_io_executor executor_;
   Clock& clock_;
-  std::set<boost::asio::steady_timer*> waiting_;
+  boost::intrusive::list<Waiting, boost::intrusive::constant_time_size<false>> waiting_;
   bool stopped_ = false;
 };
 
