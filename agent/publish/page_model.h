@@ -32,6 +32,7 @@ struct Component {
   std::string description;
   ComponentStatus status = ComponentStatus::kOperational;
   base::WallTime updated;  // when the status last changed
+  friend bool operator==(const Component&, const Component&) = default;
 };
 
 struct ComponentGroup {
@@ -40,6 +41,7 @@ struct ComponentGroup {
   std::vector<Component> components;
 
   ComponentStatus status() const;  // the worst of its components
+  friend bool operator==(const ComponentGroup&, const ComponentGroup&) = default;
 };
 
 enum class IncidentStatus { kInvestigating, kIdentified, kMonitoring, kResolved };
@@ -51,12 +53,14 @@ struct IncidentUpdate {
   IncidentStatus status = IncidentStatus::kInvestigating;
   base::WallTime at;
   std::string body;
+  friend bool operator==(const IncidentUpdate&, const IncidentUpdate&) = default;
 };
 
 // What an incident does to a component while it is not resolved.
 struct AffectedComponent {
   std::string id;
   ComponentStatus status = ComponentStatus::kOperational;
+  friend bool operator==(const AffectedComponent&, const AffectedComponent&) = default;
 };
 
 struct PageIncident {
@@ -68,6 +72,7 @@ struct PageIncident {
   base::WallTime monitoring, resolved;  // ns == 0: not yet
   std::vector<AffectedComponent> components;
   std::vector<IncidentUpdate> updates;  // newest first
+  friend bool operator==(const PageIncident&, const PageIncident&) = default;
 };
 
 // What stays the same for the life of a page.
@@ -77,6 +82,7 @@ struct PageIdentity {
   std::string url = "http://127.0.0.1:7481";            // no slash at the end
   base::WallTime created;                               // of the page and its components
   base::Duration valid_for = std::chrono::seconds(30);  // then the page calls itself unknown
+  friend bool operator==(const PageIdentity&, const PageIdentity&) = default;
 };
 
 struct PageModel {
@@ -85,6 +91,10 @@ struct PageModel {
   std::vector<ComponentGroup> groups;
   std::vector<PageIncident> incidents;  // unresolved and resolved; newest start first
 
+  // Whether they differ by their time alone.
+  bool says_the_same(const PageModel& other) const {
+    return identity == other.identity && groups == other.groups && incidents == other.incidents;
+  }
   base::WallTime valid_until() const { return generated + identity.valid_for; }
   const Component* find_component(std::string_view id) const;  // nullptr: none
 };

@@ -17,8 +17,14 @@ namespace {
 constexpr std::string_view kMeta = "meta.json";
 constexpr base::Duration kBeat = 100ms;  // of the agent's loops, whose wake-up it shares
 
-asio::awaitable<base::Result<>> render_and_write(PageWriter& writer, PageModel model) {
-  co_return writer.write(render_page(model));
+asio::awaitable<base::Result<>> render_and_write(PageWriter& writer, PageModel model, bool whole) {
+  FileSet files;
+  if (whole) {
+    files = render_page(model);
+  } else {
+    files[std::string(kMeta)] = render_meta_json(model);
+  }
+  co_return writer.write(files);
 }
 }  // namespace
 
@@ -80,18 +86,27 @@ void PagePublisher::changed() {
 asio::awaitable<void> PagePublisher::publish_until_clean() {
   while (dirty_ && !gate_.closed()) {
     dirty_ = false;
-    next_ = timers_.clock().now() + options_.every;
+    const base::Instant now = timers_.clock().now();
+    next_ = now + options_.every;
     std::optional<PageModel> model = source_();
     if (!model) break;
-    base::Result<> result = co_await publish_once(std::move(*model));
+    // Publications come at beats, so that one may be a little early.
+    const bool is_old = now - told_at_ >= options_.whole - options_.every / 2;
+    const bool whole = is_old || !told_ || !told_->says_the_same(*model);
+    if (whole) {
+      told_ = *model;
+      told_at_ = now;
+    }
+    base::Result<> result = co_await publish_once(std::move(*model), whole);
+    if (!result) told_.reset();
     note(result);
   }
   running_ = false;
   if (!gate_.closed()) due_ = timers_.alarm(base::next_beat(next_, kBeat), [this] { changed(); });
 }
 
-asio::awaitable<base::Result<>> PagePublisher::publish_once(PageModel model) {
-  asio::awaitable<base::Result<>> work = render_and_write(writer_, std::move(model));
+asio::awaitable<base::Result<>> PagePublisher::publish_once(PageModel model, bool whole) {
+  asio::awaitable<base::Result<>> work = render_and_write(writer_, std::move(model), whole);
   base::Result<> result = co_await asio::co_spawn(disk_, std::move(work), asio::use_awaitable);
   co_return result;
 }

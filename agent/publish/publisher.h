@@ -1,5 +1,6 @@
 // PagePublisher keeps the files of the status page true: at each change at once, and every 5 s so
-// that readers see that somebody is alive.
+// that readers see that somebody is alive. While there is nothing new every second time only meta.json
+// says so: the time is told by nearly all files, and each costs a file made and one removed.
 //
 // Idea: the model is built on the control thread, rendered and written on `disk`, another executor,
 // so that a slow or stuck disk never holds up detection. Only changed files are written, each
@@ -48,6 +49,8 @@ class PagePublisher {
   struct Options {
     std::string directory;  // "<D>/page"
     base::Duration every = std::chrono::seconds(5);
+    // Between publications of all files while there is nothing new; well below PageIdentity::valid_for.
+    base::Duration whole = std::chrono::seconds(10);
     base::Duration retry = std::chrono::seconds(1);  // after a failed write
   };
   struct Counts {
@@ -74,7 +77,7 @@ class PagePublisher {
 
  private:
   boost::asio::awaitable<void> publish_until_clean();
-  boost::asio::awaitable<base::Result<>> publish_once(PageModel model);
+  boost::asio::awaitable<base::Result<>> publish_once(PageModel model, bool whole);
   void note(const base::Result<>& result);
 
   // Constant after construction.
@@ -87,7 +90,9 @@ class PagePublisher {
   // Owned by the control thread.
   base::Gate gate_;
   Counts counts_;
-  base::Instant next_;                // when to publish at the latest
+  base::Instant next_;             // when to publish at the latest
+  std::optional<PageModel> told_;  // what all files say; nullopt: they may say something else
+  base::Instant told_at_;
   std::unique_ptr<base::Alarm> due_;  // at next_, while nothing is under way
   bool running_ = false;
   bool dirty_ = false;

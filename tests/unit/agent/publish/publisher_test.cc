@@ -36,8 +36,9 @@ class PagePublisherTest : public ::testing::Test {
   std::optional<PageModel> model() {
     ++asked_;
     if (!known_) return std::nullopt;
-    return build_page(test::sample_identity(), {test::sound_cluster("amber")}, incidents_,
-                      clock_.wall(), nullptr);
+    last_ = build_page(test::sample_identity(), {test::sound_cluster("amber")}, incidents_,
+                       clock_.wall(), last_ ? &*last_ : nullptr);
+    return last_;
   }
   std::string content(const std::string& path) {
     return base::read_file(folder_.file("page/" + path)).value_or("");
@@ -53,6 +54,7 @@ class PagePublisherTest : public ::testing::Test {
   std::vector<ReportedIncident> incidents_;
   bool known_ = true;
   int asked_ = 0;
+  std::optional<PageModel> last_;
   std::unique_ptr<PagePublisher> publisher_;
 };
 
@@ -78,6 +80,41 @@ TEST_F(PagePublisherTest, ShowsThatItIsAliveEveryFiveSeconds) {
   timers_.run_for(200ms);
   EXPECT_EQ(publisher_->counts().writes, 2u);
   EXPECT_NE(content("meta.json"), first);
+}
+
+TEST_F(PagePublisherTest, WritesThePagesEverySecondTimeWhileNothingIsNew) {
+  publisher_->start();
+  timers_.run_ready();
+  const std::string first = content("index.html");
+  timers_.run_for(5100ms);
+  EXPECT_EQ(publisher_->counts().writes, 2u);
+  EXPECT_EQ(content("index.html"), first);
+  timers_.run_for(5s);
+  EXPECT_EQ(publisher_->counts().writes, 3u);
+  EXPECT_NE(content("index.html"), first);
+}
+
+TEST_F(PagePublisherTest, WritesThePagesWithAChangeThatNobodyToldOf) {
+  publisher_->start();
+  timers_.run_for(1s);
+  incidents_.push_back(
+      test::sample_incident(incident::Type::kProxyDead, incident::State::kOpen, {"opened"}));
+  timers_.run_for(4100ms);
+  EXPECT_THAT(content("api/v2/status.json"), ::testing::HasSubstr("Partial System Outage"));
+}
+
+TEST_F(PagePublisherTest, WritesThePagesAfterAFailure) {
+  publisher_->start();
+  timers_.run_for(1s);
+  const std::string first = content("index.html");
+  // A folder that is not empty cannot be renamed over: the write fails as on a full disk.
+  std::filesystem::remove(folder_.file("page/meta.json"));
+  std::filesystem::create_directories(folder_.file("page/meta.json/in the way"));
+  timers_.run_for(4100ms);
+  EXPECT_EQ(publisher_->counts().failures, 1u);
+  std::filesystem::remove_all(folder_.file("page/meta.json"));
+  timers_.run_for(1100ms);
+  EXPECT_NE(content("index.html"), first);
 }
 
 TEST_F(PagePublisherTest, PublishesAChangeAtOnce) {
