@@ -82,6 +82,14 @@ json::object Operator::status() const {
 
 // With `seen`, the `changes` of an earlier answer, it waits until something has changed since, or for
 // `wait_ms`: who watches costs nothing while nothing happens, and is told within a beat.
+std::vector<web::ProxyRate> Operator::rates() const {
+  std::vector<web::ProxyRate> rates;
+  for (const auto& [id, figures] : parts_.collector.snapshot().proxies) {
+    rates.push_back({figures.cluster, id, figures.requests_per_second});
+  }
+  return rates;
+}
+
 Operator::Answer Operator::show_status(json::object args) {
   const auto seen = number_argument(args, "seen", 0, std::numeric_limits<uint64_t>::max());
   if (!seen) co_return seen.error();

@@ -55,6 +55,7 @@ class Operator final : public web::OperatorApi {
   explicit Operator(OperatorParts parts);
   Answer call(std::string verb, boost::json::object args) override;
   uint64_t change_count() const override;
+  std::vector<web::ProxyRate> rates() const override;
   // The book, the runs or the tenants have changed in a way that `status` shows.
   void note_change() { ++changes_; }
 

@@ -9,9 +9,8 @@ namespace asio = boost::asio;
 using namespace std::chrono_literals;
 
 namespace {
-constexpr base::Duration kTick = 100ms;    // also the least time between two samples
-constexpr base::Duration kWatched = 1s;    // between samples while somebody reads events
-constexpr base::Duration kUnwatched = 2s;  // otherwise
+constexpr base::Duration kTick = 100ms;  // also the least time between two samples
+constexpr base::Duration kWatched = 1s;  // between samples while somebody reads events
 constexpr base::Duration kStopPatience = 2s;
 }  // namespace
 
@@ -19,7 +18,7 @@ EventHub::EventHub(asio::any_io_executor executor, base::Timers& timers, Operato
     : executor_(std::move(executor)),
       timers_(timers),
       api_(api),
-      asked_(timers.clock().now() - kUnwatched) {}
+      asked_(timers.clock().now() - kWatched) {}
 
 void EventHub::start() {
   base::spawn(executor_, gate_, "status samples", sample_forever());
@@ -43,14 +42,16 @@ bool EventHub::is_fresh() const {
 }
 
 bool EventHub::is_due() const {
+  if (readers_.empty()) return false;
   const base::Duration age = timers_.clock().now() - asked_;
-  if (readers_.empty()) return age >= kUnwatched;
   return age >= kWatched || !sample_ || api_.change_count() != sampled_change_;
 }
 
 asio::awaitable<void> EventHub::sample_forever() {
   while (!gate_.closed()) {
     std::erase_if(readers_, [](const auto& reader) { return !reader->open(); });
+    const base::Instant now = timers_.clock().now();
+    if (history_.is_due(now)) history_.add(api_.rates(), now);
     if (is_due()) {
       // An error is not shown here: whoever asks for `status` gets it, and the next turn tries again.
       base::Result<> ignored = co_await take_sample();
@@ -71,7 +72,6 @@ asio::awaitable<base::Result<>> EventHub::take_sample() {
   sample->text = boost::json::serialize(*status);
   sample->status = *std::move(status);
   sample->at = timers_.clock().now();
-  history_.add(sample->status, sample->at);
   sampled_change_ = change;
   sample_ = std::move(sample);
   send_to_all();

@@ -1,8 +1,8 @@
 // EventHub: one computation of `status` for everybody who looks.
 //
 // Idea: a sample (the status document and its text) is made once a second while somebody reads
-// events, at each growth of the change count (but at most every 100 ms), and every 2 s otherwise so
-// that sparklines have a past. All event readers, the console and /metrics share it.
+// events, and at each growth of the change count (but at most every 100 ms). All event readers, the
+// console and /metrics share it. While nobody looks only the rates of which sparklines are drawn are kept.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

@@ -5,22 +5,15 @@
 #include <cmath>
 #include <cstdio>
 
-#include "agent/web/figures.h"
-
 namespace agent::web {
 
-void History::add(const boost::json::value& status, base::Instant now) {
-  if (now < next_) return;
+void History::add(const std::vector<ProxyRate>& rates, base::Instant now) {
+  if (!is_due(now)) return;
   next_ = now + kStep;
   std::map<std::string, double> figures;
-  for (const boost::json::value& cluster : list_of(status, "clusters")) {
-    double total = 0;
-    for (const boost::json::value& proxy : list_of(cluster, "proxies")) {
-      const double rate = number_of(proxy, "requests_per_second");
-      figures["proxy/" + text_of(proxy, "id")] = rate;
-      total += rate;
-    }
-    figures["cluster/" + text_of(cluster, "name")] = total;
+  for (const ProxyRate& rate : rates) {
+    figures["proxy/" + rate.proxy] = rate.requests_per_second;
+    figures["cluster/" + rate.cluster] += rate.requests_per_second;
   }
   std::erase_if(series_, [&](const auto& entry) { return !figures.contains(entry.first); });
   for (const auto& [name, value] : figures) {

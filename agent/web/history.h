@@ -1,13 +1,14 @@
 // The last five minutes of a few figures, for the console's sparklines. Memory is bounded: kPoints
-// per name, and a name that `status` no longer holds is forgotten.
+// per name, and a name that is told no more is forgotten.
 #pragma once
 
-#include <boost/json/value.hpp>
 #include <deque>
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "agent/web/operator_api.h"
 #include "base/time/clock.h"
 
 namespace agent::web {
@@ -18,9 +19,10 @@ class History {
   static constexpr size_t kPoints = 150;
   static constexpr base::Duration kStep = std::chrono::seconds(2);
 
-  // Takes requests per second of each proxy and cluster out of a `status` document; nothing if the
-  // last point is younger than kStep.
-  void add(const boost::json::value& status, base::Instant now);
+  // Whether the last point is as old as kStep.
+  bool is_due(base::Instant now) const { return now >= next_; }
+  // A point for each proxy and, as their sum, each cluster; nothing before it is due.
+  void add(const std::vector<ProxyRate>& rates, base::Instant now);
 
   // "cluster/amber", "proxy/amber-proxy-1". Oldest first; empty: nothing known.
   const std::deque<double>& of(const std::string& name) const;

@@ -6,10 +6,17 @@
 #include <boost/json/object.hpp>
 #include <boost/json/value.hpp>
 #include <string>
+#include <vector>
 
 #include "base/core/result.h"
 
 namespace agent::web {
+
+// Requests per second of a proxy, over the last ten seconds.
+struct ProxyRate {
+  std::string cluster, proxy;
+  double requests_per_second = 0;
+};
 
 // Thread: the control thread's. Owner: app. At most a handful of calls at a time.
 class OperatorApi {
@@ -24,6 +31,8 @@ class OperatorApi {
       std::string verb, boost::json::object args) = 0;
   // Grows whenever `status` would answer differently in a way worth showing at once.
   virtual uint64_t change_count() const = 0;
+  // Of every proxy of the region: what `status` says, without the work of all of it.
+  virtual std::vector<ProxyRate> rates() const = 0;
 };
 
 }  // namespace agent::web

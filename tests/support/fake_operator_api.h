@@ -23,10 +23,12 @@ class FakeOperatorApi final : public agent::web::OperatorApi {
   boost::asio::awaitable<base::Result<boost::json::value>> call(std::string verb,
                                                                 boost::json::object args) override;
   uint64_t change_count() const override { return changes_; }
+  std::vector<agent::web::ProxyRate> rates() const override { return rates_; }
 
   void answer(const std::string& verb, boost::json::value value);
   void fail(const std::string& verb, base::Error error);
   void change() { ++changes_; }
+  void rate(agent::web::ProxyRate rate) { rates_.push_back(std::move(rate)); }
 
   const std::vector<Call>& calls() const { return calls_; }
   size_t count(const std::string& verb) const;
@@ -34,6 +36,7 @@ class FakeOperatorApi final : public agent::web::OperatorApi {
  private:
   std::map<std::string, base::Result<boost::json::value>> answers_;
   std::vector<Call> calls_;
+  std::vector<agent::web::ProxyRate> rates_;
   uint64_t changes_ = 0;
 };
 

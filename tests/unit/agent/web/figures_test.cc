@@ -54,16 +54,14 @@ TEST(Figures, TakeStrangeDocumentsForNothing) {
   EXPECT_EQ(text_of(strange.at("c"), "a"), "");
 }
 
-boost::json::value status_with_rate(double rate) {
-  boost::json::object proxy{{"id", "p"}, {"requests_per_second", rate}};
-  boost::json::object cluster{{"name", "amber"}, {"proxies", boost::json::array{proxy, proxy}}};
-  return boost::json::object{{"clusters", boost::json::array{cluster}}};
+std::vector<ProxyRate> both_at(double rate) {
+  return {{"amber", "p", rate}, {"amber", "q", rate}};
 }
 
 TEST(History, KeepsFiveMinutesInStepsOfTwoSeconds) {
   History history;
   base::Instant now;
-  for (int i = 0; i < 1000; ++i, now = now + 1s) history.add(status_with_rate(i), now);
+  for (int i = 0; i < 1000; ++i, now = now + 1s) history.add(both_at(i), now);
   const std::deque<double>& values = history.of("cluster/amber");
   ASSERT_EQ(values.size(), History::kPoints);
   EXPECT_EQ(values.back(), 2 * 998);
@@ -73,8 +71,8 @@ TEST(History, KeepsFiveMinutesInStepsOfTwoSeconds) {
 
 TEST(History, ForgetsWhatIsGone) {
   History history;
-  history.add(status_with_rate(1), base::Instant{});
-  history.add(boost::json::object{}, base::Instant{} + 10s);
+  history.add(both_at(1), base::Instant{});
+  history.add({}, base::Instant{} + 10s);
   EXPECT_TRUE(history.of("cluster/amber").empty());
 }
 
