@@ -326,10 +326,8 @@ void ProxyTelemetry::measure(base::Instant now, ProxyFigures& figures,
       share.requests += minus(latest.backends[b].requests, before.backends[b].requests);
       share.failures += minus(latest.backends[b].failures, before.backends[b].failures);
       share.seconds = std::max(share.seconds, seconds);
-      Histogram recent = latest.backends[b].latencies;
-      recent.subtract(before.backends[b].latencies);
-      share.latencies.merge(recent);
-      all.merge(recent);
+      share.latencies.merge_since(before.backends[b].latencies, latest.backends[b].latencies);
+      all.merge_since(before.backends[b].latencies, latest.backends[b].latencies);
     }
     if (seconds > 0) {
       figures.requests_per_second =

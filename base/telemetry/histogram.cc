@@ -78,18 +78,21 @@ void Histogram::merge(const Histogram& other) {
   sum_ns_ += other.sum_ns_;
 }
 
-void Histogram::subtract(const Histogram& earlier) {
+void Histogram::merge_since(const Histogram& earlier, const Histogram& later) {
+  if (groups_.empty()) groups_.reserve(later.groups_.size());
   for (size_t group = 0; group < kBucketGroups; ++group) {
-    const Counts* theirs = earlier.find(group);
-    if (theirs == nullptr || find(group) == nullptr) continue;
+    const Counts* ends = later.find(group);
+    if (ends == nullptr) continue;
+    const Counts* begins = earlier.find(group);
     Counts& ours = open(group);
     for (size_t i = 0; i < kOctaveBuckets; ++i) {
-      const uint64_t taken = std::min(ours[i], (*theirs)[i]);
-      ours[i] -= taken;
-      count_ -= taken;
+      const uint64_t before = begins == nullptr ? 0 : (*begins)[i];
+      const uint64_t since = (*ends)[i] - std::min((*ends)[i], before);
+      ours[i] += since;
+      count_ += since;
     }
   }
-  sum_ns_ -= std::min(sum_ns_, earlier.sum_ns_);
+  sum_ns_ += later.sum_ns_ - std::min(later.sum_ns_, earlier.sum_ns_);
 }
 
 Duration Histogram::quantile(double share) const {

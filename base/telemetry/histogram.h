@@ -69,9 +69,9 @@ class Histogram {
   void record(Duration took, uint64_t times = 1);
   // Exact, whatever the order and grouping.
   void merge(const Histogram& other);
-  // Takes off an earlier reading of the same, which leaves what came since. A count never falls below
-  // zero, should `earlier` be none of an earlier one.
-  void subtract(const Histogram& earlier);
+  // Adds what came between two readings of the same. What would be less than nothing, should `earlier` be
+  // none of an earlier one, counts as nothing.
+  void merge_since(const Histogram& earlier, const Histogram& later);
 
   uint64_t count() const { return count_; }
   uint64_t sum_ns() const { return sum_ns_; }

@@ -138,15 +138,18 @@ TEST(Histogram, MergesToExactlyWhatOneWouldHaveCounted) {
   }
 }
 
-TEST(Histogram, SubtractingAnEarlierReadingLeavesWhatCameSince) {
+TEST(Histogram, TheDifferenceOfTwoReadingsIsWhatCameBetween) {
   const auto before = durations(4, 400), since = durations(5, 250, 18, 30);
   const Histogram earlier = histogram_of(before);
   Histogram later = earlier;
   for (const int64_t ns : since) later.record(Duration(ns));
-  later.subtract(earlier);
-  EXPECT_EQ(later, histogram_of(since));
-  later.subtract(later);
-  EXPECT_EQ(later, Histogram());
+  Histogram between;
+  between.merge_since(earlier, later);
+  EXPECT_EQ(between, histogram_of(since));
+  between.merge_since(later, later);
+  EXPECT_EQ(between, histogram_of(since)) << "nothing came";
+  between.merge_since(Histogram(), earlier);
+  EXPECT_EQ(between, later) << "what came in both times";
 }
 
 TEST(Histogram, ACountNeverFallsBelowZero) {
@@ -154,8 +157,9 @@ TEST(Histogram, ACountNeverFallsBelowZero) {
   few.record(1ms);
   many.record(1ms, 5);
   many.record(9ms, 5);
-  few.subtract(many);
-  EXPECT_EQ(few, Histogram());
+  Histogram between;
+  between.merge_since(many, few);
+  EXPECT_EQ(between, Histogram());
 }
 
 TEST(Histogram, BoundsAreTakenAtTheNearestEdge) {

@@ -116,8 +116,8 @@ TEST(SegmentV1, DifferencesOfTwoReadingsLoseNothing) {
   for (uint64_t times = 1; times < 6; ++times) {
     file.record(0, 1, V1::kRead, 3ms, kRecordedAt, times);
     const Histogram now = latencies_of(*reader, Operation::kGet);
-    Histogram since = now;
-    since.subtract(before);
+    Histogram since;
+    since.merge_since(before, now);
     EXPECT_EQ(since.count(), times);
     before = now;
   }
