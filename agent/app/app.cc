@@ -155,6 +155,10 @@ App::Parts::Parts(std::unique_ptr<Foundation> built_upon)
                 [this] { return build_page(); }),
       web(executor, timers, admin, web_options(*ground),
           web::OperatorWeb::Providers{[this] { return metrics(); }, [this] { return ready(); }}) {
+  coordinator.reconciler().set_witness(
+      [this](const std::string& proxy, const coord::ProxyStatus& known) {
+        return collector.shows(proxy, known);
+      });
   for (const coord::ClusterSpec& cluster : region.spec().clusters) {
     book.set_cluster(cluster.name, cluster.proxies.size(), cluster.backends.size());
   }

@@ -178,6 +178,12 @@ void Collector::on_process(std::string_view id, bool running) {
   sink_(news);
 }
 
+bool Collector::shows(std::string_view proxy, const coord::ProxyStatus& known) const {
+  const auto telemetry = telemetry_.find(proxy);
+  return telemetry != telemetry_.end() &&
+         telemetry->second->shows(known, view_.timers.clock().now());
+}
+
 void Collector::emit_ends(std::vector<Sample>& out) const {
   for (const coord::Process* member : view_.region.processes()) {
     if (member->kind == Kind::kForwarder) continue;

@@ -65,6 +65,8 @@ class Collector {
   // The provider's news, turned into proxy_exited / backend_exited at once.
   void on_process(std::string_view id, bool running);
 
+  // Whether a proxy is alive and as its last answer said, by its telemetry: without a call.
+  bool shows(std::string_view proxy, const coord::ProxyStatus& known) const;
   const Snapshot& snapshot() const { return snapshot_; }
   // As the brown-out has it now.
   const Pace& pace() const { return brown_out_.pace(); }

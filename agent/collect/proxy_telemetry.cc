@@ -24,6 +24,8 @@ constexpr uint32_t kSlotMask = (1u << 24) - 1;
 // A link's oldest request is told at each reading from this age on, else so often.
 constexpr double kWaits = 0.1;  // seconds
 constexpr base::Duration kTellEvery = std::chrono::seconds(1);
+// A proxy is alive whose heartbeat, and last whole reading, is younger. Each worker turns every 50 ms.
+constexpr base::Duration kAlive = std::chrono::milliseconds(500);
 
 // What a request meets through no fault of whoever sent it.
 constexpr std::array kOurFailures = {
@@ -119,6 +121,17 @@ void ProxyTelemetry::read(pid_t pid, base::Instant now, std::vector<series::Samp
   out.push_back(sample("telemetry_age_seconds", now, telemetry_age_));
   read_workers(now, out);
   read_backends(now, out);
+}
+
+bool ProxyTelemetry::shows(const coord::ProxyStatus& known, base::Instant now) const {
+  if (reader_ == nullptr || known.pid != opened_for_ || now - whole_ > kAlive) return false;
+  if (heartbeat_age_ > base::to_seconds(kAlive)) return false;
+  const base::telemetry::SegmentHeader& header = reader_->header();
+  return header.committed_epoch.get() == known.committed &&
+         header.prepared_epoch.get() == known.prepared &&
+         header.flush_sequence.get() == known.flush_sequence &&
+         header.config_generation.get() == known.config_generation &&
+         (header.draining.get() != 0) == known.draining;
 }
 
 // Clients of the busiest wait, whatever the others do, and so do those of the one that waits most for a

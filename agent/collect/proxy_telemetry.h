@@ -18,6 +18,7 @@
 
 #include "agent/collect/client_rates.h"
 #include "agent/collect/snapshot.h"
+#include "agent/coord/peers.h"
 #include "agent/series/sample.h"
 #include "base/telemetry/segment.h"
 #include "base/time/clock.h"
@@ -42,6 +43,8 @@ class ProxyTelemetry {
 
   // The fast round. `pid`: of the process that should be writing; 0: none runs.
   void read(pid_t pid, base::Instant now, std::vector<series::Sample>& out);
+  // Whether its process is alive and as its last answer said, by what it shows of itself.
+  bool shows(const coord::ProxyStatus& known, base::Instant now) const;
   // The slow round, once a second: figures of the proxy; adds to those of the backends.
   // `canary_requests`: sent by the agent since the last round.
   struct BackendShare {

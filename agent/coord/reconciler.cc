@@ -49,7 +49,7 @@ boost::asio::awaitable<void> Reconciler::watch() {
 bool Reconciler::look_at_proxy(Member& proxy) {
   const bool in_step = sync_.in_step(proxy.id);
   if (proxy.tended) return in_step;
-  const bool ask = timers_.clock().now() >= proxy.due;
+  const bool ask = timers_.clock().now() >= proxy.due && !(in_step && is_vouched(proxy));
   if ((ask || !in_step) && processes_.running(proxy.id)) {
     proxy.tended = true;
     base::spawn(executor_, gate_, "tend proxy", tend_proxy(proxy, ask));
@@ -59,9 +59,22 @@ bool Reconciler::look_at_proxy(Member& proxy) {
   return in_step;
 }
 
+// What the call would tell is seen already: it is put off by a second.
+bool Reconciler::is_vouched(Member& proxy) {
+  const base::Instant now = timers_.clock().now();
+  const KnownProxy& known = sync_.known(proxy.id);
+  if (!witness_ || !known.status || known.silent_since.ns != 0) return false;
+  if (now - proxy.asked >= kAskVouchedEvery || !witness_(proxy.id, *known.status)) return false;
+  proxy.due = now + kReconcileEvery;
+  return true;
+}
+
 boost::asio::awaitable<void> Reconciler::tend_proxy(Member& proxy, bool ask) {
   auto synced = co_await sync_.sync(proxy.id, ask);
-  if (ask) proxy.due = timers_.clock().now() + kReconcileEvery;
+  if (ask) {
+    proxy.asked = timers_.clock().now();
+    proxy.due = proxy.asked + kReconcileEvery;
+  }
   if (!synced.ok()) {
     base::log::info("proxy_out_of_step", {{"proxy", proxy.id}, {"error", synced.error()}});
   }

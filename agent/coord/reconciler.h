@@ -3,13 +3,15 @@
 //
 // One look at all of them every 100 ms, every 50 ms while somebody is out of step, which costs no
 // call; whoever needs one is tended by a coroutine of its own, so that one who does not answer holds up
-// nobody. A proxy is asked for its status once a second, and synced at the next look when something
-// changed (tenants, tables, a new process) or it is out of step. A backend has its fence record read once a second. It also keeps the live state of
+// nobody. A proxy is asked for its status once a second, every five while its telemetry shows that it is as
+// it was known to be, and synced at the next look when something changed (tenants, tables, a new process)
+// or it is out of step. A backend has its fence record read once a second. It also keeps the live state of
 // proxies: up when in step, stuck after kStuckAfter without an answer.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -24,6 +26,7 @@
 namespace agent::coord {
 
 inline constexpr base::Duration kReconcileEvery = std::chrono::seconds(1);
+inline constexpr base::Duration kAskVouchedEvery = std::chrono::seconds(5);
 inline constexpr base::Duration kLookEvery = std::chrono::milliseconds(100);
 inline constexpr base::Duration kLookAgain = std::chrono::milliseconds(50);
 inline constexpr base::Duration kStuckAfter = std::chrono::seconds(1);
@@ -37,6 +40,10 @@ class Reconciler {
   Reconciler(boost::asio::any_io_executor executor, Region& region, const TableJournal& journal,
              ProxySync& sync, FenceRecords& fences, ProcessControl& processes, base::Timers& timers,
              base::Gate& gate);
+  // Who sees without a call that a proxy is alive and still as it is known to be. Before start(); nobody does
+  // without one.
+  using Witness = std::function<bool(const std::string& proxy, const ProxyStatus& known)>;
+  void set_witness(Witness witness) { witness_ = std::move(witness); }
   // Starts the looks; they end when the gate is closed.
   void start();
   // Returns when the proxy is in step and configured, or at the deadline (kTimeout says what is
@@ -48,6 +55,7 @@ class Reconciler {
     std::string id, cluster;
     bool tended = false;       // by a coroutine, now
     base::Instant due{};       // of the call that is made once a second
+    base::Instant asked{};     // a proxy for its status, the last time
     base::Instant looked{};    // at the backend's record, the last time
     base::Instant patience{};  // nothing is tried before
   };
@@ -62,6 +70,7 @@ class Reconciler {
   void take_probe(Member& backend, const Demand& demand);
   boost::asio::awaitable<void> tend_proxy(Member& proxy, bool ask);
   boost::asio::awaitable<void> tend_backend(Member& backend);
+  bool is_vouched(Member& proxy);
   void judge(const std::string& proxy);
 
   boost::asio::any_io_executor executor_;
@@ -72,6 +81,7 @@ class Reconciler {
   ProcessControl& processes_;
   base::Timers& timers_;
   base::Gate& gate_;
+  Witness witness_;
 
   // Which there are is constant after construction.
   std::vector<Member> proxies_, backends_;

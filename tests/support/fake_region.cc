@@ -69,6 +69,7 @@ Result<boost::json::value> FakeProxies::answer(Proxy& proxy, const agent::coord:
   const auto number = [&](const char* key) { return call.args.at(key).to_number<uint64_t>(); };
   boost::json::object value;
   if (call.verb == "status") {
+    ++proxy.asked;
     value["id"] = status.id;
     value["instance"] = status.instance;
     value["committed"] = status.committed;

@@ -30,6 +30,7 @@ class FakeProxies final : public agent::coord::ProxyControl {
     std::map<uint32_t, uint32_t> generations;  // cache -> flush generation
     std::set<std::string> users;
     std::vector<std::string> verbs;  // what was called and took effect
+    size_t asked = 0;                // for its status, and answered
   };
   explicit FakeProxies(base::Timers& timers) : timers_(timers) {}
   boost::asio::awaitable<base::Result<boost::json::value>> call(

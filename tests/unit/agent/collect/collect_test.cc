@@ -116,6 +116,47 @@ TEST_F(Telemetry, TellsTheOldestHeartbeat) {
   EXPECT_EQ(samples[0].key.proxy, "amber-proxy-1");
 }
 
+TEST_F(Telemetry, ShowsWhetherAProxyIsAliveAndAsItWasKnownToBe) {
+  coord::ProxyStatus known;
+  known.pid = ::getpid();
+  known.committed = 7;
+  known.flush_sequence = 3;
+  known.config_generation = 5;
+  EXPECT_FALSE(telemetry_.shows(known, now_)) << "nothing was read yet";
+  auto& header = writer_->header();
+  header.committed_epoch.set(7);
+  header.flush_sequence.set(3);
+  header.config_generation.set(5);
+  const auto beats = [&] {
+    for (uint32_t w : {0u, 1u}) {
+      writer_->worker(w).heartbeat_ns.set(static_cast<uint64_t>(now_.ns));
+    }
+  };
+  beats();
+  read();
+  EXPECT_TRUE(telemetry_.shows(known, now_));
+
+  for (auto* cell : {&header.committed_epoch, &header.prepared_epoch, &header.flush_sequence,
+                     &header.config_generation, &header.draining}) {
+    const uint64_t before = cell->get();
+    cell->set(before + 1);
+    EXPECT_FALSE(telemetry_.shows(known, now_));
+    cell->set(before);
+  }
+  EXPECT_TRUE(telemetry_.shows(known, now_));
+  known.pid = 1;
+  EXPECT_FALSE(telemetry_.shows(known, now_)) << "another process";
+  known.pid = ::getpid();
+
+  now_ = now_ + milliseconds(600);
+  EXPECT_FALSE(telemetry_.shows(known, now_)) << "not read for long";
+  read();
+  EXPECT_FALSE(telemetry_.shows(known, now_)) << "its workers stand still";
+  beats();
+  read();
+  EXPECT_TRUE(telemetry_.shows(known, now_));
+}
+
 TEST_F(Telemetry, ReportsEachPaceSlotOnceSummedOverWorkers) {
   EXPECT_TRUE(named(read(), "link_pace").empty());
   now_ = now_ + milliseconds(5);

@@ -1,0 +1,64 @@
+#include "agent/coord/reconciler.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/unit/agent/coord/bench.h"
+
+namespace agent::coord {
+namespace {
+
+using namespace std::chrono_literals;
+
+class ReconcilerTest : public ::testing::Test {
+ protected:
+  // How often it was asked for its status in that time.
+  size_t asked_in(base::Duration time) {
+    const size_t before = bench_.proxies.at("amber-proxy-1").asked;
+    bench_.timers.run_for(time);
+    return bench_.proxies.at("amber-proxy-1").asked - before;
+  }
+  void start(bool vouches) {
+    vouches_ = vouches;
+    bench_.restart();
+    bench_.coordinator->reconciler().set_witness(
+        [this](const std::string&, const ProxyStatus& known) {
+          known_ = known;
+          return vouches_;
+        });
+    bench_.timers.run_for(10s);
+  }
+
+  Bench bench_;
+  bool vouches_ = false;
+  ProxyStatus known_;  // as the witness was last asked about
+};
+
+TEST_F(ReconcilerTest, AsksAProxyOnceASecond) {
+  start(false);
+  EXPECT_NEAR(static_cast<double>(asked_in(60s)), 60 / 1.1, 6);
+}
+
+TEST_F(ReconcilerTest, AsksSeldomWhileItsTelemetryVouches) {
+  start(true);
+  EXPECT_NEAR(static_cast<double>(asked_in(60s)), 12, 2);
+  EXPECT_EQ(known_.committed, bench_.committed());
+  vouches_ = false;
+  EXPECT_GE(asked_in(1100ms), 1u) << "nobody vouches any more";
+}
+
+TEST_F(ReconcilerTest, TellsAVouchedProxyAtOnceWhatIsNew) {
+  start(true);
+  const base::Epoch before = bench_.committed();
+  ASSERT_TRUE(bench_.run(bench_.coordinator->tables().change(bench_.weigh(2))).ok());
+  EXPECT_GT(bench_.proxies.at("amber-proxy-1").status.committed, before);
+}
+
+TEST_F(ReconcilerTest, FindsAVouchedProxySilentWithinFiveSeconds) {
+  start(true);
+  bench_.proxies.at("amber-proxy-1").silent = true;
+  bench_.timers.run_for(kAskVouchedEvery + kStatusTimeout + 2 * kLookEvery);
+  EXPECT_NE(bench_.coordinator->sync().known("amber-proxy-1").silent_since.ns, 0);
+}
+
+}  // namespace
+}  // namespace agent::coord
