@@ -17,6 +17,7 @@ using base::telemetry::kUnknownTime;
 using base::telemetry::LatencyKind;
 using base::telemetry::WorkerCounters;
 using base::telemetry::WorkerView;
+using series::Label;
 
 // A worker may still be writing into the slots just ended.
 constexpr int64_t kSettlingSlots = 2;
@@ -45,6 +46,12 @@ constexpr size_t kMostClients = 10;
 constexpr double kBusy = 0.5;
 constexpr base::Duration kLookSeldom = std::chrono::seconds(10);
 
+// Of what is told many times a second.
+const Label kHeartbeatAge("proxy_heartbeat_age_seconds"), kTelemetryAge("telemetry_age_seconds"),
+    kProxyBusy("proxy_busy"), kProxyWaited("proxy_waited"),
+    kOldest("backend_oldest_in_flight_seconds"), kConnected("backend_connected"),
+    kPace("link_pace");
+
 double age(base::Instant now, uint64_t at_ns) {
   if (at_ns == 0) return 0;
   return std::max(0.0, base::to_seconds(now - base::Instant{static_cast<int64_t>(at_ns)}));
@@ -68,11 +75,12 @@ LatencyFigures latency_figures(const Histogram& latencies) {
   return figures;
 }
 
-ProxyTelemetry::ProxyTelemetry(std::string path, std::string cluster, std::string proxy)
-    : path_(std::move(path)), cluster_(std::move(cluster)), proxy_(std::move(proxy)) {}
+ProxyTelemetry::ProxyTelemetry(std::string path, const std::string& cluster,
+                               const std::string& proxy)
+    : path_(std::move(path)), cluster_(cluster), proxy_(proxy) {}
 
-series::Sample ProxyTelemetry::sample(const char* name, base::Instant at, double value,
-                                      const std::string& backend) const {
+series::Sample ProxyTelemetry::sample(const Label& name, base::Instant at, double value,
+                                      const Label& backend) const {
   series::Sample result;
   result.key.name = name;
   result.key.cluster = cluster_;
@@ -103,7 +111,8 @@ void ProxyTelemetry::read(pid_t pid, base::Instant now, std::vector<series::Samp
   follow(pid);
   if (reader_ == nullptr) return;
   if (backend_names_.size() != reader_->header().backend_count.get()) {
-    backend_names_ = reader_->backend_names();
+    const std::vector<std::string> names = reader_->backend_names();
+    backend_names_.assign(names.begin(), names.end());
     told_.assign(backend_names_.size(), Told());
   }
   bool whole = true;
@@ -117,8 +126,8 @@ void ProxyTelemetry::read(pid_t pid, base::Instant now, std::vector<series::Samp
   }
   if (whole || whole_.ns == 0) whole_ = now;
   telemetry_age_ = base::to_seconds(now - whole_);
-  out.push_back(sample("proxy_heartbeat_age_seconds", now, heartbeat_age_));
-  out.push_back(sample("telemetry_age_seconds", now, telemetry_age_));
+  out.push_back(sample(kHeartbeatAge, now, heartbeat_age_));
+  out.push_back(sample(kTelemetryAge, now, telemetry_age_));
   read_workers(now, out);
   read_backends(now, out);
 }
@@ -164,10 +173,10 @@ void ProxyTelemetry::read_workers(base::Instant now, std::vector<series::Sample>
   most_wanted_ = std::max(most_wanted_, wanted);
   // To a thousandth: shorter where it is recorded.
   const auto rounded = [](double share) { return std::round(share * 1000) / 1000; };
-  series::Sample busy = sample("proxy_busy", now, rounded(ran));
+  series::Sample busy = sample(kProxyBusy, now, rounded(ran));
   busy.weight = rounded(wanted);
   out.push_back(std::move(busy));
-  if (is_waiting_known) out.push_back(sample("proxy_waited", now, rounded(most_waited)));
+  if (is_waiting_known) out.push_back(sample(kProxyWaited, now, rounded(most_waited)));
 }
 
 // While nothing is amiss with a link it is worth a word a second.
@@ -191,11 +200,11 @@ void ProxyTelemetry::read_backends(base::Instant now, std::vector<series::Sample
       oldest = std::max(oldest, age(now, cells.oldest_in_flight_ns.get()));
       connected += cells.connected.get() != 0 ? 1 : 0;
     }
-    const std::string& name = backend_names_[b];
+    const Label& name = backend_names_[b];
     const double share = static_cast<double>(connected) / std::max(1u, reader_->workers());
     if (is_news(told_[b], now, oldest, share)) {
-      out.push_back(sample("backend_oldest_in_flight_seconds", now, oldest, name));
-      out.push_back(sample("backend_connected", now, share, name));
+      out.push_back(sample(kOldest, now, oldest, name));
+      out.push_back(sample(kConnected, now, share, name));
     }
     read_pace(b, now, out);
   }
@@ -219,8 +228,7 @@ void ProxyTelemetry::read_pace(size_t backend, base::Instant now,
     }
     if (all == 0) continue;
     const base::Instant end{(slot + 1) * kPaceSlot.count()};
-    series::Sample each =
-        sample("link_pace", end, static_cast<double>(slow), backend_names_[backend]);
+    series::Sample each = sample(kPace, end, static_cast<double>(slow), backend_names_[backend]);
     each.weight = static_cast<double>(all);
     out.push_back(std::move(each));
   }

@@ -39,7 +39,7 @@ LatencyFigures latency_figures(const base::telemetry::Histogram& latencies);
 // Thread: the control thread's. Owner: Collector.
 class ProxyTelemetry {
  public:
-  ProxyTelemetry(std::string path, std::string cluster, std::string proxy);
+  ProxyTelemetry(std::string path, const std::string& cluster, const std::string& proxy);
 
   // The fast round. `pid`: of the process that should be writing; 0: none runs.
   void read(pid_t pid, base::Instant now, std::vector<series::Sample>& out);
@@ -90,13 +90,14 @@ class ProxyTelemetry {
   void tell_window(const Counters& before, const Counters& latest, const LatencyFigures& latency,
                    std::vector<series::Sample>& out) const;
   base::telemetry::Histogram take_latencies(size_t backend) const;
-  series::Sample sample(const char* name, base::Instant at, double value,
-                        const std::string& backend = {}) const;
+  series::Sample sample(const series::Label& name, base::Instant at, double value,
+                        const series::Label& backend = {}) const;
 
-  const std::string path_, cluster_, proxy_;
+  const std::string path_;
+  const series::Label cluster_, proxy_;
   std::unique_ptr<base::telemetry::SegmentReader> reader_;
   pid_t opened_for_ = 0;
-  std::vector<std::string> backend_names_;
+  std::vector<series::Label> backend_names_;
   std::vector<Told> told_;           // by backend
   std::vector<uint64_t> sequences_;  // per worker, as last seen
   struct Spent {

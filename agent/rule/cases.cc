@@ -230,13 +230,15 @@ base::Result<series::SeriesKey> parse_series(std::string_view text) {
     labels.remove_prefix(std::min(label.size() + 1, labels.size()));
     const size_t equals = std::min(label.find('='), label.size());
     const std::string_view name = label.substr(0, equals);
-    std::string* const member = name == "cluster"   ? &key.cluster
-                                : name == "proxy"   ? &key.proxy
-                                : name == "backend" ? &key.backend
-                                : name == "client"  ? &key.client
-                                                    : nullptr;
-    if (member == nullptr || equals == label.size()) return bad_word(text, kForm);
-    *member = label.substr(equals + 1);
+    series::Label* const member = name == "cluster"   ? &key.cluster
+                                  : name == "proxy"   ? &key.proxy
+                                  : name == "backend" ? &key.backend
+                                                      : nullptr;
+    const bool is_client = name == "client";
+    if ((member == nullptr && !is_client) || equals == label.size()) return bad_word(text, kForm);
+    const std::string_view value = label.substr(equals + 1);
+    if (is_client) key.client = value;
+    if (member != nullptr) *member = value;
   }
   return key;
 }

@@ -50,7 +50,7 @@ struct Detector::Impl {
   base::Instant swept;
   bool wants_echoes = false;
   // Of the last sample: the next one has mostly the same name.
-  std::string name;
+  series::Label name;
   Observe observer = nullptr;  // null: nobody observes it
 
   static const std::unordered_map<std::string, Observe>& observers();

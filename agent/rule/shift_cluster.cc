@@ -11,6 +11,7 @@ namespace agent::rule {
 
 namespace {
 
+using series::Label;
 using series::SlotBuffer;
 
 constexpr double kTrials = 16;     // a proxy's slot counts as at most so many requests
@@ -68,15 +69,14 @@ void ShiftCluster::weigh(Link& link) {
   link.log_fast = std::log((1 - faulty) / (1 - usual));
 }
 
-bool ShiftCluster::is_link(uint32_t index, const std::string& proxy,
-                           const std::string& backend) const {
+bool ShiftCluster::is_link(uint32_t index, const Label& proxy, const Label& backend) const {
   if (index >= links_.size()) return false;
   const Link& link = links_[index];
   return columns_[link.column].name == backend && rows_[link.row].name == proxy;
 }
 
 // Links tell their slots in turn, each several at once: it is mostly the last one or that after it.
-uint32_t ShiftCluster::link_index(const std::string& proxy, const std::string& backend) {
+uint32_t ShiftCluster::link_index(const Label& proxy, const Label& backend) {
   for (const uint32_t likely : {last_index_, last_index_ + 1}) {
     if (is_link(likely, proxy, backend)) return last_index_ = likely;
   }
@@ -84,7 +84,7 @@ uint32_t ShiftCluster::link_index(const std::string& proxy, const std::string& b
   if (const auto it = row_links.find(backend); it != row_links.end()) {
     return last_index_ = it->second;
   }
-  const auto place = [](std::vector<Group>& groups, const std::string& name) {
+  const auto place = [](std::vector<Group>& groups, const Label& name) {
     const auto it = std::find_if(groups.begin(), groups.end(),
                                  [&](const Group& group) { return group.name == name; });
     if (it != groups.end()) return static_cast<uint32_t>(it - groups.begin());
@@ -101,8 +101,8 @@ uint32_t ShiftCluster::link_index(const std::string& proxy, const std::string& b
   return row_links[backend] = last_index_;
 }
 
-void ShiftCluster::observe(const std::string& proxy, const std::string& backend, base::Instant at,
-                           double slow, double all) {
+void ShiftCluster::observe(const Label& proxy, const Label& backend, base::Instant at, double slow,
+                           double all) {
   if (all <= 0) return;
   const uint32_t index = link_index(proxy, backend);
   Link& link = links_[index];
@@ -116,7 +116,7 @@ void ShiftCluster::observe(const std::string& proxy, const std::string& backend,
   slots_.add(at, {index, static_cast<float>(std::min(slow, all)), static_cast<float>(all)});
 }
 
-void ShiftCluster::lost(const std::string& proxy, const std::string& backend, base::Instant now) {
+void ShiftCluster::lost(const Label& proxy, const Label& backend, base::Instant now) {
   Link& link = links_[link_index(proxy, backend)];
   if (now < link.hold_until) return;
   link.last = std::max(link.last, now);
@@ -136,7 +136,7 @@ void ShiftCluster::lost(const std::string& proxy, const std::string& backend, ba
 }
 
 // No sign of life of the link itself: one that carries no requests is in no trouble.
-void ShiftCluster::echo(const std::string& proxy, const std::string& backend, base::Instant at,
+void ShiftCluster::echo(const Label& proxy, const Label& backend, base::Instant at,
                         std::optional<double> seconds) {
   Link& link = links_[link_index(proxy, backend)];
   const bool teaches = !is_in_doubt();
@@ -540,8 +540,7 @@ void ShiftCluster::ask_busy(base::Instant now) {
   // A second one that comes and goes is of the same trouble.
   const bool several = proxies.size() > 1;
   overload_is_of_several_.update(several, several, now, now, rule_.clear_after);
-  const std::string only =
-      overload_is_of_several_.active() ? std::string() : rows_[proxies[0]].name;
+  const std::string only = overload_is_of_several_.active() ? Label() : rows_[proxies[0]].name;
   // What is found is told once, not with each new figure.
   if (was && only == overloaded_proxy_) return;
   overloaded_proxy_ = only;
@@ -629,8 +628,8 @@ void ShiftCluster::evaluate(base::Instant now, std::vector<incident::Verdict>& o
   out.push_back(std::move(present));
 }
 
-void ShiftCluster::restore(const std::string& proxy, const std::string& backend,
-                           series::Share share, const std::optional<LinkEchoes::Learned>& echoes) {
+void ShiftCluster::restore(const Label& proxy, const Label& backend, series::Share share,
+                           const std::optional<LinkEchoes::Learned>& echoes) {
   Link& link = links_[link_index(proxy, backend)];
   link.share = share;
   if (echoes) link.echoes.restore(*echoes);

@@ -34,6 +34,7 @@
 #include "agent/rule/latch.h"
 #include "agent/rule/rules.h"
 #include "agent/series/cusum.h"
+#include "agent/series/label.h"
 #include "agent/series/learned.h"
 #include "agent/series/moments.h"
 #include "agent/series/slots.h"
@@ -47,12 +48,12 @@ class ShiftCluster {
   ShiftCluster(std::string name, const ShiftRule& rule, series::Moments& moments, uint32_t number)
       : name_(std::move(name)), rule_(rule), moments_(moments), number_(number) {}
 
-  void observe(const std::string& proxy, const std::string& backend, base::Instant at, double slow,
-               double all);
+  void observe(const series::Label& proxy, const series::Label& backend, base::Instant at,
+               double slow, double all);
   // A link whose canaries are lost: requests that never end, told 10 times a second.
-  void lost(const std::string& proxy, const std::string& backend, base::Instant now);
+  void lost(const series::Label& proxy, const series::Label& backend, base::Instant now);
   // An echo over a link: how long it took, or nothing when it was lost.
-  void echo(const std::string& proxy, const std::string& backend, base::Instant at,
+  void echo(const series::Label& proxy, const series::Label& backend, base::Instant at,
             std::optional<double> seconds);
   // How busy a proxy was since it was told before, as shares of the time (ProxyBusy::told).
   void busy(const std::string& proxy, base::Instant at, double ran, double wanted);
@@ -73,7 +74,7 @@ class ShiftCluster {
       use(rows_[link.row].name, columns_[link.column].name, link.share, link.echoes.learned(),
           link.last);
   }
-  void restore(const std::string& proxy, const std::string& backend, series::Share share,
+  void restore(const series::Label& proxy, const series::Label& backend, series::Share share,
                const std::optional<LinkEchoes::Learned>& echoes);
 
  private:
@@ -99,7 +100,7 @@ class ShiftCluster {
   };
   // A proxy, a backend or the whole: what its present slot and its run of slow slots say.
   struct Group {
-    std::string name;
+    series::Label name;
     series::Cusum sum;
     base::Instant told;  // the newest slot that a proxy has told
     base::Instant run_begin, last_slot;
@@ -108,8 +109,8 @@ class ShiftCluster {
     double pause_weight = 1;                 // what a request of this slot counts
   };
 
-  uint32_t link_index(const std::string& proxy, const std::string& backend);
-  bool is_link(uint32_t index, const std::string& proxy, const std::string& backend) const;
+  uint32_t link_index(const series::Label& proxy, const series::Label& backend);
+  bool is_link(uint32_t index, const series::Label& proxy, const series::Label& backend) const;
   ProxyBusy* busy_of(const std::string& proxy);  // null: it has no links
   void weigh(Link& link);
   void take_slot(base::Instant at, const std::vector<series::SlotBuffer::Entry>& entries);

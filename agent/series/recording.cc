@@ -192,9 +192,10 @@ void RecordingEncoder::add(const Sample& sample) {
   if (is_new) {
     payload_ += static_cast<char>(kDefine);
     const SeriesKey& key = sample.key;
-    for (const auto* name : {&key.name, &key.cluster, &key.proxy, &key.backend, &key.client}) {
+    for (const Label* name : {&key.name, &key.cluster, &key.proxy, &key.backend}) {
       put_text(payload_, *name);
     }
+    put_text(payload_, key.client);
     series_.push_back({key, 0, 0, 1, id, id});
   }
   if (id != last_series_) series_[last_series_].next = id;
@@ -352,9 +353,12 @@ bool RecordingDecoder::read_events(std::string_view payload, std::vector<Event>&
         break;
       case kDefine: {
         SeriesKey key;
-        for (auto* name : {&key.name, &key.cluster, &key.proxy, &key.backend, &key.client}) {
-          if (!get_text(payload, *name)) return false;
+        for (Label* name : {&key.name, &key.cluster, &key.proxy, &key.backend}) {
+          std::string text;
+          if (!get_text(payload, text)) return false;
+          *name = text;
         }
+        if (!get_text(payload, key.client)) return false;
         if (series_.size() >= kMostSeries) return false;
         const auto id = static_cast<uint32_t>(series_.size());
         series_.push_back({std::move(key), 0, 0, 1, id, id});

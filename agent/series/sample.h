@@ -63,17 +63,18 @@
 #include <compare>
 #include <string>
 
+#include "agent/series/label.h"
 #include "base/time/clock.h"
 
 namespace agent::series {
 
 // Labels not applicable are empty. Ordering makes it a map key.
 struct SeriesKey {
-  std::string name;
-  std::string cluster;
-  std::string proxy;
-  std::string backend;
-  std::string client;
+  Label name;
+  Label cluster;
+  Label proxy;
+  Label backend;
+  std::string client;  // an address: strangers choose it
   friend auto operator<=>(const SeriesKey&, const SeriesKey&) = default;
 };
 
