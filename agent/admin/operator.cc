@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <limits>
 
 #include "agent/admin/arguments.h"
@@ -9,7 +10,10 @@
 namespace agent::admin {
 namespace {
 
-constexpr uint64_t kMostWaitMs = 60'000;
+// Who waits keeps a connection's slot of a server, also when the client has gone: so not for long, and
+// few at once.
+constexpr uint64_t kMostWaitMs = 10'000;
+constexpr long kMostWaiters = 16;
 constexpr base::Duration kChangesBeat = std::chrono::milliseconds(100);
 
 }  // namespace
@@ -80,8 +84,6 @@ json::object Operator::status() const {
   return build_status(status_parts(), agent);
 }
 
-// With `seen`, the `changes` of an earlier answer, it waits until something has changed since, or for
-// `wait_ms`: who watches costs nothing while nothing happens, and is told within a beat.
 std::vector<web::ProxyRate> Operator::rates() const {
   std::vector<web::ProxyRate> rates;
   for (const auto& [id, figures] : parts_.collector.snapshot().proxies) {
@@ -90,15 +92,24 @@ std::vector<web::ProxyRate> Operator::rates() const {
   return rates;
 }
 
+boost::asio::awaitable<void> Operator::wait_for_change(uint64_t seen, uint64_t wait_ms) {
+  const auto one_more = waiters_;
+  const std::chrono::milliseconds most(std::min(wait_ms, kMostWaitMs));
+  const base::Instant end = parts_.timers.clock().now() + most;
+  while (change_count() == seen && parts_.timers.clock().now() < end) {
+    co_await parts_.timers.wait_for_beat(kChangesBeat);
+  }
+}
+
+// With `seen`, the `changes` of an earlier answer, it waits until something has changed since, or for
+// `wait_ms`: who watches costs nothing while nothing happens, and is told within a beat. It may be
+// answered sooner, and then asks again.
 Operator::Answer Operator::show_status(json::object args) {
   const auto seen = number_argument(args, "seen", 0, std::numeric_limits<uint64_t>::max());
   if (!seen) co_return seen.error();
-  const auto wait_ms = number_argument(args, "wait_ms", 0, kMostWaitMs);
+  const auto wait_ms = number_argument(args, "wait_ms", 0, std::numeric_limits<uint64_t>::max());
   if (!wait_ms) co_return wait_ms.error();
-  const base::Instant end = parts_.timers.clock().now() + std::chrono::milliseconds(*wait_ms);
-  while (change_count() == *seen && parts_.timers.clock().now() < end) {
-    co_await parts_.timers.wait_for_beat(kChangesBeat);
-  }
+  if (waiters_.use_count() <= kMostWaiters) co_await wait_for_change(*seen, *wait_ms);
   json::object shown = status();
   if (args.contains("seen")) shown["changes"] = change_count();
   co_return shown;

@@ -11,6 +11,7 @@
 #include <boost/json/value.hpp>
 #include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
 #include <string_view>
@@ -65,6 +66,7 @@ class Operator final : public web::OperatorApi {
   using Verb = Answer (Operator::*)(boost::json::object args);
 
   Answer show_status(boost::json::object args);
+  boost::asio::awaitable<void> wait_for_change(uint64_t seen, uint64_t wait_ms);
   // incident_verbs.cc
   Answer list_incidents(boost::json::object args);
   Answer show_incident(boost::json::object args);
@@ -118,6 +120,8 @@ class Operator final : public web::OperatorApi {
   OperatorParts parts_;
   const std::map<std::string, Verb, std::less<>> verbs_;
   uint64_t changes_ = 0;
+  // Of each who waits in show_status there is a copy, however the wait ends.
+  const std::shared_ptr<const char> waiters_ = std::make_shared<const char>();
   std::set<std::string> stopped_;  // by the fault `stop`: `clear` continues them
 };
 

@@ -214,5 +214,31 @@ TEST(Operator, TellsStatusWhenItHasChangedToOneWhoWaits) {
   EXPECT_EQ(bench.call("status", R"({"seen": "x"})").code(), base::ErrorCode::kInvalid);
 }
 
+TEST(Operator, LetsFewWaitForAChangeOfTheStatusAndNotLong) {
+  OperatorBench bench;
+  boost::json::object args;
+  args["seen"] = bench.admin.change_count();
+  args["wait_ms"] = 60'000;
+  size_t answered = 0;
+  const auto ask = [&] {
+    boost::asio::co_spawn(bench.io, bench.admin.call("status", args),
+                          [&](std::exception_ptr, base::Result<boost::json::value> told) {
+                            EXPECT_TRUE(told.ok());
+                            ++answered;
+                          });
+  };
+  for (int i = 0; i < 20; ++i) ask();
+  bench.timers.run_for(std::chrono::milliseconds(9900));
+  EXPECT_EQ(answered, 4u) << "at once";
+  bench.timers.run_for(std::chrono::milliseconds(200));
+  EXPECT_EQ(answered, 20u);
+  ask();
+  bench.timers.run_for(std::chrono::milliseconds(5000));
+  EXPECT_EQ(answered, 20u) << "there is room again";
+  bench.admin.note_change();
+  bench.timers.run_for(std::chrono::milliseconds(200));
+  EXPECT_EQ(answered, 21u);
+}
+
 }  // namespace
 }  // namespace agent::admin
