@@ -6,7 +6,10 @@
 namespace agent::collect {
 namespace {
 
-constexpr base::Duration kTimeout = std::chrono::seconds(1);
+// Less than a second: who is still waited for when its turn comes is passed over.
+constexpr base::Duration kTimeout = std::chrono::milliseconds(950);
+// Between probes of who is vouched for.
+constexpr base::Duration kVouchedEvery = std::chrono::seconds(1);
 constexpr base::Duration kBeat = std::chrono::milliseconds(100);  // probes begin at beats
 
 }  // namespace
@@ -48,11 +51,11 @@ bool BackendProbes::is_in_doubt(const std::string& cluster) const {
 bool BackendProbes::is_due(const std::string& id, const Backend& backend, base::Instant now) const {
   if (backend.under_way) return false;
   const base::Duration pace = around_.pace();
-  const bool calm = backend.answered && backend.vouched.ns != 0 &&
-                    now - backend.vouched < 2 * pace &&
+  const base::Duration every = std::max(pace, std::min(2 * pace, kVouchedEvery));
+  const bool calm = backend.answered && backend.vouched.ns != 0 && now - backend.vouched < every &&
                     backend.pid == around_.region.process(id)->pid &&
                     !is_in_doubt(around_.region.cluster_of(id)->name);
-  return !calm || now - backend.asked >= 2 * pace - pace / 4;
+  return !calm || now - backend.asked >= every - pace / 4;
 }
 
 base::Instant BackendProbes::next(base::Instant due) const {

@@ -1,8 +1,9 @@
 // BackendProbes: asks every memcached, straight, whether it answers.
 //
 // All whose turn it is are asked at once; who has not answered within a few milliseconds is waited for
-// alone. What a canary has just read through every proxy answers too: such a backend is asked half as
-// often, until a proxy's canary is in doubt, and then at once.
+// alone. What a canary has just read through every proxy answers too: such a backend is passed over
+// every other time, unless that is a second or more apart, until a proxy's canary is in doubt, and then
+// asked at once.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
