@@ -106,8 +106,7 @@ class BackendClient::Connection {
     if (!connected.ok()) co_return connected.error();
     co_return co_await peer_.exchange(std::move(request), std::move(end), deadline, look);
   }
-  // How long the last answer had been there when it was looked for.
-  base::Duration waited() const { return peer_.waited(); }
+  base::Duration took_since(base::Instant began) const { return peer_.took_since(began); }
 
   // The caller holds the turn and has just asked something with success.
   boost::asio::awaitable<base::Result<std::string>> send(std::string request, AnswerEnd end,
@@ -208,7 +207,7 @@ base::Result<base::Duration> BackendClient::read_probe(Connection& peer, const s
     read.record = base::memcache::parse_fence_record(fence.value);
   }
   peer.note_probe(read);
-  return timers_.clock().now() - asked - peer.waited();
+  return peer.took_since(asked);
 }
 
 boost::asio::awaitable<base::Result<base::Duration>> BackendClient::probe(std::string backend,

@@ -49,6 +49,11 @@ std::string get_hit(const std::string& key, const std::string& value) {
   return "VALUE " + key + " 0 " + std::to_string(value.size()) + "\r\n" + value + "\r\nEND\r\n";
 }
 
+// Not by a proxy whose connection was gone: what its last process may have counted went with it.
+bool is_counted(const base::Result<>& asked) {
+  return asked.ok() || asked.code() != base::ErrorCode::kUnavailable;
+}
+
 base::Error wrong(std::string what) {
   return base::Error(base::ErrorCode::kInvalid, std::move(what), base::Origin::kBackend);
 }
@@ -133,8 +138,7 @@ class Canary::Connection {
     co_return base::Done{};
   }
 
-  // How long the last answer had been there when it was looked for.
-  base::Duration waited() const { return peer_.waited(); }
+  base::Duration took_since(base::Instant began) const { return peer_.took_since(began); }
   void close() {
     peer_.close();
     user_.clear();
@@ -217,49 +221,60 @@ boost::asio::awaitable<std::vector<CanaryAnswer>> Canary::probe(std::string prox
 boost::asio::awaitable<CanaryLook> Canary::look(std::string proxy, base::Duration timeout,
                                                 std::function<void()> doubted) {
   CHECK(region_.proxy(proxy) != nullptr);
-  const base::Instant began = timers_.clock().now();
   Together& all = together(proxy);
   CanaryLook result;
-  if (all.trusted) {
-    result.answers = co_await probe_together(proxy, began + all.patience);
-    result.together = std::all_of(result.answers.begin(), result.answers.end(),
-                                  [](const CanaryAnswer& answer) { return answer.ok; });
-    if (result.together) {
+  Tried tried;
+  const bool was_trusted = all.trusted;
+  if (was_trusted) {
+    tried = co_await probe_together(proxy, timers_.clock().now() + all.patience);
+    if (tried.done.ok()) {
+      result.answers = std::move(tried.answers);
+      result.together = true;
       if (!result.answers.empty() && result.answers.front().took < all.patience / 4) {
         all.patience = std::max(all.patience / 2, kLeastPatience);
       }
       co_return result;
     }
+    all.trusted = false;
+    doubted();
   }
-  const bool was_trusted = std::exchange(all.trusted, false);
-  if (was_trusted) doubted();
-  const std::vector<CanaryAnswer> before = std::move(result.answers);
-  result.answers = co_await probe_each(proxy, 1, began + timeout, Look::kAtBeats);
+  const base::Instant deadline = timers_.clock().now() + timeout;
+  result.answers = co_await probe_each(proxy, 1, deadline, Look::kAtBeats);
   // What the first try had sent may have been obeyed, and is the canary's too.
   for (CanaryAnswer& answer : result.answers) {
-    for (const CanaryAnswer& first : before) {
+    for (const CanaryAnswer& first : tried.answers) {
       if (first.backend == answer.backend) answer.requests += first.requests;
     }
   }
-  const base::Instant now = timers_.clock().now();
   const bool well = std::all_of(result.answers.begin(), result.answers.end(),
                                 [](const CanaryAnswer& answer) { return answer.ok; });
-  if (!well) all.doubted_until = now + kDoubt;
-  if (well && was_trusted) all.patience = std::min(2 * all.patience, kMostPatience);
+  const base::Instant now = timers_.clock().now();
+  if (!well || (was_trusted && !is_explained(all, tried))) all.doubted_until = now + kDoubt;
+  if (well && !tried.done.ok() && tried.done.code() == base::ErrorCode::kTimeout) {
+    all.patience = std::min(2 * all.patience, kMostPatience);
+  }
   all.trusted = well && now >= all.doubted_until;
   co_return result;
 }
 
+// Whether all may be asked together the next time although they have just not answered so: they were
+// given less time than they can be, or the connection was one to the proxy's last process.
+bool Canary::is_explained(const Together& all, const Tried& failed) {
+  if (failed.done.code() == base::ErrorCode::kTimeout) return all.patience < kMostPatience;
+  return failed.done.code() == base::ErrorCode::kUnavailable && failed.was_kept;
+}
+
 // All are ok, or it is not known which of them are not.
-boost::asio::awaitable<std::vector<CanaryAnswer>> Canary::probe_together(std::string proxy,
-                                                                         base::Instant deadline) {
+boost::asio::awaitable<Canary::Tried> Canary::probe_together(std::string proxy,
+                                                             base::Instant deadline) {
   const std::map<std::string, std::vector<std::string>> keys = together(proxy).keys.by_backend;
   Connection& peer = connection(proxy, "");
   const std::string user = identity(region_.cluster_of(proxy)->name).user;
   const base::Instant began = timers_.clock().now();
   base::Result<> done;
   bool asked = false;
-  if (!peer.is_logged_in(user)) done = co_await log_in(peer, user, deadline);
+  const bool was_kept = peer.is_logged_in(user);
+  if (!was_kept) done = co_await log_in(peer, user, deadline);
   if (done.ok()) {
     asked = true;
     const std::string value = proxy + " " + std::to_string(++probes_);
@@ -274,7 +289,7 @@ boost::asio::awaitable<std::vector<CanaryAnswer>> Canary::probe_together(std::st
       done = co_await peer.ask_for(std::move(request), std::move(wanted), deadline);
     }
   }
-  const base::Duration took = timers_.clock().now() - began - peer.waited();
+  const base::Duration took = peer.took_since(began);
   std::vector<CanaryAnswer> answers(keys.size());
   size_t i = 0;
   for (const auto& [backend, its] : keys) {
@@ -284,10 +299,14 @@ boost::asio::awaitable<std::vector<CanaryAnswer>> Canary::probe_together(std::st
     answer.ok = done.ok();
     answer.logged_in = asked;
     answer.took = took;
-    if (asked) answer.requests = kRequestsOfAKey;
+    if (asked && is_counted(done)) answer.requests = kRequestsOfAKey;
     if (!done.ok()) answer.what = done.error().context;
   }
-  co_return answers;
+  Tried tried;
+  tried.answers = std::move(answers);
+  tried.done = std::move(done);
+  tried.was_kept = was_kept;
+  co_return tried;
 }
 
 boost::asio::awaitable<std::vector<CanaryAnswer>> Canary::probe_each(std::string proxy,
@@ -345,10 +364,10 @@ boost::asio::awaitable<void> Canary::probe_one(Connection& connection,
     const std::string value = answer.proxy + " " + std::to_string(++probes_);
     for (const std::string& key : keys) {
       if (!done.ok()) break;
-      answer.requests += kRequestsOfAKey;
       done = co_await connection.set_and_get(key, value, deadline, look);
+      if (is_counted(done)) answer.requests += kRequestsOfAKey;
     }
-    answer.took = timers_.clock().now() - began - connection.waited();
+    answer.took = connection.took_since(began);
     if (done.ok() || !kept || done.code() != base::ErrorCode::kUnavailable) break;
   }
   answer.ok = done.ok();

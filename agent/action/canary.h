@@ -6,8 +6,9 @@
 // its own. A probe that does not end in its time closes its connection.
 //
 // A look, again and again, asks for all backends of a proxy at once on one more connection: that costs a
-// tenth. When they are not all answered soon and as they should be, each is asked on its own connection
-// in the time that is left, and for as long as one of them fails.
+// tenth. When they are not all answered soon and as they should be, each is asked on its own connection,
+// and so it stays for as long as one of them fails and for a while after. So it does where they are well
+// and are merely slow to answer together: to try both ways each time would be dearer than either.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -69,7 +70,9 @@ class Canary {
 
   // The same with one key of each backend, for one who looks regularly: it costs little while all is
   // well, and may tell some milliseconds later. `doubted` is called when not all are answered as they
-  // should be, before each is asked on its own. One at a time for a proxy.
+  // should be, before each is asked on its own. `timeout` counts from then, so that slow answers are
+  // not taken for none because of what was tried first; a look may last 400 ms more than it. One at a
+  // time for a proxy.
   boost::asio::awaitable<CanaryLook> look(std::string proxy, base::Duration timeout,
                                           std::function<void()> doubted);
 
@@ -90,6 +93,12 @@ class Canary {
     base::Instant doubted_until;
     base::Duration patience = kLeastPatience;  // before each is asked on its own
   };
+  // How that went.
+  struct Tried {
+    std::vector<CanaryAnswer> answers;
+    base::Result<> done;
+    bool was_kept = false;  // on a connection that had served before
+  };
   static constexpr base::Duration kLeastPatience = std::chrono::milliseconds(100);
   static constexpr base::Duration kMostPatience = std::chrono::milliseconds(400);
   static constexpr base::Duration kDoubt = std::chrono::seconds(10);
@@ -109,8 +118,8 @@ class Canary {
                                                                base::Instant deadline, Look look);
   boost::asio::awaitable<void> probe_one(Connection& connection, std::vector<std::string> keys,
                                          base::Instant deadline, Look look, CanaryAnswer& answer);
-  boost::asio::awaitable<std::vector<CanaryAnswer>> probe_together(std::string proxy,
-                                                                   base::Instant deadline);
+  boost::asio::awaitable<Tried> probe_together(std::string proxy, base::Instant deadline);
+  static bool is_explained(const Together& all, const Tried& failed);
   boost::asio::awaitable<base::Result<>> log_in(Connection& connection, const std::string& user,
                                                 base::Instant deadline);
 

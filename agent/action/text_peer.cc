@@ -215,6 +215,11 @@ void TextPeer::send_now(std::string request) {
   send_some();
 }
 
+base::Duration TextPeer::took_since(base::Instant began) const {
+  const base::Duration passed = timers_.clock().now() - began;
+  return passed - std::min(waited_, passed);
+}
+
 bool TextPeer::has_answered(const AnswerEnd& end) {
   if (!has_ended()) send_some();
   read_all(end);

@@ -52,8 +52,9 @@ class TextPeer {
   void send_now(std::string request);
   bool has_answered(const AnswerEnd& end);
   boost::asio::awaitable<base::Result<std::string>> finish(AnswerEnd end, base::Instant deadline);
-  // How long the end of the last answer had been there when it was looked for.
-  base::Duration waited() const { return waited_; }
+  // From `began` until the end of the last answer came, which may be before it was looked for. It was
+  // looked for just now. Never negative, although the kernel stamps by a clock that may be set.
+  base::Duration took_since(base::Instant began) const;
   void close();
 
  private:
@@ -82,8 +83,8 @@ class TextPeer {
   std::string request_;                                   // that was sent up to sent_
   size_t sent_ = 0;
   std::string input_;
-  size_t answer_ = 0;  // length of a whole answer at the start of input_
-  base::Duration waited_{0};
+  size_t answer_ = 0;         // length of a whole answer at the start of input_
+  base::Duration waited_{0};  // of the end of the last answer, by the kernel's stamp
   boost::system::error_code failed_;
   bool late_ = false;  // the deadline came first, and closed the socket
 };

@@ -166,6 +166,48 @@ TEST(TextPeer, EndsAtItsDeadlineOrWithThePeerWhenItLooksAtBeats) {
   EXPECT_FALSE(peer.connected());
 }
 
+// The wall clock, by which the kernel stamps, was set forward by five seconds.
+class SteppedTimers final : public base::Timers {
+ public:
+  explicit SteppedTimers(base::Timers& timers) : timers_(timers), clock_(timers.clock()) {}
+  boost::asio::awaitable<void> wait_until(base::Instant when) override {
+    co_await timers_.wait_until(when);
+  }
+  std::unique_ptr<base::Alarm> alarm(base::Instant when, std::function<void()> ring) override {
+    return timers_.alarm(when, std::move(ring));
+  }
+  base::Clock& clock() override { return clock_; }
+
+ private:
+  struct Stepped final : base::Clock {
+    explicit Stepped(base::Clock& clock) : steady(clock) {}
+    base::Instant now() const override { return steady.now(); }
+    base::WallTime wall() const override { return base::SystemClock().wall() + kStep; }
+    base::Clock& steady;
+  };
+  static constexpr base::Duration kStep = std::chrono::seconds(5);
+  base::Timers& timers_;
+  Stepped clock_;
+};
+
+TEST(TextPeer, NeverTookLessThanNoTime) {
+  Wire wire;
+  SteppedTimers stepped(wire.timers);
+  TextPeer peer(wire.io.get_executor(), "amber-backend-1", kAddress, wire.port, stepped);
+  ASSERT_TRUE(wire.run(peer.connect(wire.soon())).ok());
+  const UniqueFd other = wire.answer("");
+  const auto took = [&](base::Duration ago) { return peer.took_since(wire.clock.now() - ago); };
+  // The kernel begins to stamp a little after it was told to.
+  bool is_stamped = false;
+  for (int i = 0; i < 10'000 && !is_stamped; ++i) {
+    Wire::say(other, "EN\r\n");
+    ASSERT_TRUE(wire.run(peer.exchange("mg a\r\n", one_line, wire.soon(), Look::kAtBeats)).ok());
+    is_stamped = took(std::chrono::seconds(10)) < std::chrono::seconds(6);
+  }
+  ASSERT_TRUE(is_stamped);
+  EXPECT_EQ(took(std::chrono::seconds(1)), base::Duration(0));
+}
+
 TEST(TextPeer, SendsARequestThatTheSocketDoesNotTakeAtOnce) {
   Wire wire;
   TextPeer peer(wire.io.get_executor(), "amber-backend-1", kAddress, wire.port, wire.timers);
