@@ -228,6 +228,7 @@ bool TextPeer::has_answered(const AnswerEnd& end) {
 
 boost::asio::awaitable<base::Result<std::string>> TextPeer::finish(AnswerEnd end,
                                                                    base::Instant deadline) {
+  has_answered(end);
   co_await run_at_beats(end, deadline);
   co_return conclude();
 }

@@ -48,7 +48,8 @@ class TextPeer {
                                                              base::Instant deadline,
                                                              Look look = Look::kAtOnce);
   // The same in parts, for one who asks many peers at once. send_now() needs connected(); after it
-  // has_answered() looks once whether exchange is over, for good or ill, and finish() ends it.
+  // has_answered() looks once whether exchange is over, for good or ill, and finish() ends it: with an
+  // answer that is there when it is called also after the deadline, since then the asker was late.
   void send_now(std::string request);
   bool has_answered(const AnswerEnd& end);
   boost::asio::awaitable<base::Result<std::string>> finish(AnswerEnd end, base::Instant deadline);
