@@ -214,18 +214,31 @@ boost::asio::awaitable<base::Result<base::Duration>> BackendClient::probe(std::s
                                                                           base::Duration timeout) {
   Connection* peer = connection(backend);
   if (peer == nullptr) co_return no_backend(backend);
-  if (const auto asked = peer->asked()) {
-    auto answer = co_await peer->finish(two_replies, *asked + timeout);
-    if (answer.ok()) co_return read_probe(*peer, backend, *asked, *answer);
-    // A kept connection that has died is replaced once, as below.
+  co_return co_await probe_by(*peer, backend, timers_.clock().now() + timeout);
+}
+
+boost::asio::awaitable<base::Result<base::Duration>> BackendClient::probe_by(
+    Connection& peer, std::string backend, base::Instant deadline) {
+  const auto held = co_await peer.take(deadline);
+  if (!held.holds()) co_return peer.busy();
+  const base::Instant asked = timers_.clock().now();
+  auto answer = co_await peer.ask(probe_request(), two_replies, deadline, Look::kAtBeats);
+  if (!answer.ok()) co_return answer.error();
+  co_return read_probe(peer, backend, asked, *answer);
+}
+
+boost::asio::awaitable<base::Result<base::Duration>> BackendClient::finish_probe(
+    std::string backend, base::Duration timeout) {
+  Connection* peer = connection(backend);
+  if (peer == nullptr) co_return no_backend(backend);
+  const base::Instant asked = peer->asked().value_or(timers_.clock().now());
+  if (peer->asked()) {
+    auto answer = co_await peer->finish(two_replies, asked + timeout);
+    if (answer.ok()) co_return read_probe(*peer, backend, asked, *answer);
+    // A kept connection that has died is replaced once.
     if (answer.code() != base::ErrorCode::kUnavailable) co_return answer.error();
   }
-  const base::Instant began = timers_.clock().now();
-  const auto held = co_await peer->take(began + timeout);
-  if (!held.holds()) co_return peer->busy();
-  auto answer = co_await peer->ask(probe_request(), two_replies, began + timeout, Look::kAtBeats);
-  if (!answer.ok()) co_return answer.error();
-  co_return read_probe(*peer, backend, began, *answer);
+  co_return co_await probe_by(*peer, backend, asked + timeout);
 }
 
 boost::asio::awaitable<std::vector<coord::BackendControl::Probed>> BackendClient::probe_all(
@@ -240,8 +253,7 @@ boost::asio::awaitable<std::vector<coord::BackendControl::Probed>> BackendClient
   if (waiting.empty()) co_return answers;
   co_await timers_.wait_for_beat(kAnswersBeat);
   for (const auto& [i, peer] : waiting) {
-    // Somebody else's probe() may have taken the question over.
-    if (peer->asked() != began || !peer->has_answered(two_replies)) continue;
+    if (!peer->has_answered(two_replies)) continue;
     auto answer = co_await peer->finish(two_replies, began);
     if (answer.ok()) answers[i] = read_probe(*peer, backends[i], began, *answer);
   }

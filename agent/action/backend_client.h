@@ -29,6 +29,8 @@ class BackendClient final : public coord::BackendControl {
   boost::asio::awaitable<base::Result<base::Duration>> probe(std::string backend,
                                                              base::Duration timeout) override;
   boost::asio::awaitable<std::vector<Probed>> probe_all(std::vector<std::string> backends) override;
+  boost::asio::awaitable<base::Result<base::Duration>> finish_probe(
+      std::string backend, base::Duration timeout) override;
   std::optional<coord::ReadFence> probed_fence(std::string_view backend) const override;
   boost::asio::awaitable<base::Result<std::optional<coord::FenceRecord>>> read_fence(
       std::string backend, base::Duration timeout) override;
@@ -44,6 +46,9 @@ class BackendClient final : public coord::BackendControl {
   class Connection;
   base::Result<base::Duration> read_probe(Connection& peer, const std::string& backend,
                                           base::Instant asked, const std::string& answer);
+  boost::asio::awaitable<base::Result<base::Duration>> probe_by(Connection& peer,
+                                                                std::string backend,
+                                                                base::Instant deadline);
   Connection* connection(const std::string& backend);
   base::Timers& timers_;
   std::map<std::string, std::unique_ptr<Connection>, std::less<>> connections_;

@@ -104,7 +104,7 @@ boost::asio::awaitable<void> BackendProbes::ask(std::vector<std::string> ids) {
 }
 
 boost::asio::awaitable<void> BackendProbes::await_answer(std::string id) {
-  const auto answer = co_await around_.backends.probe(id, kTimeout);
+  const auto answer = co_await around_.backends.finish_probe(id, kTimeout);
   std::vector<series::Sample> samples;
   note(id, answer.ok(), samples);
   if (!samples.empty()) around_.sink(samples);

@@ -90,15 +90,20 @@ struct ReadFence {
 class BackendControl {
  public:
   virtual ~BackendControl() = default;
-  // One read of a key that is not there; the time it took. The fence record is read along with it.
-  // `timeout` counts from the asking, be it probe_all()'s.
+  // One read of a key that is not there, sent no earlier than this call; the time it took. The fence
+  // record is read along with it. Waits for what was asked of the backend before; `timeout` is for all.
   virtual boost::asio::awaitable<base::Result<base::Duration>> probe(std::string backend,
                                                                      base::Duration timeout) = 0;
   // Asks all of them at once, and looks once, a few milliseconds later: a tenth of the work. nullopt:
-  // no answer yet, and probe() has to be called to wait for it.
+  // no answer yet, and the caller has to wait for it with finish_probe(); everybody else's calls to
+  // that backend wait until then.
   using Probed = std::optional<base::Result<base::Duration>>;
   virtual boost::asio::awaitable<std::vector<Probed>> probe_all(
       std::vector<std::string> backends) = 0;
+  // The answer to what probe_all() has asked; or as probe() when it could ask nothing, or when the
+  // connection was gone. `timeout` counts from the asking, for all of it.
+  virtual boost::asio::awaitable<base::Result<base::Duration>> finish_probe(
+      std::string backend, base::Duration timeout) = 0;
   // By the last probe that was answered; nullopt: there was none. It may be of a process that has
   // ended since, so it proves only that the record is worth a look or not.
   virtual std::optional<ReadFence> probed_fence(std::string_view backend) const = 0;

@@ -145,11 +145,18 @@ asio::awaitable<std::vector<FakeBackends::Probed>> FakeBackends::probe_all(
   std::vector<Probed> answers(backends.size());
   for (size_t i = 0; i < backends.size(); ++i) {
     ++at(backends[i]).probes;
+    at(backends[i]).asked = timers_.clock().now();
     if (at(backends[i]).silent) continue;
     at(backends[i]).probed = agent::coord::ReadFence{timers_.clock().now(), at(backends[i]).record};
     answers[i] = base::Duration(100'000);
   }
   co_return answers;
+}
+
+asio::awaitable<Result<base::Duration>> FakeBackends::finish_probe(std::string backend,
+                                                                   base::Duration timeout) {
+  const base::Instant deadline = at(backend).asked + timeout;
+  co_return co_await probe(std::move(backend), deadline - timers_.clock().now());
 }
 
 std::optional<agent::coord::ReadFence> FakeBackends::probed_fence(std::string_view backend) const {

@@ -54,8 +54,9 @@ class FakeBackends final : public agent::coord::BackendControl {
     bool loses_answers = false;                     // writes take effect, answers never come
     base::Duration connecting = base::Duration(0);  // before raise_fence asks for the record
     int flushes = 0;
-    int raises = 0;  // calls of raise_fence
-    int probes = 0;  // by probe_all
+    int raises = 0;       // calls of raise_fence
+    int probes = 0;       // by probe_all
+    base::Instant asked;  // by the last of them
     std::optional<agent::coord::ReadFence> probed;
   };
   explicit FakeBackends(base::Timers& timers) : timers_(timers) {}
@@ -63,6 +64,8 @@ class FakeBackends final : public agent::coord::BackendControl {
                                                              base::Duration timeout) override;
   // Who is silent has not answered within the few milliseconds.
   boost::asio::awaitable<std::vector<Probed>> probe_all(std::vector<std::string> backends) override;
+  boost::asio::awaitable<base::Result<base::Duration>> finish_probe(
+      std::string backend, base::Duration timeout) override;
   std::optional<agent::coord::ReadFence> probed_fence(std::string_view backend) const override;
   boost::asio::awaitable<base::Result<std::optional<agent::coord::FenceRecord>>> read_fence(
       std::string backend, base::Duration timeout) override;

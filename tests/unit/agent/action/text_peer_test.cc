@@ -317,7 +317,7 @@ TEST(BackendClient, AsksAllAtOnceAndLeavesWhoIsSlowToAProbeOfItsOwn) {
   EXPECT_FALSE(together()[0].has_value()) << "it has not answered yet";
   EXPECT_FALSE(together()[0].has_value()) << "and is not asked twice";
   alone.reset();
-  wire.begin(client.probe("amber-backend-1", std::chrono::seconds(1)), alone);
+  wire.begin(client.finish_probe("amber-backend-1", std::chrono::seconds(1)), alone);
   Wire::say(other, "EN\r\nEN\r\n");
   EXPECT_TRUE(wire.end(alone).ok());
 
@@ -327,7 +327,7 @@ TEST(BackendClient, AsksAllAtOnceAndLeavesWhoIsSlowToAProbeOfItsOwn) {
   };
   EXPECT_FALSE(together()[0].has_value());
   alone.reset();
-  wire.begin(client.probe("amber-backend-1", std::chrono::seconds(1)), alone);
+  wire.begin(client.finish_probe("amber-backend-1", std::chrono::seconds(1)), alone);
   run_until(std::chrono::milliseconds(999));
   EXPECT_FALSE(alone.has_value());
   run_until(std::chrono::milliseconds(1000));
@@ -341,9 +341,72 @@ TEST(BackendClient, AsksAllAtOnceAndLeavesWhoIsSlowToAProbeOfItsOwn) {
   other.reset();  // the process was replaced
   EXPECT_FALSE(together()[0].has_value()) << "that alone is no failure";
   alone.reset();
-  wire.begin(client.probe("amber-backend-1", std::chrono::seconds(1)), alone);
+  wire.begin(client.finish_probe("amber-backend-1", std::chrono::seconds(1)), alone);
   other = wire.answer("EN\r\nEN\r\n");
   EXPECT_TRUE(wire.end(alone).ok());
+}
+
+// A backend with one connection that has served, for what happens to it then.
+struct Known : Wire {
+  const coord::Region region{one_backend(port)};
+  BackendClient client{io.get_executor(), region, timers};
+  UniqueFd other;
+  base::Instant asked;
+
+  Known() {
+    std::optional<base::Result<base::Duration>> probed;
+    begin(probe(), probed);
+    other = answer("EN\r\nEN\r\n");
+    CHECK(end(probed).ok());
+  }
+  // By probe_all, which goes without an answer.
+  void ask() {
+    asked = clock.now();
+    std::vector<std::string> ids = {"amber-backend-1"};
+    CHECK(!run(client.probe_all(std::move(ids))).at(0).has_value());
+  }
+  boost::asio::awaitable<base::Result<base::Duration>> probe() {
+    return client.probe("amber-backend-1", std::chrono::seconds(1));
+  }
+  boost::asio::awaitable<base::Result<base::Duration>> finish() {
+    return client.finish_probe("amber-backend-1", std::chrono::seconds(1));
+  }
+};
+
+TEST(BackendClient, TakesNoAnswerToAnEarlierQuestionForAProbes) {
+  Known backend;
+  backend.ask();
+  Wire::say(backend.other, "EN\r\nVA 3\r\n7 2\r\n");
+  backend.other.reset();  // its last word: the process was replaced
+  std::optional<base::Result<base::Duration>> probed;
+  backend.begin(backend.probe(), probed);
+  backend.timers.run_for(std::chrono::milliseconds(100));
+  EXPECT_FALSE(probed.has_value()) << "the turn is with who asked first";
+  EXPECT_TRUE(backend.run(backend.finish()).ok());
+  backend.timers.run_for(std::chrono::milliseconds(100));
+  EXPECT_FALSE(probed.has_value()) << "the new process has not answered yet";
+  backend.other = backend.answer("EN\r\nEN\r\n");
+  EXPECT_TRUE(backend.end(probed).ok());
+  EXPECT_FALSE(backend.client.probed_fence("amber-backend-1")->record.has_value());
+}
+
+TEST(BackendClient, GivesAProbeOneTimeoutAlsoWhenItsConnectionWasGone) {
+  Known backend;
+  backend.ask();
+  std::optional<base::Result<base::Duration>> probed;
+  backend.begin(backend.finish(), probed);
+  const auto run_until = [&](base::Duration since) {
+    backend.timers.run_for(backend.asked + since - backend.clock.now());
+  };
+  run_until(std::chrono::milliseconds(600));
+  backend.other.reset();
+  run_until(std::chrono::milliseconds(800));
+  backend.other = backend.answer("");  // asked once more
+  run_until(std::chrono::milliseconds(999));
+  EXPECT_FALSE(probed.has_value());
+  run_until(std::chrono::milliseconds(1000));
+  ASSERT_TRUE(probed.has_value());
+  EXPECT_EQ(probed->code(), base::ErrorCode::kTimeout);
 }
 
 // The record is read and then written on one connection, which must not be lost in between unseen.
