@@ -155,8 +155,8 @@ asio::awaitable<std::vector<FakeBackends::Probed>> FakeBackends::probe_all(
 
 asio::awaitable<Result<base::Duration>> FakeBackends::finish_probe(std::string backend,
                                                                    base::Duration timeout) {
-  const base::Instant deadline = at(backend).asked + timeout;
-  co_return co_await probe(std::move(backend), deadline - timers_.clock().now());
+  const base::Instant late = at(backend).asked + timeout + std::chrono::milliseconds(1);
+  co_return co_await probe(std::move(backend), late - timers_.clock().now());
 }
 
 std::optional<agent::coord::ReadFence> FakeBackends::probed_fence(std::string_view backend) const {

@@ -64,6 +64,7 @@ class FakeBackends final : public agent::coord::BackendControl {
                                                              base::Duration timeout) override;
   // Who is silent has not answered within the few milliseconds.
   boost::asio::awaitable<std::vector<Probed>> probe_all(std::vector<std::string> backends) override;
+  // Ends a little behind its time, as what waits for timers does.
   boost::asio::awaitable<base::Result<base::Duration>> finish_probe(
       std::string backend, base::Duration timeout) override;
   std::optional<agent::coord::ReadFence> probed_fence(std::string_view backend) const override;
