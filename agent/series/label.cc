@@ -1,64 +1,55 @@
 #include "agent/series/label.h"
 
-#include <atomic>
+#include <deque>
 #include <mutex>
 #include <unordered_map>
 
 namespace agent::series {
 
-struct Label::Entry {
-  explicit Entry(std::string_view words) : text(words) {}
-  const std::string text;
-  std::atomic<uint32_t> users{1};
-};
+namespace {
 
-struct Label::Table {
+struct Table {
   std::mutex mutex;
-  std::unordered_map<std::string_view, Entry*> entries;  // by their own texts
-
-  // Outlives every label, whatever the order in which static ones go.
-  static Table& all() {
-    static auto* const kAll = new Table;
-    return *kAll;
-  }
+  std::deque<std::string> texts;  // in the order in which they came; none ever moves
+  std::unordered_map<std::string_view, const std::string*> places;
+  size_t frozen = 0;  // so many of them stay
 };
+
+// Outlives every label, whatever the order in which static ones go.
+Table& table() {
+  static auto* const kTable = new Table;
+  return *kTable;
+}
+
+}  // namespace
 
 const std::string& Label::empty_text() {
   static const auto* const kEmpty = new std::string;
   return *kEmpty;
 }
 
-const std::string& Label::text_of(const Entry* entry) {
-  return entry->text;
+const std::string* Label::find(std::string_view text) {
+  Table& all = table();
+  const std::lock_guard lock(all.mutex);
+  if (const auto known = all.places.find(text); known != all.places.end()) return known->second;
+  const std::string& added = all.texts.emplace_back(text);
+  all.places.emplace(added, &added);
+  return &added;
 }
 
-Label::Entry* Label::take(std::string_view text) {
-  Table& table = Table::all();
-  const std::lock_guard lock(table.mutex);
-  if (const auto known = table.entries.find(text); known != table.entries.end()) {
-    known->second->users.fetch_add(1, std::memory_order_relaxed);
-    return known->second;
+void Label::freeze() {
+  Table& all = table();
+  const std::lock_guard lock(all.mutex);
+  all.frozen = all.texts.size();
+}
+
+void Label::forget_since_freeze() {
+  Table& all = table();
+  const std::lock_guard lock(all.mutex);
+  while (all.texts.size() > all.frozen) {
+    all.places.erase(all.texts.back());
+    all.texts.pop_back();
   }
-  auto* const entry = new Entry(text);
-  table.entries.emplace(entry->text, entry);
-  return entry;
-}
-
-void Label::share() const noexcept {
-  if (entry_ != nullptr) entry_->users.fetch_add(1, std::memory_order_relaxed);
-}
-
-// The last one goes under the lock, so that nobody finds an entry that is going.
-void Label::give_back(Entry* entry) {
-  uint32_t users = entry->users.load(std::memory_order_relaxed);
-  while (users > 1) {
-    if (entry->users.compare_exchange_weak(users, users - 1, std::memory_order_acq_rel)) return;
-  }
-  Table& table = Table::all();
-  const std::lock_guard lock(table.mutex);
-  if (entry->users.fetch_sub(1, std::memory_order_acq_rel) > 1) return;
-  table.entries.erase(entry->text);
-  delete entry;
 }
 
 }  // namespace agent::series

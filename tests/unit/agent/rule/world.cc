@@ -5,13 +5,18 @@
 
 namespace test {
 
+using agent::series::Label;
 using agent::series::Sample;
 using agent::series::SeriesKey;
 
 namespace {
 
-constexpr double kBusy = 10;    // times what the links of an idle region carry
-constexpr double kWindow = 10;  // seconds
+constexpr double kBusyTimes = 10;  // times what the links of an idle region carry
+constexpr double kWindow = 10;     // seconds
+
+// Of what is told many times a second.
+const Label kPace("link_pace"), kOldest("backend_oldest_in_flight_seconds"),
+    kHeartbeatAge("proxy_heartbeat_age_seconds"), kBusy("proxy_busy"), kWaited("proxy_waited");
 
 }  // namespace
 
@@ -28,14 +33,14 @@ World::World(WorldOptions options)
     cluster.rate = options.rate;
     for (int i = 1; i <= options.proxies; ++i) {
       Proxy& proxy = cluster.proxies.emplace_back();
-      proxy.id = cluster.name + "-proxy-" + std::to_string(i);
+      proxy.id = cluster.name.text() + "-proxy-" + std::to_string(i);
       for (int c = 1; c <= 10; ++c) {
         proxy.clients["10.0.0." + std::to_string(c)] = 30;
         proxy.commands["10.0.0." + std::to_string(c)] = 300;
       }
     }
     for (int i = 1; i <= options.backends; ++i) {
-      cluster.backends.emplace_back().id = cluster.name + "-backend-" + std::to_string(i);
+      cluster.backends.emplace_back().id = cluster.name.text() + "-backend-" + std::to_string(i);
     }
     clusters_.push_back(std::move(cluster));
     book.set_cluster(name, static_cast<size_t>(options.proxies),
@@ -55,7 +60,7 @@ void World::pause(base::Duration length) {
 
 World::Proxy& World::join(Cluster& cluster) {
   Proxy& proxy = cluster.proxies.emplace_back();
-  proxy.id = cluster.name + "-proxy-" + std::to_string(cluster.proxies.size());
+  proxy.id = cluster.name.text() + "-proxy-" + std::to_string(cluster.proxies.size());
   proxy.connections = 0;
   book.set_cluster(cluster.name, cluster.proxies.size(), cluster.backends.size());
   return proxy;
@@ -63,7 +68,8 @@ World::Proxy& World::join(Cluster& cluster) {
 
 void World::kill(Proxy& proxy) {
   proxy.dead = true;
-  observe({"proxy_exited", proxy.id.substr(0, proxy.id.find('-')), proxy.id, "", ""}, now_, 1);
+  const std::string& id = proxy.id;
+  observe({"proxy_exited", id.substr(0, id.find('-')), proxy.id, "", ""}, now_, 1);
 }
 void World::stop(Proxy& proxy) {
   proxy.stopped = true;
@@ -85,13 +91,14 @@ void World::observe(const SeriesKey& key, base::Instant at, double value, double
 
 // One link's last ten slots. What is sent during a pause is answered, slowly, at its end.
 void World::tell_link(Cluster& cluster, size_t p, size_t b) {
-  const Proxy& proxy = cluster.proxies[p];
+  Proxy& proxy = cluster.proxies[p];
   const Backend& backend = cluster.backends[b];
   const bool silent =
       proxy.dead || proxy.stopped || backend.dead || backend.stopped || cluster.lost;
   const double fault = cluster.slow_on ? cluster.slow_on(p, b) : cluster.slow_share;
   const double share = std::max(options_.background, fault);
-  double& held = held_[proxy.id + backend.id];
+  proxy.held.resize(cluster.backends.size());
+  double& held = proxy.held[b];
   constexpr int kSlots = 10;
   std::array<int, kSlots> all{}, slow{};
   // Arrivals of a Poisson process fall anywhere within the time, each by itself.
@@ -102,7 +109,7 @@ void World::tell_link(Cluster& cluster, size_t p, size_t b) {
     ++all[slot];
     slow[slot] += (draw & 0xffffffff) < is_slow ? 1 : 0;
   }
-  Sample sample{{"link_pace", cluster.name, proxy.id, backend.id, ""}, {}};
+  Sample sample{{kPace, cluster.name, proxy.id, backend.id, ""}, {}};
   for (size_t i = 0; i < kSlots && !silent; ++i) {
     sample.at = now_ - (kSlots - static_cast<int64_t>(i)) * 10ms;
     if (sample.at >= pause_begin_ && sample.at < pause_end_) {
@@ -118,7 +125,7 @@ void World::tell_link(Cluster& cluster, size_t p, size_t b) {
   const bool waits = !proxy.dead && !proxy.stopped && backend.stopped;
   // The proxy's own deadline is a second: the oldest request is never older.
   const double age = base::to_seconds(now_ - backend.stopped_at);
-  sample.key.name = "backend_oldest_in_flight_seconds";
+  sample.key.name = kOldest;
   sample.at = now_;
   sample.value = waits ? age - static_cast<int64_t>(age) : 0.001;
   sample.weight = 1;
@@ -133,12 +140,12 @@ void World::tell_pace(Cluster& cluster) {
     double age = 0.02;
     if (proxy.stopped) age = base::to_seconds(now_ - proxy.stopped_at);
     if (now_ >= pause_begin_ && now_ < pause_end_) age += base::to_seconds(now_ - pause_begin_);
-    observe({"proxy_heartbeat_age_seconds", cluster.name, proxy.id, "", ""}, now_, age);
+    observe({kHeartbeatAge, cluster.name, proxy.id, "", ""}, now_, age);
     if (proxy.stopped) continue;
-    observe({"proxy_busy", cluster.name, proxy.id, "", ""}, now_, proxy.ran,
+    observe({kBusy, cluster.name, proxy.id, "", ""}, now_, proxy.ran,
             proxy.ran + (proxy.tells_waiting ? proxy.waited : 0));
     if (!proxy.tells_waiting) continue;
-    observe({"proxy_waited", cluster.name, proxy.id, "", ""}, now_,
+    observe({kWaited, cluster.name, proxy.id, "", ""}, now_,
             std::max(proxy.waited, proxy.other_waited));
   }
 }
@@ -232,7 +239,7 @@ double World::noisy(double value) {
 // What is said of the last ten seconds. A pause of the whole machine shows in all.
 void World::tell_window(const Cluster& cluster, const Proxy& proxy) {
   const double links = static_cast<double>(cluster.backends.size());
-  const double mean = cluster.rate * links * kBusy * kWindow * cluster.request_share;
+  const double mean = cluster.rate * links * kBusyTimes * kWindow * cluster.request_share;
   const int requests = std::poisson_distribution<int>(mean)(window_random_);
   if (proxy.stopped || requests == 0) return;
   const double pause = now_ - pause_end_ < 10s ? base::to_seconds(pause_end_ - pause_begin_) : 0;
@@ -248,7 +255,7 @@ void World::tell_window(const Cluster& cluster, const Proxy& proxy) {
 }
 void World::tell_window(const Cluster& cluster, const Backend& backend) {
   const double proxies = static_cast<double>(cluster.proxies.size());
-  const double mean = cluster.rate * proxies * kBusy * kWindow * cluster.request_share;
+  const double mean = cluster.rate * proxies * kBusyTimes * kWindow * cluster.request_share;
   const int requests = std::poisson_distribution<int>(mean)(window_random_);
   if (backend.stopped || requests == 0) return;
   observe({"backend_failures", cluster.name, "", backend.id, ""}, now_,
@@ -261,7 +268,8 @@ void World::tell_window(const Cluster& cluster, const Backend& backend) {
 // asked while the machine stands still.
 void World::tell_requests(const Cluster& cluster, const Proxy& proxy) {
   const double links = static_cast<double>(cluster.backends.size());
-  std::poisson_distribution<int> arrivals(cluster.rate * links * kBusy * cluster.request_share);
+  std::poisson_distribution<int> arrivals(cluster.rate * links * kBusyTimes *
+                                          cluster.request_share);
   int count = arrivals(random_);
   if (proxy.stopped || (now_ >= pause_begin_ && now_ < pause_end_)) count = 0;
   observe({"proxy_requests", cluster.name, proxy.id, "", ""}, now_, count);

@@ -37,7 +37,7 @@ class World {
   explicit World(WorldOptions options);
 
   struct Proxy {
-    std::string id;
+    agent::series::Label id;
     bool dead = false, stopped = false;
     base::Instant stopped_at;
     double connections = 50;
@@ -52,16 +52,17 @@ class World {
     double ran = 0.2, waited = 0.02;  // shares of the time of its busiest worker
     double other_waited = 0;          // of another
     bool tells_waiting = true;        // its kernel does
+    std::vector<double> held;         // requests waiting for the end of a pause, by backend
   };
   struct Backend {
-    std::string id;
+    agent::series::Label id;
     bool dead = false, stopped = false;
     base::Instant stopped_at;
     double failures = 0.0001;  // of the proxies' requests to it
     double p99 = 0.0008;       // seconds
   };
   struct Cluster {
-    std::string name;
+    agent::series::Label name;
     std::vector<Proxy> proxies;
     std::vector<Backend> backends;
     double rate = 0;
@@ -122,7 +123,6 @@ class World {
   std::vector<Cluster> clusters_;
   base::Instant now_{1'000'000'000'000};
   base::Instant pause_begin_, pause_end_;
-  std::map<std::string, double> held_;  // requests waiting for the end of a pause, by link
   int64_t steps_ = 0;
 };
 
