@@ -19,6 +19,9 @@ namespace {
 
 constexpr base::Duration kForgetAfter = 1h;
 constexpr base::Duration kSweepEvery = 1min;
+// Rules that are told something once a second, or judge what lasts for seconds, are asked so often.
+constexpr base::Duration kSlowEvery = 500ms;
+constexpr base::Duration kSlack = 20ms;  // evaluations come at beats, a little early or late
 
 }  // namespace
 
@@ -49,11 +52,15 @@ struct Detector::Impl {
   ClientFlood flood;
   base::Instant swept;
   bool wants_echoes = false;
+  base::Instant judged_slow;            // ns == 0: to be done at the next evaluation
+  std::vector<incident::Verdict> kept;  // that stand until then
   // Of the last sample: the next one has mostly the same name.
   series::Label name;
   Observe observer = nullptr;  // null: nobody observes it
 
   static const std::unordered_map<std::string, Observe>& observers();
+
+  void evaluate_slow(base::Instant now, std::vector<incident::Verdict>& verdicts);
 
   template <class Use>
   void each_test(Use use) {
@@ -174,6 +181,26 @@ void Detector::observe(const series::Sample& sample) {
   if (impl_->observer != nullptr) impl_->observer(*impl_, sample);
 }
 
+// `verdicts`: of the others, to which theirs are added.
+void Detector::Impl::evaluate_slow(base::Instant now, std::vector<incident::Verdict>& verdicts) {
+  if (judged_slow.ns == 0 || now - judged_slow >= kSlowEvery - kSlack) {
+    judged_slow = now;
+    const auto others = static_cast<std::ptrdiff_t>(verdicts.size());
+    surge.evaluate(now, verdicts);
+    drop.evaluate(now, verdicts);
+    silence.evaluate(now, verdicts);
+    // What another rule has said about somebody is no difference of its own.
+    for (const incident::Verdict& verdict : verdicts) peer.exclude(verdict.scope, now);
+    peer.evaluate(now, verdicts);
+    saturation.evaluate(now, verdicts);
+    expiry.evaluate(now, verdicts);
+    kept.assign(verdicts.begin() + others, verdicts.end());
+    std::erase_if(kept, [](const incident::Verdict& verdict) { return !verdict.active; });
+  } else {
+    verdicts.insert(verdicts.end(), kept.begin(), kept.end());
+  }
+}
+
 std::vector<incident::Verdict> Detector::evaluate(base::Instant now) {
   std::vector<incident::Verdict> verdicts;
   impl_->liveness.evaluate(now, verdicts);
@@ -193,14 +220,7 @@ std::vector<incident::Verdict> Detector::evaluate(base::Instant now) {
     if (is_slow && verdict.active) impl_->flood.slow(verdict.scope, now);
   }
   impl_->flood.evaluate(now, verdicts);
-  impl_->surge.evaluate(now, verdicts);
-  impl_->drop.evaluate(now, verdicts);
-  impl_->silence.evaluate(now, verdicts);
-  // What another rule has said about somebody is no difference of its own.
-  for (const incident::Verdict& verdict : verdicts) impl_->peer.exclude(verdict.scope, now);
-  impl_->peer.evaluate(now, verdicts);
-  impl_->saturation.evaluate(now, verdicts);
-  impl_->expiry.evaluate(now, verdicts);
+  impl_->evaluate_slow(now, verdicts);
   if (now - impl_->swept >= kSweepEvery) {
     impl_->swept = now;
     impl_->each_test([&](auto& test) { test.forget_silent(now - kForgetAfter); });
@@ -223,6 +243,7 @@ void Detector::set_rules(RuleSet rules) {
   impl_->expiry.set_rule(impl_->rules.certificate_expiring);
   impl_->peer.set_rule(impl_->rules.peer_differs);
   impl_->flood.set_rule(impl_->rules.client_flood);
+  impl_->judged_slow = base::Instant();
 }
 
 void Detector::forget(const incident::Scope& gone) {
@@ -234,6 +255,7 @@ void Detector::forget(const incident::Scope& gone) {
   impl_->saturation.forget(gone);
   impl_->peer.forget(gone);
   impl_->flood.forget(gone);
+  impl_->judged_slow = base::Instant();
 }
 
 std::string Detector::save() const {

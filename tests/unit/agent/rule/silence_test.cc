@@ -46,7 +46,7 @@ TEST_F(Hearing, SaysWhatIsMissedForHowLongAndHowOftenItCame) {
   ASSERT_FALSE(said_.empty());
   EXPECT_EQ(said_[0].scope.proxy, "p1");
   EXPECT_EQ(said_[0].sentence,
-            "No telemetry of proxy p1 for 12.0 s though its process runs; usually at least one "
+            "No telemetry of proxy p1 for 12.1 s though its process runs; usually at least one "
             "every 0.1 s.");
   EXPECT_EQ(said_[0].since, stopped - 100ms);
   EXPECT_TRUE(said_.back().active);
