@@ -108,6 +108,7 @@ void FenceRecords::forget(std::string_view backend) {
   const uint64_t life = held.life;
   held = Held();
   held.life = life + 1;
+  ++losses_;
 }
 
 }  // namespace agent::coord

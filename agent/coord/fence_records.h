@@ -52,6 +52,8 @@ class FenceRecords {
   bool may_exist(std::string_view cluster, base::Epoch epoch) const;
   // The backend's process has ended or its contents were flushed: nothing is known of its record.
   void forget(std::string_view backend);
+  // Grows whenever one that was held may be so no more.
+  uint64_t loss_count() const { return losses_; }
 
  private:
   struct Held {
@@ -74,6 +76,7 @@ class FenceRecords {
   std::map<std::string, Held, std::less<>> held_;
   std::map<std::string, Tried, std::less<>> tried_;
   std::map<std::string, FenceRecord, std::less<>> seen_;
+  uint64_t losses_ = 0;
 };
 
 }  // namespace agent::coord

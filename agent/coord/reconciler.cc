@@ -1,5 +1,8 @@
 #include "agent/coord/reconciler.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "base/core/check.h"
 #include "base/telemetry/log.h"
 
@@ -34,12 +37,17 @@ boost::asio::awaitable<void> Reconciler::watch() {
     for (Member& proxy : proxies_) well = look_at_proxy(proxy) && well;
     Demand demand;
     const std::string* cluster = nullptr;  // whose demand it is; backends are listed by cluster
+    bool is_new = false;                   // the demand
     for (Member& backend : backends_) {
       if (cluster == nullptr || *cluster != backend.cluster) {
         cluster = &backend.cluster;
         demand.record = fences_.wanted(*cluster);
         demand.stable = journal_.at(*cluster).phase == ChangePhase::kStable;
+        demand.losses = fences_.loss_count();
+        is_new = std::exchange(demands_[*cluster], demand) != demand;
       }
+      if (is_new) backend.calm_until = base::Instant();
+      if (timers_.clock().now() < backend.calm_until) continue;
       well = look_at_backend(backend, demand) && well;
     }
     co_await timers_.wait_for_beat(well ? kLookEvery : kLookAgain);
@@ -121,6 +129,9 @@ bool Reconciler::look_at_backend(Member& backend, const Demand& demand) {
   if (held && demand.stable && !backend.tended) take_probe(backend, demand);
   const bool fresh = !held && !fences_.held_since(backend.id, FenceRecord());
   const bool wants = fresh || (demand.stable && (!held || now >= backend.due));
+  if (held && !wants && demand.stable) {
+    backend.calm_until = std::min(now + kLookAtCalmEvery, backend.due);
+  }
   if (!wants || backend.tended || now < backend.patience) return held;
   if (demand.record.epoch != 0 && processes_.running(backend.id)) {
     backend.tended = true;

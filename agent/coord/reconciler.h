@@ -12,6 +12,7 @@
 #include <boost/asio/any_io_executor.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ inline constexpr base::Duration kReconcileEvery = std::chrono::seconds(1);
 inline constexpr base::Duration kAskVouchedEvery = std::chrono::seconds(5);
 inline constexpr base::Duration kLookEvery = std::chrono::milliseconds(100);
 inline constexpr base::Duration kLookAgain = std::chrono::milliseconds(50);
+// A backend that holds its record is looked at so often while nothing more is demanded of it.
+inline constexpr base::Duration kLookAtCalmEvery = std::chrono::milliseconds(300);
 inline constexpr base::Duration kStuckAfter = std::chrono::seconds(1);
 inline constexpr base::Duration kStartPatience = std::chrono::seconds(5);
 inline constexpr base::Duration kRaiseAgain = std::chrono::milliseconds(200);
@@ -53,11 +56,12 @@ class Reconciler {
  private:
   struct Member {
     std::string id, cluster;
-    bool tended = false;       // by a coroutine, now
-    base::Instant due{};       // of the call that is made once a second
-    base::Instant asked{};     // a proxy for its status, the last time
-    base::Instant looked{};    // at the backend's record, the last time
-    base::Instant patience{};  // nothing is tried before
+    bool tended = false;         // by a coroutine, now
+    base::Instant due{};         // of the call that is made once a second
+    base::Instant asked{};       // a proxy for its status, the last time
+    base::Instant looked{};      // at the backend's record, the last time
+    base::Instant calm_until{};  // a backend that holds its record is not looked at before
+    base::Instant patience{};    // nothing is tried before
   };
   boost::asio::awaitable<void> watch();
   // Whether it is as it should be.
@@ -65,6 +69,8 @@ class Reconciler {
   struct Demand {
     FenceRecord record;
     bool stable = false;  // no change is being decided
+    uint64_t losses = 0;  // FenceRecords::loss_count()
+    friend bool operator==(const Demand&, const Demand&) = default;
   };
   bool look_at_backend(Member& backend, const Demand& demand);
   void take_probe(Member& backend, const Demand& demand);
@@ -85,6 +91,7 @@ class Reconciler {
 
   // Which there are is constant after construction.
   std::vector<Member> proxies_, backends_;
+  std::map<std::string, Demand, std::less<>> demands_;  // of the last look, by cluster
 };
 
 }  // namespace agent::coord
