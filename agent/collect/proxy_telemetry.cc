@@ -234,10 +234,16 @@ void ProxyTelemetry::read_pace(size_t backend, base::Instant now,
   }
 }
 
-ProxyTelemetry::Counters ProxyTelemetry::take(base::Instant now) const {
-  Counters counters;
+void ProxyTelemetry::take(base::Instant now, Counters& counters) const {
+  std::vector<Counters::Backend> backends = std::move(counters.backends);
+  counters = Counters();
   counters.at = now;
-  counters.backends.resize(backend_names_.size());
+  backends.resize(backend_names_.size());
+  for (Counters::Backend& backend : backends) {
+    backend.requests = backend.failures = 0;
+    backend.latencies.clear();
+  }
+  counters.backends = std::move(backends);
   for (uint32_t i = 0; i < reader_->workers(); ++i) {
     const WorkerView worker = reader_->worker(i);
     for (const auto& cell : worker.counters.requests) counters.requests += cell.get();
@@ -254,14 +260,12 @@ ProxyTelemetry::Counters ProxyTelemetry::take(base::Instant now) const {
     }
   }
   for (size_t b = 0; b < backend_names_.size(); ++b) {
-    counters.backends[b].latencies = take_latencies(b);
+    take_latencies(b, counters.backends[b].latencies);
   }
-  return counters;
 }
 
 // Of all workers and kinds but the fence reads, which are the proxy's own.
-Histogram ProxyTelemetry::take_latencies(size_t backend) const {
-  Histogram sum;
+void ProxyTelemetry::take_latencies(size_t backend, Histogram& sum) const {
   for (uint32_t i = 0; i < reader_->workers(); ++i) {
     for (size_t k = 0; k < LatencyKind::kCount; ++k) {
       const auto kind = LatencyKind::nth(k);
@@ -269,7 +273,6 @@ Histogram ProxyTelemetry::take_latencies(size_t backend) const {
       reader_->add_latencies(i, static_cast<uint32_t>(backend), kind, sum);
     }
   }
-  return sum;
 }
 
 void ProxyTelemetry::tell_clients(const Counters& latest, std::vector<series::Sample>& out) {
@@ -317,7 +320,8 @@ void ProxyTelemetry::measure(base::Instant now, ProxyFigures& figures,
                              std::map<std::string, BackendShare>& backends,
                              std::vector<series::Sample>& out, uint64_t canary_requests) {
   if (reader_ == nullptr) return;
-  Counters latest = take(now);
+  Counters latest = std::move(spare_);
+  take(now, latest);
   latest.cpu_seconds = figures.cpu_seconds;
   latest.canaries = (history_.empty() ? 0 : history_.back().canaries) + canary_requests;
   out.push_back(sample("proxy_draining", now, reader_->header().draining.get() != 0 ? 1 : 0));
@@ -364,7 +368,10 @@ void ProxyTelemetry::measure(base::Instant now, ProxyFigures& figures,
   }
   tell_clients(latest, out);
   history_.push_back(std::move(latest));
-  if (history_.size() > kFigureSeconds) history_.pop_front();
+  if (history_.size() > kFigureSeconds) {
+    spare_ = std::move(history_.front());
+    history_.pop_front();
+  }
 }
 
 }  // namespace agent::collect

@@ -83,13 +83,14 @@ class ProxyTelemetry {
   void read_workers(base::Instant now, std::vector<series::Sample>& out);
   void read_backends(base::Instant now, std::vector<series::Sample>& out);
   void read_pace(size_t backend, base::Instant now, std::vector<series::Sample>& out);
-  Counters take(base::Instant now) const;
+  // In `counters`, whose memory is used again.
+  void take(base::Instant now, Counters& counters) const;
   // Who sends what, and what of it was refused. Seldom while nobody is busy and nothing is refused.
   void tell_clients(const Counters& latest, std::vector<series::Sample>& out);
   // What is compared between peers, of the whole window.
   void tell_window(const Counters& before, const Counters& latest, const LatencyFigures& latency,
                    std::vector<series::Sample>& out) const;
-  base::telemetry::Histogram take_latencies(size_t backend) const;
+  void take_latencies(size_t backend, base::telemetry::Histogram& sum) const;
   series::Sample sample(const series::Label& name, base::Instant at, double value,
                         const series::Label& backend = {}) const;
 
@@ -112,6 +113,7 @@ class ProxyTelemetry {
   int64_t next_pace_slot_ = 0;  // absolute number; all before were reported
   double heartbeat_age_ = 0, telemetry_age_ = 0;
   std::deque<Counters> history_;  // at most kFigureSeconds, one a second
+  Counters spare_;                // that was the oldest; its memory is used again
 };
 
 }  // namespace agent::collect

@@ -95,6 +95,13 @@ void Histogram::merge_since(const Histogram& earlier, const Histogram& later) {
   sum_ns_ += later.sum_ns_ - std::min(later.sum_ns_, earlier.sum_ns_);
 }
 
+void Histogram::clear() {
+  where_.fill(0);
+  groups_.clear();
+  count_ = 0;
+  sum_ns_ = 0;
+}
+
 Duration Histogram::quantile(double share) const {
   if (count_ == 0) return Duration(0);
   const double exact = std::clamp(share, 0.0, 1.0) * static_cast<double>(count_);

@@ -73,6 +73,9 @@ class Histogram {
   // none of an earlier one, counts as nothing.
   void merge_since(const Histogram& earlier, const Histogram& later);
 
+  // As a new one; the memory is kept.
+  void clear();
+
   uint64_t count() const { return count_; }
   uint64_t sum_ns() const { return sum_ns_; }
   // The smallest duration that at least so large a share (0 to 1) does not exceed, as the middle of

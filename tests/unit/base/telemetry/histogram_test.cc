@@ -152,6 +152,18 @@ TEST(Histogram, TheDifferenceOfTwoReadingsIsWhatCameBetween) {
   EXPECT_EQ(between, later) << "what came in both times";
 }
 
+TEST(Histogram, ClearedItIsAsANewOne) {
+  Histogram used = histogram_of(durations(6, 300));
+  const size_t bytes = used.bytes();
+  used.clear();
+  EXPECT_EQ(used, Histogram());
+  EXPECT_EQ(used.quantile(0.5), Duration(0));
+  const auto again = durations(7, 100);
+  for (const int64_t ns : again) used.record(Duration(ns));
+  EXPECT_EQ(used, histogram_of(again));
+  EXPECT_LE(used.bytes(), bytes + used.bytes() / 2) << "its memory is used again";
+}
+
 TEST(Histogram, ACountNeverFallsBelowZero) {
   Histogram few, many;
   few.record(1ms);
