@@ -10,11 +10,12 @@ namespace agent::record {
 
 namespace {
 
-constexpr base::Duration kEvery = std::chrono::seconds(1);
+constexpr base::Duration kEvery = std::chrono::seconds(2);
 // Of the limit; the oldest goes at once, so at least fifteen sixteenths are kept.
 constexpr uint64_t kSegments = 16;
 constexpr size_t kMostWaiting = 8u << 20;  // bytes for the disk
 constexpr size_t kLargestBlock = 1u << 20;
+constexpr base::Duration kPatience = std::chrono::seconds(1);
 constexpr base::Duration kMostPatience = std::chrono::seconds(32);  // with a disk that fails
 
 }  // namespace
@@ -63,7 +64,7 @@ Recorder::Recorder(Options options, boost::asio::any_io_executor disk, const bas
       clock_(clock),
       learned_(std::move(learned)),
       shared_(std::make_shared<Shared>(options_.folder, options_.limit)),
-      patience_(kEvery) {}
+      patience_(kPatience) {}
 
 Recorder::~Recorder() = default;
 
@@ -119,7 +120,7 @@ bool Recorder::may_hand_over() const {
 void Recorder::hand_over(base::Instant now) {
   handed_over_ = now;
   if (!may_hand_over()) return pause(now);
-  if (shared_->kept.load() != kept_at_try_) patience_ = kEvery;  // it works
+  if (shared_->kept.load() != kept_at_try_) patience_ = kPatience;  // it works
   Shared::Block block;
   block.bytes = std::exchange(header_, {});
   block.begins = !block.bytes.empty();

@@ -1,6 +1,6 @@
 // Recorder: keeps what the detector was told, so that the night can be judged again tomorrow.
 //
-// Idea: the control thread only encodes, some fifty nanoseconds a sample, and once a second hands
+// Idea: the control thread only encodes, some fifty nanoseconds a sample, and every two seconds hands
 // the bytes to a thread that may wait for the disk and has nothing else to do. When that falls behind
 // or fails, what was told is left out and counted, nothing is encoded until all that waits is
 // written, a new segment begins then, and nobody waits. A disk that goes on failing is tried more
@@ -43,7 +43,7 @@ class Recorder {
   // The detector begins, with what it has learned.
   void start();
   void observe(const series::Sample& sample);
-  // Before the detector is asked at that time. Hands a block over when a second has passed.
+  // Before the detector is asked at that time. Hands a block over when two seconds have passed.
   void tick(base::Instant now);
   // What is not handed over yet, at the end.
   void flush();
