@@ -115,15 +115,19 @@ void collect(LogLimiter& limiter, KeySet& set, size_t way, Instant now) {
   set.collected[way] = suppressed;
 }
 
-void collect(LogLimiter& limiter, KeySet& set, uint32_t tick, Instant now) {
+// How many ways are free from now on.
+size_t collect(LogLimiter& limiter, KeySet& set, uint32_t tick, Instant now) {
+  size_t freed = 0;
   constexpr uint32_t kStaleTicks = kStale / kTick;
   for (size_t way = 0; way < kKeyWays; ++way) {
     if (set.fingerprint[way].load(std::memory_order_relaxed) == 0) continue;
     collect(limiter, set, way, now);
     if (set.until[way].load(std::memory_order_relaxed) + kStaleTicks <= tick) {
       set.fingerprint[way].store(0, std::memory_order_relaxed);
+      ++freed;
     }
   }
+  return freed;
 }
 
 // Hands the limiter what the gates have counted since it was last called.
@@ -144,7 +148,9 @@ void collect(Log& log, Instant now) {
         if (rank != 0) log.limiter.note_register(sketch, at, rank);
       }
     }
-    for (KeySet& set : counts->sets) collect(log.limiter, set, tick, now);
+    // Mostly none: to look through all of them is what an idle process would do most.
+    if (counts->ways == 0) continue;
+    for (KeySet& set : counts->sets) counts->ways -= collect(log.limiter, set, tick, now);
   }
 }
 
@@ -153,8 +159,9 @@ void raise(std::atomic<uint32_t>& until, uint32_t tick) {
 }
 
 // A way of the thread's own set for a refused key; false: all are taken.
-bool take_way(Log& log, KeySet& set, uint64_t fingerprint, uint16_t key, uint32_t until,
+bool take_way(Log& log, ThreadCounts& counts, uint64_t fingerprint, uint16_t key, uint32_t until,
               Instant now) {
+  KeySet& set = counts.sets[set_of(fingerprint)];
   const uint32_t tick = tick_of(now);
   uint32_t first_free = UINT32_MAX;
   size_t free = kKeyWays;
@@ -174,6 +181,8 @@ bool take_way(Log& log, KeySet& set, uint64_t fingerprint, uint16_t key, uint32_
   }
   if (set.fingerprint[free].load(std::memory_order_relaxed) != 0) {
     collect(log.limiter, set, free, now);
+  } else {
+    ++counts.ways;
   }
   set.key[free] = key;
   set.fingerprint[free].store(fingerprint, std::memory_order_relaxed);
@@ -194,7 +203,7 @@ void close_gate(Log& log, Site& site, const Key& key, const LogLimiter::Decision
     KeySet& set = counts->sets[set_of(key.fingerprint)];
     const bool shares = decision.key == LogLimiter::kNoKey;
     if (shares) raise(set.full_until, until);
-    if (shares || !take_way(log, set, key.fingerprint, decision.key, until, now)) {
+    if (shares || !take_way(log, *counts, key.fingerprint, decision.key, until, now)) {
       raise(site.others_until, until);
       const auto event = static_cast<uint16_t>(site.event.load(std::memory_order_relaxed));
       gate_words.sketch_of[event].store(log.limiter.sketch_for(event), std::memory_order_relaxed);

@@ -77,6 +77,7 @@ struct ThreadCounts {
   std::array<uint64_t, kEvents> collected;          // guarded by the mutex
   std::array<KeySet, kKeySets> sets;
   std::array<std::array<std::atomic<uint8_t>, kSketchRegisters>, kSketches> sketches;
+  size_t ways;  // of the sets, that a key has; guarded by the mutex
 };
 inline constinit thread_local ThreadCounts* thread_counts = nullptr;
 
