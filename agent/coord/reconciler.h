@@ -6,7 +6,8 @@
 // nobody. A proxy is asked for its status once a second, every five while its telemetry shows that it is as
 // it was known to be, and synced at the next look when something changed (tenants, tables, a new process)
 // or it is out of step. A backend has its fence record read once a second. It also keeps the live state of
-// proxies: up when in step, stuck after kStuckAfter without an answer.
+// proxies: up when in step, stuck after kStuckAfter without an answer. One whose workers turn while its control
+// thread stands still is vouched for, and called stuck some 6 s later.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

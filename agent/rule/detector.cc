@@ -19,8 +19,10 @@ namespace {
 
 constexpr base::Duration kForgetAfter = 1h;
 constexpr base::Duration kSweepEvery = 1min;
-// Rules that are told something once a second, or judge what lasts for seconds, are asked so often.
+// Rules that are told something once a second, or judge what lasts for seconds, are asked so often: at the
+// same moments of the clock whenever one begins, so that a recording is judged as it was.
 constexpr base::Duration kSlowEvery = 500ms;
+constexpr int64_t kNoTurn = -1;
 constexpr base::Duration kSlack = 20ms;  // evaluations come at beats, a little early or late
 
 }  // namespace
@@ -52,7 +54,7 @@ struct Detector::Impl {
   ClientFlood flood;
   base::Instant swept;
   bool wants_echoes = false;
-  base::Instant judged_slow;            // ns == 0: to be done at the next evaluation
+  int64_t slow_turn = kNoTurn;          // the last; kNoTurn: the next evaluation is one
   std::vector<incident::Verdict> kept;  // that stand until then
   // Of the last sample: the next one has mostly the same name.
   series::Label name;
@@ -183,8 +185,9 @@ void Detector::observe(const series::Sample& sample) {
 
 // `verdicts`: of the others, to which theirs are added.
 void Detector::Impl::evaluate_slow(base::Instant now, std::vector<incident::Verdict>& verdicts) {
-  if (judged_slow.ns == 0 || now - judged_slow >= kSlowEvery - kSlack) {
-    judged_slow = now;
+  const int64_t turn = (now.ns + kSlack.count()) / kSlowEvery.count();
+  if (turn != slow_turn) {
+    slow_turn = turn;
     const auto others = static_cast<std::ptrdiff_t>(verdicts.size());
     surge.evaluate(now, verdicts);
     drop.evaluate(now, verdicts);
@@ -203,6 +206,7 @@ void Detector::Impl::evaluate_slow(base::Instant now, std::vector<incident::Verd
 
 std::vector<incident::Verdict> Detector::evaluate(base::Instant now) {
   std::vector<incident::Verdict> verdicts;
+  impl_->silence.ticked(now);
   impl_->liveness.evaluate(now, verdicts);
   for (const incident::Scope& sick : impl_->liveness.sick()) {
     impl_->shift.exclude(sick, now);
@@ -243,7 +247,7 @@ void Detector::set_rules(RuleSet rules) {
   impl_->expiry.set_rule(impl_->rules.certificate_expiring);
   impl_->peer.set_rule(impl_->rules.peer_differs);
   impl_->flood.set_rule(impl_->rules.client_flood);
-  impl_->judged_slow = base::Instant();
+  impl_->slow_turn = kNoTurn;
 }
 
 void Detector::forget(const incident::Scope& gone) {
@@ -255,7 +259,7 @@ void Detector::forget(const incident::Scope& gone) {
   impl_->saturation.forget(gone);
   impl_->peer.forget(gone);
   impl_->flood.forget(gone);
-  impl_->judged_slow = base::Instant();
+  impl_->slow_turn = kNoTurn;
 }
 
 std::string Detector::save() const {

@@ -11,8 +11,8 @@ namespace {
 using incident::Scope;
 using incident::Verdict;
 
-constexpr base::Duration kFresh = 3s;  // both quantities come once a second
-constexpr base::Duration kSumEvery = 1s;
+constexpr base::Duration kFresh = 3s;        // both quantities come once a second
+constexpr base::Duration kSumEvery = 980ms;  // each second: beats come a little early or late
 constexpr double kGone = 0.01;      // of the usual: nothing but what the agent itself may send
 constexpr double kTakenOver = 0.7;  // of the cluster's usual: the others serve the clients
 constexpr base::Duration kShortHole = 1min;

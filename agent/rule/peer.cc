@@ -12,10 +12,10 @@ namespace {
 using incident::Scope;
 using incident::Verdict;
 
-constexpr base::Duration kOnceASecond = 3s;  // all come once a second
-constexpr base::Duration kCompareEvery = 1s;
-constexpr double kMeasuredOver = 10;       // seconds that a sample with a weight is about
-constexpr double kFewConnections = 10;     // fewer are nobody's share of the clients
+constexpr base::Duration kOnceASecond = 3s;      // all come once a second
+constexpr base::Duration kCompareEvery = 980ms;  // each second: beats come a little early or late
+constexpr double kMeasuredOver = 10;             // seconds that a sample with a weight is about
+constexpr double kFewConnections = 10;           // fewer are nobody's share of the clients
 constexpr double kNormal = 1.4826;         // a median absolute deviation in standard deviations
 constexpr double kKeepPart = 0.5;          // of what a difference must be at least keeps it
 constexpr double kMostKnown = 20;          // a logarithm; more is as good as infinitely much

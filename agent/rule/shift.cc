@@ -26,20 +26,20 @@ void LatencyShift::lost(const std::string& name, const std::string& proxy,
 
 // Only of clusters that are known by their requests: echoes alone are no cluster's latency.
 void LatencyShift::echo(const series::Sample& sample, bool lost) {
-  const auto found = clusters_.find(sample.key.cluster);
+  const auto found = clusters_.find(sample.key.cluster.text());
   if (found == clusters_.end()) return;
   found->second->echo(sample.key.proxy, sample.key.backend, sample.at,
                       lost ? std::nullopt : std::optional(sample.value));
 }
 
 void LatencyShift::busy(const series::Sample& sample) {
-  const auto found = clusters_.find(sample.key.cluster);
+  const auto found = clusters_.find(sample.key.cluster.text());
   if (found == clusters_.end()) return;
   found->second->busy(sample.key.proxy, sample.at, sample.value, sample.weight);
 }
 
 void LatencyShift::waited(const series::Sample& sample) {
-  const auto found = clusters_.find(sample.key.cluster);
+  const auto found = clusters_.find(sample.key.cluster.text());
   if (found == clusters_.end()) return;
   found->second->waited(sample.key.proxy, sample.at, sample.value);
 }

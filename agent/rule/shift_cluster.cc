@@ -81,7 +81,7 @@ uint32_t ShiftCluster::link_index(const Label& proxy, const Label& backend) {
     if (is_link(likely, proxy, backend)) return last_index_ = likely;
   }
   auto& row_links = index_[proxy];
-  if (const auto it = row_links.find(backend); it != row_links.end()) {
+  if (const auto it = row_links.find(backend.text()); it != row_links.end()) {
     return last_index_ = it->second;
   }
   const auto place = [](std::vector<Group>& groups, const Label& name) {

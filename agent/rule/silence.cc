@@ -163,18 +163,23 @@ void Silence::tell(const Scope& scope, Told& told, const Member* of,
   told.latch.update(may_start && any, any, began, now, rule_.clear_after);
 }
 
-void Silence::evaluate(base::Instant now, std::vector<Verdict>& out) {
+void Silence::ticked(base::Instant now) {
   // Nobody was heard while the agent itself stood still.
-  const bool stood = last_evaluate_.ns != 0 && now - last_evaluate_ > kAgentStood;
-  last_evaluate_ = now;
+  const bool stood = last_tick_.ns != 0 && now - last_tick_ > kAgentStood;
+  last_tick_ = now;
+  if (!stood) return;
   for (auto& [name, cluster] : clusters_) {
-    if (stood) {
-      for (auto& [id, member] : cluster.members) {
-        for (Rhythm& rhythm : member.rhythms) {
-          if (rhythm.times > 0) rhythm.last = now;
-        }
+    for (auto& [id, member] : cluster.members) {
+      for (Rhythm& rhythm : member.rhythms) {
+        if (rhythm.times > 0) rhythm.last = now;
       }
     }
+  }
+}
+
+void Silence::evaluate(base::Instant now, std::vector<Verdict>& out) {
+  ticked(now);
+  for (auto& [name, cluster] : clusters_) {
     judge(name, cluster, now);
     cluster.report(out);
     for (auto& [id, member] : cluster.members) {

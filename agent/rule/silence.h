@@ -39,6 +39,9 @@ class Silence {
   void exited(const series::Sample& sample);
   // What is in trouble by another rule.
   void exclude(const incident::Scope& sick, base::Instant now);
+  // The agent is awake: to be called more often than evaluate(), which alone does not know how long it stood
+  // still.
+  void ticked(base::Instant now);
   void evaluate(base::Instant now, std::vector<incident::Verdict>& out);
 
   // Who is not heard any more after restore() is missed as if it had been heard just then.
@@ -77,7 +80,7 @@ class Silence {
 
   SilenceRule rule_;
   std::map<std::string, Cluster> clusters_;
-  base::Instant last_evaluate_;
+  base::Instant last_tick_;
 };
 
 }  // namespace agent::rule
