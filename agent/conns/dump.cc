@@ -104,43 +104,62 @@ SocketRow read_row(std::string_view body) {
   return row;
 }
 
-struct Question {
-  nlmsghdr header;
-  inet_diag_req_v2 request;
-  nlattr attribute;
-};
+uint8_t extensions(const DumpQuestion& asked) {
+  uint8_t wanted = 0;
+  if (asked.info) wanted |= 1u << (INET_DIAG_INFO - 1);
+  if (asked.states == state_bit(kListen)) wanted |= 1u << (INET_DIAG_SKMEMINFO - 1);
+  return wanted;
+}
 
-base::Result<> ask(int socket, const DumpQuestion& asked, uint8_t family,
-                   std::vector<uint8_t>& filter) {
-  Question question{};
-  const size_t size =
-      filter.empty() ? sizeof question - sizeof(nlattr) : sizeof question + filter.size();
-  question.header.nlmsg_type = SOCK_DIAG_BY_FAMILY;
-  question.header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-  question.header.nlmsg_len = static_cast<uint32_t>(size);
-  question.request.sdiag_family = family;
-  question.request.sdiag_protocol = IPPROTO_TCP;
-  question.request.idiag_states = asked.states;
-  if (asked.info) question.request.idiag_ext |= 1u << (INET_DIAG_INFO - 1);
-  if (asked.states == state_bit(kListen)) {
-    question.request.idiag_ext |= 1u << (INET_DIAG_SKMEMINFO - 1);
+// IPv4 alone, or in the form that is older than families and asks for all of them: the kernel walks its
+// tables once then, not once for each.
+std::vector<uint8_t> request_of(const DumpQuestion& asked) {
+  std::vector<uint8_t> bytes;
+  if (asked.ipv6) {
+    inet_diag_req request{};
+    request.idiag_states = asked.states;
+    request.idiag_ext = extensions(asked);
+    append(bytes, request);
+    return bytes;
   }
-  question.attribute.nla_type = INET_DIAG_REQ_BYTECODE;
-  question.attribute.nla_len = static_cast<unsigned short>(sizeof(nlattr) + filter.size());
-  iovec parts[2] = {{&question, std::min(size, sizeof question)}, {filter.data(), filter.size()}};
+  inet_diag_req_v2 request{};
+  request.sdiag_family = AF_INET;
+  request.sdiag_protocol = IPPROTO_TCP;
+  request.idiag_states = asked.states;
+  request.idiag_ext = extensions(asked);
+  append(bytes, request);
+  return bytes;
+}
+
+base::Result<> ask(int socket, const DumpQuestion& asked) {
+  std::vector<uint8_t> request = request_of(asked);
+  std::vector<uint8_t> filter = filter_program(asked);
+  if (!filter.empty()) {
+    nlattr attribute{};
+    attribute.nla_type = INET_DIAG_REQ_BYTECODE;
+    attribute.nla_len = static_cast<unsigned short>(sizeof attribute + filter.size());
+    append(request, attribute);
+  }
+  nlmsghdr header{};
+  header.nlmsg_type = asked.ipv6 ? TCPDIAG_GETSOCK : SOCK_DIAG_BY_FAMILY;
+  header.nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
+  header.nlmsg_len = static_cast<uint32_t>(sizeof header + request.size() + filter.size());
+  iovec parts[3] = {
+      {&header, sizeof header}, {request.data(), request.size()}, {filter.data(), filter.size()}};
   msghdr message{};
   message.msg_iov = parts;
-  message.msg_iovlen = 2;
+  message.msg_iovlen = 3;
   if (::sendmsg(socket, &message, 0) < 0) return kernel_error("not asked", errno);
   return base::Done{};
 }
 
-base::Result<> dump_family(const DumpQuestion& question, uint8_t family,
-                           std::vector<uint8_t>& filter, const RowReader& row) {
+}  // namespace
+
+base::Result<> dump(const DumpQuestion& question, const RowReader& row) {
   const base::net::UniqueFd socket(
       ::socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_SOCK_DIAG));
   if (!socket.valid()) return kernel_error("no socket", errno);
-  auto asked = ask(socket.get(), question, family, filter);
+  auto asked = ask(socket.get(), question);
   if (!asked.ok()) return asked;
   const base::Duration began = base::ThreadTime::ran();
   const auto buffer = std::make_unique<char[]>(kDatagram);
@@ -164,8 +183,6 @@ base::Result<> dump_family(const DumpQuestion& question, uint8_t family,
     }
   }
 }
-
-}  // namespace
 
 // "port a or port b or …, and low <= remote <= high". Each test of a port but the last is followed by a
 // jump behind the last; the kernel checks programs along the "yes" branches, which is why the
@@ -214,20 +231,13 @@ base::Result<bool> read_dump(std::string_view datagram, bool truncated, const Ro
       if (body.size() >= sizeof number) std::memcpy(&number, body.data(), sizeof number);
       if (number < 0) return kernel_error("the dump failed", -number);
       if (header.nlmsg_type == NLMSG_DONE) return false;
-    } else if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY) {
+    } else if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY || header.nlmsg_type == TCPDIAG_GETSOCK) {
       if (body.size() < sizeof(inet_diag_msg)) return kernel_error("a short message", EBADMSG);
       row(read_row(body));
     }
     at += std::min<size_t>(NLMSG_ALIGN(header.nlmsg_len), datagram.size() - at);
   }
   return true;
-}
-
-base::Result<> dump(const DumpQuestion& question, const RowReader& row) {
-  std::vector<uint8_t> filter = filter_program(question);
-  auto done = dump_family(question, AF_INET, filter, row);
-  if (done.ok() && question.ipv6) done = dump_family(question, AF_INET6, filter, row);
-  return done;
 }
 
 base::Result<std::set<uint16_t>> listening_ports() {

@@ -9,6 +9,9 @@ namespace agent::conns {
 namespace {
 
 constexpr base::Duration kEvery = std::chrono::seconds(1);
+// Rights and queues. The kernel walks all its listening sockets for the queues, which costs more than
+// all else that is done here while the kernel's events count.
+constexpr base::Duration kLookEvery = std::chrono::seconds(2);
 constexpr base::Duration kAfterFailure = std::chrono::seconds(10);
 
 bool is_ipv6(const Address& address) {
@@ -49,8 +52,11 @@ void Watch::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     lock.unlock();
-    follow_rights();
-    read_queues();
+    if (const base::Instant now = clock_.now(); now >= next_look_) {
+      next_look_ = now + kLookEvery - kEvery / 2;
+      follow_rights();
+      read_queues();
+    }
     if (bpf_ != nullptr) {
       tend_bpf();
     } else {
