@@ -3,7 +3,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <functional>
-#include <set>
 
 #include "base/core/file.h"
 #include "base/telemetry/log.h"
@@ -36,21 +35,30 @@ base::Result<> PageWriter::write_one(const std::string& path, const std::string&
   written_.erase(path);
   base::Result<> result =
       base::write_file_atomic(directory_ + "/" + path, content, base::Durability::kRenameOnly);
-  if (result) written_[path] = hash;
+  if (result) {
+    written_[path] = hash;
+  } else {
+    folders_.clear();
+  }
   return result;
 }
 
-base::Result<> PageWriter::write(const FileSet& files) {
-  base::Result<> first = base::Done{};
-  std::set<std::string> folders;
+// Looked at again only after a failure, which may be because one is gone.
+base::Result<> PageWriter::make_folders(const FileSet& files) {
   for (const auto& [path, content] : files) {
     const std::string whole = directory_ + "/" + path;
-    folders.insert(whole.substr(0, whole.rfind('/')));
-  }
-  for (const std::string& folder : folders) {
+    std::string folder = whole.substr(0, whole.rfind('/'));
+    if (folders_.contains(folder)) continue;
     base::Result<> made = base::make_directories(folder);
     if (!made) return made;
+    folders_.insert(std::move(folder));
   }
+  return base::Done{};
+}
+
+base::Result<> PageWriter::write(const FileSet& files) {
+  base::Result<> first = make_folders(files);
+  if (!first) return first;
   // The rest is still attempted after a failure: a page that is true in part beats an old one.
   for (const auto& [path, content] : files) {
     if (path == kMeta) continue;

@@ -18,6 +18,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "agent/publish/page_model.h"
@@ -38,9 +39,11 @@ class PageWriter {
 
  private:
   base::Result<> write_one(const std::string& path, const std::string& content);
+  base::Result<> make_folders(const FileSet& files);
 
   const std::string directory_;
   std::map<std::string, size_t> written_;  // path -> hash of the content on disk
+  std::set<std::string> folders_;          // that were there when last written to
 };
 
 // Thread: the control thread's, but for the writer. Owner: app. Call stop() before destruction.
