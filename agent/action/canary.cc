@@ -133,7 +133,7 @@ class Canary::Connection {
       return input.size() == wanted.size() ? input.size() : 0;
     };
     auto answer =
-        co_await peer_.exchange(std::move(request), std::move(end), deadline, Look::kAtBeats);
+        co_await peer_.exchange(std::move(request), std::move(end), deadline, Look::kAtTicks);
     if (!answer.ok()) co_return answer.error();
     co_return base::Done{};
   }

@@ -69,7 +69,7 @@ class Canary {
                                                           base::Duration timeout);
 
   // The same with one key of each backend, for one who looks regularly: it costs little while all is
-  // well, and may tell some milliseconds later. `doubted` is called when not all are answered as they
+  // well, and tells at the next tenth of a second. `doubted` is called when not all are answered as they
   // should be, before each is asked on its own. `timeout` counts from then, so that slow answers are
   // not taken for none because of what was tried first; a look may last 400 ms more than it. One at a
   // time for a proxy.

@@ -26,6 +26,7 @@ constexpr size_t kNonsense = std::string_view::npos;
 constexpr size_t kChunk = 16 << 10;
 constexpr base::Duration kFirstBeat = std::chrono::milliseconds(2);
 constexpr base::Duration kLastBeat = std::chrono::milliseconds(64);
+constexpr base::Duration kTick = std::chrono::milliseconds(100);
 
 bool is_path(const std::string& address) {
   return !address.empty() && address.front() == '/';
@@ -191,8 +192,10 @@ void TextPeer::read_all(const AnswerEnd& end) {
   }
 }
 
-boost::asio::awaitable<void> TextPeer::run_at_beats(const AnswerEnd& end, base::Instant deadline) {
-  base::Duration beat = kFirstBeat;
+boost::asio::awaitable<void> TextPeer::run_at_beats(const AnswerEnd& end, base::Instant deadline,
+                                                    Look look) {
+  const base::Duration last = look == Look::kAtTicks ? kTick : kLastBeat;
+  base::Duration beat = look == Look::kAtTicks ? kTick : kFirstBeat;
   while (!has_ended()) {
     const base::Instant now = timers_.clock().now();
     late_ = now >= deadline;
@@ -204,7 +207,7 @@ boost::asio::awaitable<void> TextPeer::run_at_beats(const AnswerEnd& end, base::
       close();  // cancelled: the answer would be taken for the next one's
       throw;
     }
-    beat = std::min(2 * beat, kLastBeat);
+    beat = std::min(2 * beat, last);
     has_answered(end);
   }
 }
@@ -229,7 +232,7 @@ bool TextPeer::has_answered(const AnswerEnd& end) {
 boost::asio::awaitable<base::Result<std::string>> TextPeer::finish(AnswerEnd end,
                                                                    base::Instant deadline) {
   has_answered(end);
-  co_await run_at_beats(end, deadline);
+  co_await run_at_beats(end, deadline, Look::kAtBeats);
   co_return conclude();
 }
 
@@ -238,9 +241,9 @@ boost::asio::awaitable<base::Result<std::string>> TextPeer::exchange(std::string
                                                                      base::Instant deadline,
                                                                      Look look) {
   if (!connected()) co_return gone("not connected");
-  if (look == Look::kAtBeats) {
+  if (look != Look::kAtOnce) {
     send_now(std::move(request));
-    co_await run_at_beats(end, deadline);
+    co_await run_at_beats(end, deadline, look);
   } else {
     begin();
     const auto alarm = close_at(deadline);

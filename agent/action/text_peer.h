@@ -27,9 +27,9 @@ namespace agent::action {
 using AnswerEnd = std::function<size_t(std::string_view input)>;
 size_t one_line(std::string_view input);  // up to and with the first CR LF
 
-// When the answer is looked for: as soon as it comes, or after 1 to 3 ms and then ever more seldom, up
-// to every 64 ms.
-enum class Look { kAtOnce, kAtBeats };
+// When the answer is looked for: as soon as it comes; or after 1 to 3 ms and then ever more seldom, up
+// to every 64 ms; or at the tenths of a second, at which the agent's loops are awake anyway.
+enum class Look { kAtOnce, kAtBeats, kAtTicks };
 
 // Thread: one executor's. Owner: the client that takes turns on it.
 class TextPeer {
@@ -64,7 +64,8 @@ class TextPeer {
   void unwatch();
   boost::asio::awaitable<void> run_connect();
   boost::asio::awaitable<void> run_watched(const std::string& request, const AnswerEnd& end);
-  boost::asio::awaitable<void> run_at_beats(const AnswerEnd& end, base::Instant deadline);
+  boost::asio::awaitable<void> run_at_beats(const AnswerEnd& end, base::Instant deadline,
+                                            Look look);
   base::Result<std::string> conclude();
   void send_some();
   void read_all(const AnswerEnd& end);

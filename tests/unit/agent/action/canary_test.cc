@@ -278,6 +278,7 @@ TEST(Canary, WaitsLongerForAllWhereTheyAreMerelySlow) {
   bench.proxy.is_silent = [](const std::string&) { return false; };
   bench.timers.run_for(seconds(10));
   EXPECT_FALSE(bench.look().together);
+  bench.clock.set_wall(base::SystemClock().wall());  // the kernel says how long answers took
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(bench.look().together);
   bench.proxy.is_silent = [](const std::string& key) { return key.starts_with("canary-all"); };
   EXPECT_LT(bench.time_of_a_look(), milliseconds(150));
@@ -305,7 +306,8 @@ TEST(Canary, AsksEachOnItsOwnForAWhileWhereAllTogetherAreAnsweredWrongly) {
   bench.look();
   ASSERT_TRUE(bench.look().together);
   bench.proxy.loses = [](const std::string& key) { return key.starts_with("canary-all"); };
-  for (int i = 0; i < 3; ++i) EXPECT_LT(bench.time_of_a_look(), milliseconds(50));
+  EXPECT_LT(bench.time_of_a_look(), milliseconds(150)) << "seen at the next tenth of a second";
+  for (int i = 0; i < 2; ++i) EXPECT_LT(bench.time_of_a_look(), milliseconds(50));
   EXPECT_EQ(bench.doubts, 1);
   bench.proxy.loses = [](const std::string&) { return false; };
   bench.timers.run_for(seconds(10));
