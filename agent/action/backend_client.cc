@@ -21,6 +21,7 @@ using coord::FenceRecord;
 
 constexpr int kSwapTries = 3;
 constexpr base::Duration kAnswersBeat = std::chrono::milliseconds(2);
+constexpr const char* kStatsRequest = "stats\r\n";
 
 // One meta reply, with its value if it has one.
 size_t one_reply(std::string_view input) {
@@ -63,6 +64,19 @@ uint64_t statistic(std::string_view text, std::string_view name) {
   const size_t from = at + line.size();
   const size_t end = text.find("\r\n", from);
   return base::parse_u64(text.substr(from, end - from)).value_or(0);
+}
+
+// A statistic is asked for by how it begins its line.
+coord::BackendStats read_statistics(std::string_view text) {
+  coord::BackendStats stats;
+  stats.items = statistic(text, "curr_items");
+  stats.bytes = statistic(text, "bytes");
+  stats.limit_bytes = statistic(text, "limit_maxbytes");
+  stats.connections = statistic(text, "curr_connections");
+  stats.connection_limit = statistic(text, "max_connections");
+  stats.uptime_seconds = statistic(text, "uptime");
+  stats.evictions = statistic(text, "evictions");
+  return stats;
 }
 
 base::Error strange(const std::string& backend, std::string_view answer) {
@@ -120,13 +134,24 @@ class BackendClient::Connection {
                        base::Origin::kBackend, base::Retry::kSafe);
   }
 
-  // Sends when nobody else has the turn and there is a connection; whether it did.
+  // Sends when nobody else has the turn and there is a connection; else the result holds nothing.
+  coord::Turn::Held send_now(std::string request) {
+    coord::Turn::Held held = turn_.try_take();
+    if (!held.holds() || !peer_.connected()) return coord::Turn::Held();
+    peer_.send_now(std::move(request));
+    return held;
+  }
+  // The caller holds the turn by send_now().
+  boost::asio::awaitable<base::Result<std::string>> receive(AnswerEnd end, base::Instant deadline) {
+    co_return co_await peer_.finish(std::move(end), deadline);
+  }
+
+  // As send_now(), for a question that another call ends; whether it was sent.
   bool ask_now(std::string request, base::Instant now) {
     if (question_) return false;
-    coord::Turn::Held held = turn_.try_take();
-    if (!held.holds() || !peer_.connected()) return false;
+    coord::Turn::Held held = send_now(std::move(request));
+    if (!held.holds()) return false;
     question_.emplace(std::move(held), now);
-    peer_.send_now(std::move(request));
     return true;
   }
   bool has_answered(const AnswerEnd& end) { return peer_.has_answered(end); }
@@ -176,6 +201,13 @@ class BackendClient::Connection {
   };
   std::optional<Question> question_;
   std::optional<coord::ReadFence> probed_;  // by the last probe that was answered
+};
+
+// A backend that is asked for its statistics.
+struct BackendClient::Owing {
+  Connection* peer = nullptr;
+  std::optional<coord::Turn::Held> held;  // while it owes the answer
+  bool done = false;
 };
 
 BackendClient::BackendClient(boost::asio::any_io_executor executor, const coord::Region& region,
@@ -341,18 +373,58 @@ boost::asio::awaitable<base::Result<coord::BackendStats>> BackendClient::stats(
   const base::Instant deadline = timers_.clock().now() + timeout;
   const auto held = co_await peer->take(deadline);
   if (!held.holds()) co_return peer->busy();
-  std::string request = "stats\r\n";
+  std::string request = kStatsRequest;
   auto answer = co_await peer->ask(std::move(request), statistics_end, deadline);
   if (!answer.ok()) co_return answer.error();
-  coord::BackendStats stats;
-  stats.items = statistic(*answer, "curr_items");
-  stats.bytes = statistic(*answer, "bytes");
-  stats.limit_bytes = statistic(*answer, "limit_maxbytes");
-  stats.connections = statistic(*answer, "curr_connections");
-  stats.connection_limit = statistic(*answer, "max_connections");
-  stats.uptime_seconds = statistic(*answer, "uptime");
-  stats.evictions = statistic(*answer, "evictions");
-  co_return stats;
+  co_return read_statistics(*answer);
+}
+
+// Ends what `owing` has begun. A kept connection that has died is replaced once.
+boost::asio::awaitable<std::optional<coord::BackendStats>> BackendClient::settle(
+    Owing& owing, std::string backend, base::Instant deadline) {
+  auto answer = co_await owing.peer->receive(statistics_end, deadline);
+  owing.held.reset();
+  if (answer.ok()) co_return read_statistics(*answer);
+  if (answer.code() != base::ErrorCode::kUnavailable) co_return std::nullopt;
+  co_return co_await stats_by(std::move(backend), deadline);
+}
+
+boost::asio::awaitable<std::optional<coord::BackendStats>> BackendClient::stats_by(
+    std::string backend, base::Instant deadline) {
+  const base::Duration left = deadline - timers_.clock().now();
+  auto answer = co_await stats(std::move(backend), std::max(left, base::Duration(0)));
+  if (!answer.ok()) co_return std::nullopt;
+  co_return *answer;
+}
+
+boost::asio::awaitable<std::vector<std::optional<coord::BackendStats>>> BackendClient::stats_all(
+    std::vector<std::string> backends, base::Duration timeout) {
+  std::vector<std::optional<coord::BackendStats>> all(backends.size());
+  if (backends.empty()) co_return all;
+  const base::Instant deadline = timers_.clock().now() + timeout;
+  std::vector<Owing> asked(backends.size());
+  for (size_t i = 0; i < backends.size(); ++i) {
+    asked[i].peer = connection(backends[i]);
+    if (asked[i].peer == nullptr) continue;
+    coord::Turn::Held held = asked[i].peer->send_now(kStatsRequest);
+    if (held.holds()) asked[i].held.emplace(std::move(held));
+  }
+  co_await timers_.wait_for_beat(kAnswersBeat);
+  // Those that have answered first, so that nobody waits for their turns while others are waited for.
+  for (size_t i = 0; i < backends.size(); ++i) {
+    if (!asked[i].held || !asked[i].peer->has_answered(statistics_end)) continue;
+    all[i] = co_await settle(asked[i], backends[i], deadline);
+    asked[i].done = true;
+  }
+  for (size_t i = 0; i < backends.size(); ++i) {
+    if (asked[i].held || asked[i].done) continue;
+    all[i] = co_await stats_by(backends[i], deadline);
+    asked[i].done = true;
+  }
+  for (size_t i = 0; i < backends.size(); ++i) {
+    if (!asked[i].done) all[i] = co_await settle(asked[i], backends[i], deadline);
+  }
+  co_return all;
 }
 
 }  // namespace agent::action

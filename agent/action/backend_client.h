@@ -41,14 +41,22 @@ class BackendClient final : public coord::BackendControl {
                                                    base::Duration timeout) override;
   boost::asio::awaitable<base::Result<coord::BackendStats>> stats(std::string backend,
                                                                   base::Duration timeout) override;
+  boost::asio::awaitable<std::vector<std::optional<coord::BackendStats>>> stats_all(
+      std::vector<std::string> backends, base::Duration timeout) override;
 
  private:
   class Connection;
+  struct Owing;
   base::Result<base::Duration> read_probe(Connection& peer, const std::string& backend,
                                           base::Instant asked, const std::string& answer);
   boost::asio::awaitable<base::Result<base::Duration>> probe_by(Connection& peer,
                                                                 std::string backend,
                                                                 base::Instant deadline);
+  boost::asio::awaitable<std::optional<coord::BackendStats>> settle(Owing& owing,
+                                                                    std::string backend,
+                                                                    base::Instant deadline);
+  boost::asio::awaitable<std::optional<coord::BackendStats>> stats_by(std::string backend,
+                                                                      base::Instant deadline);
   Connection* connection(const std::string& backend);
   base::Timers& timers_;
   std::map<std::string, std::unique_ptr<Connection>, std::less<>> connections_;

@@ -325,20 +325,24 @@ boost::asio::awaitable<void> Collector::canary_loop(std::string proxy) {
 
 boost::asio::awaitable<void> Collector::stats_loop() {
   while (!view_.gate.closed()) {
-    for (auto& [id, figures] : snapshot_.backends) {
-      if (view_.region.process(id)->pid == 0) continue;
-      auto stats = co_await view_.backends.stats(id, kStatsTimeout);
-      if (!stats.ok()) continue;
-      figures.items = stats->items;
-      figures.bytes = stats->bytes;
-      figures.limit_bytes = stats->limit_bytes;
-      Sample slots = sample("backend_connection_slots", *view_.region.process(id),
-                            static_cast<double>(stats->connections));
-      slots.weight = static_cast<double>(stats->connection_limit);
-      std::vector<Sample> news;
-      news.push_back(std::move(slots));
-      sink_(news);
+    std::vector<std::string> ids;
+    for (const auto& [id, figures] : snapshot_.backends) {
+      if (view_.region.process(id)->pid != 0) ids.push_back(id);
     }
+    const auto all = co_await view_.backends.stats_all(ids, kStatsTimeout);
+    std::vector<Sample> news;
+    for (size_t i = 0; i < ids.size(); ++i) {
+      if (!all[i]) continue;
+      BackendFigures& figures = snapshot_.backends[ids[i]];
+      figures.items = all[i]->items;
+      figures.bytes = all[i]->bytes;
+      figures.limit_bytes = all[i]->limit_bytes;
+      Sample slots = sample("backend_connection_slots", *view_.region.process(ids[i]),
+                            static_cast<double>(all[i]->connections));
+      slots.weight = static_cast<double>(all[i]->connection_limit);
+      news.push_back(std::move(slots));
+    }
+    if (!news.empty()) sink_(news);
     co_await view_.timers.wait_for(brown_out_.pace().stats);
   }
 }

@@ -208,6 +208,12 @@ asio::awaitable<Result<agent::coord::BackendStats>> FakeBackends::stats(std::str
   co_return agent::coord::BackendStats();
 }
 
+asio::awaitable<std::vector<std::optional<agent::coord::BackendStats>>> FakeBackends::stats_all(
+    std::vector<std::string> backends, base::Duration) {
+  co_return std::vector<std::optional<agent::coord::BackendStats>>(backends.size(),
+                                                                   agent::coord::BackendStats());
+}
+
 asio::awaitable<Result<>> FakeProcesses::kill(std::string id, base::Duration) {
   dead.insert(id);
   killed.push_back(id);

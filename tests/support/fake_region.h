@@ -77,6 +77,8 @@ class FakeBackends final : public agent::coord::BackendControl {
                                                    base::Duration timeout) override;
   boost::asio::awaitable<base::Result<agent::coord::BackendStats>> stats(
       std::string backend, base::Duration timeout) override;
+  boost::asio::awaitable<std::vector<std::optional<agent::coord::BackendStats>>> stats_all(
+      std::vector<std::string> backends, base::Duration timeout) override;
   Backend& at(const std::string& id) { return backends_[id]; }
 
  private:

@@ -373,6 +373,56 @@ struct Known : Wire {
   }
 };
 
+using AllStats = std::vector<std::optional<coord::BackendStats>>;
+
+constexpr const char* kStatistics =
+    "STAT curr_items 7\r\nSTAT bytes 900\r\nSTAT max_connections 1024\r\nEND\r\n";
+
+TEST(BackendClient, ReadsTheStatisticsOfAllTogether) {
+  Known backend;
+  const std::vector<std::string> ids = {"nobody", "amber-backend-1"};
+  const auto ask = [&](std::optional<AllStats>& all) {
+    all.reset();
+    backend.begin(backend.client.stats_all(ids, std::chrono::seconds(1)), all);
+  };
+  std::optional<AllStats> all;
+  Wire::say(backend.other, kStatistics);
+  ask(all);
+  AllStats read = backend.end(all);
+  EXPECT_FALSE(read[0].has_value());
+  ASSERT_TRUE(read[1].has_value());
+  EXPECT_EQ(read[1]->items, 7u);
+  EXPECT_EQ(read[1]->bytes, 900u);
+  EXPECT_EQ(read[1]->connection_limit, 1024u);
+
+  ask(all);
+  backend.timers.run_for(std::chrono::milliseconds(100));
+  EXPECT_FALSE(all.has_value());
+  std::optional<base::Result<base::Duration>> probed;
+  backend.begin(backend.probe(), probed);
+  backend.timers.run_for(std::chrono::milliseconds(100));
+  EXPECT_FALSE(probed.has_value()) << "the turn is with who asked first";
+  Wire::say(backend.other, kStatistics);
+  EXPECT_TRUE(backend.end(all)[1].has_value()) << "late, but in time";
+  Wire::say(backend.other, "EN\r\nEN\r\n");
+  EXPECT_TRUE(backend.end(probed).ok());
+
+  backend.other.reset();  // the process was replaced
+  ask(all);
+  backend.timers.run_for(std::chrono::milliseconds(5));
+  backend.other = backend.answer(kStatistics);
+  EXPECT_TRUE(backend.end(all)[1].has_value()) << "that alone is no failure";
+
+  const base::Instant asked = backend.clock.now();
+  ask(all);
+  backend.timers.run_for(std::chrono::milliseconds(999));
+  EXPECT_FALSE(all.has_value());
+  backend.timers.run_for(std::chrono::milliseconds(1));
+  ASSERT_TRUE(all.has_value());
+  EXPECT_FALSE(all->at(1).has_value());
+  EXPECT_EQ(backend.clock.now() - asked, std::chrono::seconds(1));
+}
+
 TEST(BackendClient, TakesNoAnswerToAnEarlierQuestionForAProbes) {
   Known backend;
   backend.ask();
