@@ -2,6 +2,7 @@
 
 #include <boost/json/serialize.hpp>
 #include <chrono>
+#include <utility>
 
 namespace agent::web {
 
@@ -21,19 +22,22 @@ EventHub::EventHub(asio::any_io_executor executor, base::Timers& timers, Operato
       asked_(timers.clock().now() - kWatched) {}
 
 void EventHub::start() {
-  base::spawn(executor_, gate_, "status samples", sample_forever());
+  keep_history();
 }
 
 asio::awaitable<void> EventHub::stop() {
   gate_.close();
+  next_point_.reset();
   readers_.clear();
   co_await gate_.wait_empty(timers_, timers_.clock().now() + kStopPatience);
 }
 
 void EventHub::add(std::shared_ptr<base::net::EventStream> reader) {
-  // Without a fresh sample the next tick makes one: is_due() sees a reader and an old sample.
+  // Without a fresh sample the first turn makes one: is_due() sees a reader and an old sample.
   if (is_fresh() && !reader->send("status", sample_->text)) return;
   readers_.push_back(std::move(reader));
+  if (std::exchange(sampling_, true)) return;
+  base::spawn(executor_, gate_, "status samples", sample_for_readers());
 }
 
 bool EventHub::is_fresh() const {
@@ -47,11 +51,19 @@ bool EventHub::is_due() const {
   return age >= kWatched || !sample_ || api_.change_count() != sampled_change_;
 }
 
-asio::awaitable<void> EventHub::sample_forever() {
+void EventHub::keep_history() {
+  if (gate_.closed()) return;
+  const base::Instant now = timers_.clock().now();
+  history_.add(api_.rates(), now);
+  next_point_ = timers_.alarm(base::next_beat(now + History::kStep / 2, History::kStep),
+                              [this] { keep_history(); });
+}
+
+// Until the last one has gone.
+asio::awaitable<void> EventHub::sample_for_readers() {
   while (!gate_.closed()) {
     std::erase_if(readers_, [](const auto& reader) { return !reader->open(); });
-    const base::Instant now = timers_.clock().now();
-    if (history_.is_due(now)) history_.add(api_.rates(), now);
+    if (readers_.empty()) break;
     if (is_due()) {
       // An error is not shown here: whoever asks for `status` gets it, and the next turn tries again.
       base::Result<> ignored = co_await take_sample();
@@ -59,6 +71,7 @@ asio::awaitable<void> EventHub::sample_forever() {
     }
     co_await timers_.wait_for_beat(kTick);
   }
+  sampling_ = false;
 }
 
 asio::awaitable<base::Result<>> EventHub::take_sample() {

@@ -52,7 +52,8 @@ class EventHub {
  private:
   bool is_fresh() const;
   bool is_due() const;
-  boost::asio::awaitable<void> sample_forever();
+  void keep_history();
+  boost::asio::awaitable<void> sample_for_readers();
   boost::asio::awaitable<base::Result<>> take_sample();
   void send_to_all();
 
@@ -63,10 +64,12 @@ class EventHub {
 
   base::Gate gate_;
   std::vector<std::shared_ptr<base::net::EventStream>> readers_;
+  bool sampling_ = false;                 // sample_for_readers() runs
   std::shared_ptr<const Sample> sample_;  // nullptr: none yet
   uint64_t sampled_change_ = 0;
   base::Instant asked_;  // when `status` was last called, whatever it answered
   History history_;
+  std::unique_ptr<base::Alarm> next_point_;  // of the history
 };
 
 }  // namespace agent::web

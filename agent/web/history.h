@@ -19,9 +19,8 @@ class History {
   static constexpr size_t kPoints = 150;
   static constexpr base::Duration kStep = std::chrono::seconds(2);
 
-  // Whether the last point is as old as kStep.
-  bool is_due(base::Instant now) const { return now >= next_; }
-  // A point for each proxy and, as their sum, each cluster; nothing before it is due.
+  // A point for each proxy and, as their sum, each cluster; nothing before the last one is about as old
+  // as kStep.
   void add(const std::vector<ProxyRate>& rates, base::Instant now);
 
   // "cluster/amber", "proxy/amber-proxy-1". Oldest first; empty: nothing known.
