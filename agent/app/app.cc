@@ -24,7 +24,8 @@ using namespace std::chrono_literals;
 
 constexpr base::Duration kStopPatience = 3s;
 constexpr base::Duration kDiskPatience = 1s;
-constexpr base::Duration kRegionFileEvery = 100ms;
+constexpr base::Duration kRegionFileFirst = 100ms;  // until everything answers
+constexpr base::Duration kRegionFileEvery = 300ms;
 constexpr base::Duration kRegionFileAgain = 1s;  // after a failure
 
 web::OperatorWeb::Options web_options(const Foundation& ground) {
@@ -280,7 +281,8 @@ asio::awaitable<void> App::Parts::keep_region_file() {
     }
     const bool told =
         !(was_ready || was_written) || region_changes == described_changes() || write_region_file();
-    co_await timers.wait_for_beat(told ? kRegionFileEvery : kRegionFileAgain);
+    const base::Duration pace = was_ready ? kRegionFileEvery : kRegionFileFirst;
+    co_await timers.wait_for_beat(told ? pace : kRegionFileAgain);
   }
 }
 

@@ -5,7 +5,8 @@
 namespace agent::coord {
 namespace {
 constexpr base::Duration kTablesRetry = std::chrono::milliseconds(50);
-constexpr base::Duration kStoreLook = std::chrono::milliseconds(100);
+constexpr base::Duration kStoreLook = std::chrono::milliseconds(300);
+constexpr base::Duration kStoreAgain = std::chrono::milliseconds(100);  // after a failure
 }  // namespace
 
 Coordinator::Coordinator(const Surroundings& around)
@@ -68,7 +69,7 @@ boost::asio::awaitable<void> Coordinator::watch_store(std::string cluster) {
       // After a time-out it goes on by itself.
       if (rebuilt.ok() || rebuilt.code() == base::ErrorCode::kTimeout) break;
       base::log::warn("epoch_not_rebuilt", {{"cluster", cluster}, {"error", rebuilt.error()}});
-      co_await around_.timers.wait_for(kStoreLook);
+      co_await around_.timers.wait_for(kStoreAgain);
     }
   }
 }
