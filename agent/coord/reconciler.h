@@ -5,7 +5,8 @@
 // call; whoever needs one is tended by a coroutine of its own, so that one who does not answer holds up
 // nobody. A proxy is asked for its status once a second, every five while its telemetry shows that it is as
 // it was known to be, and synced at the next look when something changed (tenants, tables, a new process)
-// or it is out of step. A backend has its fence record read once a second. It also keeps the live state of
+// or it is out of step. A backend has its fence record read once a second; while it holds what is demanded only
+// every third or fourth look is at it, until something new is demanded or a record may be lost. It also keeps the live state of
 // proxies: up when in step, stuck after kStuckAfter without an answer. One whose workers turn while its control
 // thread stands still is vouched for, and called stuck some 6 s later.
 #pragma once
@@ -31,7 +32,8 @@ inline constexpr base::Duration kReconcileEvery = std::chrono::seconds(1);
 inline constexpr base::Duration kAskVouchedEvery = std::chrono::seconds(5);
 inline constexpr base::Duration kLookEvery = std::chrono::milliseconds(100);
 inline constexpr base::Duration kLookAgain = std::chrono::milliseconds(50);
-// A backend that holds its record is looked at so often while nothing more is demanded of it.
+// A backend that holds its record is looked at so often while nothing more is demanded of it, or a look
+// later: looks come at beats, a little early or late, so that it is every 300 to 400 ms.
 inline constexpr base::Duration kLookAtCalmEvery = std::chrono::milliseconds(300);
 inline constexpr base::Duration kStuckAfter = std::chrono::seconds(1);
 inline constexpr base::Duration kStartPatience = std::chrono::seconds(5);

@@ -161,7 +161,9 @@ asio::awaitable<Result<base::Duration>> FakeBackends::finish_probe(std::string b
 
 std::optional<agent::coord::ReadFence> FakeBackends::probed_fence(std::string_view backend) const {
   const auto known = backends_.find(backend);
-  return known == backends_.end() ? std::nullopt : known->second.probed;
+  if (known == backends_.end()) return std::nullopt;
+  ++known->second.looks;
+  return known->second.probed;
 }
 
 asio::awaitable<Result<std::optional<FenceRecord>>> FakeBackends::read_fence(

@@ -58,6 +58,7 @@ class FakeBackends final : public agent::coord::BackendControl {
     int probes = 0;       // by probe_all
     base::Instant asked;  // by the last of them
     std::optional<agent::coord::ReadFence> probed;
+    mutable size_t looks = 0;  // calls of probed_fence
   };
   explicit FakeBackends(base::Timers& timers) : timers_(timers) {}
   boost::asio::awaitable<base::Result<base::Duration>> probe(std::string backend,

@@ -66,5 +66,49 @@ TEST_F(ReconcilerTest, FindsAVouchedProxySilentWithinFiveSeconds) {
   EXPECT_NE(bench_.coordinator->sync().known("amber-proxy-1").silent_since.ns, 0);
 }
 
+// Looks at backends that hold their records.
+class ReconcilerCalm : public ReconcilerTest {
+ protected:
+  static constexpr const char* kId = "amber-backend-1";
+  FenceRecords& fences() { return bench_.coordinator->fences(); }
+  bool holds() { return fences().held_since(kId, fences().wanted("amber")).has_value(); }
+  // Until just after the first look behind a reading of the record: then it is calm for longest.
+  void begin_calm() {
+    const auto next = [this](const auto& count) {
+      const auto before = count();
+      while (count() == before) bench_.timers.run_for(1ms);
+    };
+    next([this] { return bench_.backends.at(kId).raises; });
+    next([this] { return bench_.backends.at(kId).looks; });
+    ASSERT_TRUE(holds());
+  }
+};
+
+TEST_F(ReconcilerCalm, LooksAtABackendThreeTimesASecondWhileNothingMoreIsDemanded) {
+  start(true);
+  const size_t before = bench_.backends.at(kId).looks;
+  bench_.timers.run_for(60s);
+  EXPECT_NEAR(static_cast<double>(bench_.backends.at(kId).looks - before), 60 * 3.5, 60);
+}
+
+TEST_F(ReconcilerCalm, ANewDemandEndsIt) {
+  start(true);
+  begin_calm();
+  // Without Flushes, who would raise the record himself.
+  ASSERT_TRUE(bench_.run(bench_.coordinator->tenants().bump("amber", {}, {})).ok());
+  ASSERT_FALSE(holds());
+  bench_.timers.run_for(kLookEvery);
+  EXPECT_TRUE(holds());
+}
+
+TEST_F(ReconcilerCalm, ALossEndsIt) {
+  start(true);
+  begin_calm();
+  fences().forget(kId);
+  ASSERT_FALSE(holds());
+  bench_.timers.run_for(kLookEvery);
+  EXPECT_TRUE(holds());
+}
+
 }  // namespace
 }  // namespace agent::coord
