@@ -285,7 +285,8 @@ boost::asio::awaitable<std::vector<coord::BackendControl::Probed>> BackendClient
   if (waiting.empty()) co_return answers;
   co_await timers_.wait_for_beat(kAnswersBeat);
   for (const auto& [i, peer] : waiting) {
-    if (!peer->has_answered(two_replies)) continue;
+    // Somebody else may have taken the question over by finish_probe().
+    if (peer->asked() != began || !peer->has_answered(two_replies)) continue;
     auto answer = co_await peer->finish(two_replies, began);
     if (answer.ok()) answers[i] = read_probe(*peer, backends[i], began, *answer);
   }

@@ -84,6 +84,9 @@ boost::asio::awaitable<void> BackendProbes::ask_forever() {
 }
 
 boost::asio::awaitable<void> BackendProbes::ask(std::vector<std::string> ids) {
+  // Two doubts at once each wanted them asked before either did.
+  std::erase_if(ids, [this](const std::string& id) { return backends_[id].under_way; });
+  if (ids.empty()) co_return;
   const base::Instant now = around_.timers.clock().now();
   for (const std::string& id : ids) {
     Backend& backend = backends_[id];

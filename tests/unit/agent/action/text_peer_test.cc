@@ -440,6 +440,24 @@ TEST(BackendClient, TakesNoAnswerToAnEarlierQuestionForAProbes) {
   EXPECT_FALSE(backend.client.probed_fence("amber-backend-1")->record.has_value());
 }
 
+// Of two askers the second ends the first one's question while the first waits to look for its answer.
+TEST(BackendClient, LeavesAQuestionToWhoHasTakenItOver) {
+  std::optional<std::vector<coord::BackendControl::Probed>> together;
+  Known backend;
+  std::vector<std::string> ids = {"amber-backend-1"};
+  backend.begin(backend.client.probe_all(ids), together);
+  ASSERT_FALSE(together.has_value());
+  EXPECT_FALSE(backend.run(backend.client.probe_all(ids)).at(0).has_value());
+  Wire::say(backend.other, "EN\r\nVA 3\r\n7 2\r\n");
+  EXPECT_TRUE(backend.run(backend.finish()).ok());
+  EXPECT_FALSE(backend.end(together).at(0).has_value());
+  // The connection is as good as it was.
+  std::optional<base::Result<base::Duration>> probed;
+  backend.begin(backend.probe(), probed);
+  Wire::say(backend.other, "EN\r\nEN\r\n");
+  EXPECT_TRUE(backend.end(probed).ok());
+}
+
 TEST(BackendClient, GivesAProbeOneTimeoutAlsoWhenItsConnectionWasGone) {
   Known backend;
   backend.ask();

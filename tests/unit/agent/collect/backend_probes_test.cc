@@ -98,6 +98,20 @@ TEST(BackendProbes, AskAtOnceWhenACanaryIsInDoubtAndThenTwiceASecond) {
   EXPECT_NEAR(bench.backends.at("amber-backend-1").probes - doubted, 10, 1);
 }
 
+TEST(BackendProbes, AskOnceWhenTwoProxiesAreInDoubtAtOnce) {
+  Bench bench;
+  bench.second(false);
+  bench.timers.run_for(std::chrono::milliseconds(150));
+  bench.backends.at("amber-backend-1").silent = true;
+  bench.samples.clear();
+  const int before = bench.backends.at("amber-backend-1").probes;
+  bench.probes->doubt("amber-proxy-1", true);
+  bench.probes->doubt("amber-proxy-2", true);
+  bench.timers.run_for(std::chrono::milliseconds(955));  // its answer is waited for so long
+  EXPECT_EQ(bench.backends.at("amber-backend-1").probes, before + 1);
+  EXPECT_EQ(bench.count("amber-backend-1", false), 1);
+}
+
 TEST(BackendProbes, WaitForWhoIsSilentWithoutKeepingTheOthers) {
   Bench bench;
   bench.second(false);
