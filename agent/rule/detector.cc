@@ -20,7 +20,8 @@ namespace {
 constexpr base::Duration kForgetAfter = 1h;
 constexpr base::Duration kSweepEvery = 1min;
 // Rules that are told something once a second, or judge what lasts for seconds, are asked so often: at the
-// same moments of the clock whenever one begins, so that a recording is judged as it was.
+// same moments of the clock whenever one begins, so that a recording is judged as it was; and once more
+// when a process has ended, since what they said about it must not stand until then.
 constexpr base::Duration kSlowEvery = 500ms;
 constexpr int64_t kNoTurn = -1;
 constexpr base::Duration kSlack = 20ms;  // evaluations come at beats, a little early or late
@@ -100,7 +101,7 @@ const std::unordered_map<std::string, Detector::Impl::Observe>& Detector::Impl::
       {"client_commands", [](Impl& i, const series::Sample& s) { i.flood.client(s); }},
       {"proxy_exited",
        [](Impl& i, const series::Sample& s) {
-         i.liveness.proxy_exited(s);
+         if (i.liveness.proxy_exited(s)) i.slow_turn = kNoTurn;
          i.drop.exited(s);
          i.silence.exited(s);
          i.saturation.exited(s);
@@ -121,7 +122,7 @@ const std::unordered_map<std::string, Detector::Impl::Observe>& Detector::Impl::
       {"backend_connected", [](Impl& i, const series::Sample& s) { i.liveness.connected(s); }},
       {"backend_exited",
        [](Impl& i, const series::Sample& s) {
-         i.liveness.backend_exited(s);
+         if (i.liveness.backend_exited(s)) i.slow_turn = kNoTurn;
          i.silence.exited(s);
          i.saturation.exited(s);
          i.peer.exited(s);

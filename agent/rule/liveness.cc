@@ -44,25 +44,29 @@ bool Liveness::Answers::is_starting(base::Instant now) const {
   return last_ok.ns == 0 && now - first < kStarting;
 }
 
-// True when the process has just come back: what was known about it is about its predecessor.
-bool Liveness::note_exit(Process& process, const series::Sample& sample) {
+// When it has returned, what was known about it is about its predecessor.
+Liveness::Exit Liveness::note_exit(Process& process, const series::Sample& sample) {
   const bool exited = sample.value >= 0.5;
   const bool returned = process.exited && !exited;
-  if (exited && !process.exited) process.exited_at = sample.at;
+  const bool ended = exited && !process.exited;
+  if (ended) process.exited_at = sample.at;
   process.exited = exited;
   process.last = sample.at;
   process.is_gone = false;
   if (returned) process.stuck.open();
-  return returned;
+  if (ended) return Exit::kEnded;
+  return returned ? Exit::kReturned : Exit::kNoNews;
 }
 
-void Liveness::proxy_exited(const series::Sample& sample) {
+bool Liveness::proxy_exited(const series::Sample& sample) {
   Proxy& proxy = clusters_[sample.key.cluster].proxies[sample.key.proxy];
-  if (note_exit(proxy, sample)) {
+  const Exit exit = note_exit(proxy, sample);
+  if (exit == Exit::kReturned) {
     proxy.links.clear();
     proxy.heartbeat_at = {};
     proxy.stale_since = {};
   }
+  return exit == Exit::kEnded;
 }
 
 void Liveness::proxy_heartbeat(const series::Sample& sample) {
@@ -98,13 +102,15 @@ void Liveness::connected(const series::Sample& sample) {
   link.last = link.connected_at = proxy.last = sample.at;
 }
 
-void Liveness::backend_exited(const series::Sample& sample) {
+bool Liveness::backend_exited(const series::Sample& sample) {
   Backend& backend = clusters_[sample.key.cluster].backends[sample.key.backend];
-  if (!note_exit(backend, sample)) return;
+  const Exit exit = note_exit(backend, sample);
+  if (exit != Exit::kReturned) return exit == Exit::kEnded;
   backend.probe = {};
   for (auto& [id, proxy] : clusters_[sample.key.cluster].proxies) {
     proxy.links.erase(sample.key.backend);
   }
+  return false;
 }
 
 void Liveness::backend_probe(const series::Sample& sample) {

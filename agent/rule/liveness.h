@@ -28,12 +28,13 @@ class Liveness {
   explicit Liveness(const RuleSet& rules) : rules_(rules) {}
   void set_rules(const RuleSet& rules) { rules_ = rules; }
 
-  void proxy_exited(const series::Sample& sample);
+  // Whether the process has ended just now.
+  bool proxy_exited(const series::Sample& sample);
   void proxy_heartbeat(const series::Sample& sample);
   void canary(const series::Sample& sample);
   void oldest_in_flight(const series::Sample& sample);
   void connected(const series::Sample& sample);
-  void backend_exited(const series::Sample& sample);
+  bool backend_exited(const series::Sample& sample);
   void backend_probe(const series::Sample& sample);
 
   void evaluate(base::Instant now, std::vector<incident::Verdict>& out);
@@ -87,7 +88,8 @@ class Liveness {
     std::map<std::string, Backend> backends;
   };
 
-  static bool note_exit(Process& process, const series::Sample& sample);
+  enum class Exit { kNoNews, kEnded, kReturned };
+  static Exit note_exit(Process& process, const series::Sample& sample);
   bool is_heartbeat_stale(const Proxy& proxy, base::Instant now) const;
   bool is_well(const Backend& backend) const;
   bool has_contrast(const Cluster& cluster, const std::string& proxy, const std::string& backend,

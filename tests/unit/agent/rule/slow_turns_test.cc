@@ -60,6 +60,42 @@ TEST_F(SlowTurns, WhatIsForgottenEndsAtTheNextEvaluation) {
   for (int i = 0; i < 10; ++i) EXPECT_EQ(next(true), 0u);
 }
 
+// A proxy whose requests fail, unlike its peers'.
+class EndedBetweenTurns : public SlowTurns {
+ protected:
+  void tell(const char* name, int proxy, double value, double weight) {
+    series::Sample sample{{name, "amber", "amber-proxy-" + std::to_string(proxy), "", ""}, now_};
+    sample.value = value;
+    sample.weight = weight;
+    detector_.observe(sample);
+  }
+  void second() {
+    for (int proxy = 1; proxy <= 4; ++proxy) {
+      tell("proxy_exited", proxy, 0, 1);
+      tell("proxy_failures", proxy, proxy == 1 ? 500 : 1, 10'000);
+    }
+    for (int i = 0; i < 10; ++i) differs();
+  }
+  // At the next evaluation.
+  bool differs() {
+    now_ = now_ + 100ms;
+    const auto verdicts = detector_.evaluate(now_);
+    return std::any_of(verdicts.begin(), verdicts.end(), [](const incident::Verdict& verdict) {
+      return verdict.rule == "peer_differs" && verdict.active;
+    });
+  }
+};
+
+TEST_F(EndedBetweenTurns, WhatWasSaidOfItGoesAtTheNextEvaluation) {
+  for (int i = 0; i < 5; ++i) {
+    for (int seconds = 0; seconds < 180; ++seconds) second();
+    for (int more = 0; more < i; ++more) differs();
+    ASSERT_TRUE(differs()) << i;
+    tell("proxy_exited", 1, 1, 1);
+    EXPECT_FALSE(differs()) << i;
+  }
+}
+
 TEST_F(SlowTurns, NewRulesHoldAtTheNextEvaluation) {
   tell(999);
   for (int i = 0; i < 5; ++i) next(true);
