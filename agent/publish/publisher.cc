@@ -1,5 +1,6 @@
 #include "agent/publish/publisher.h"
 
+#include <algorithm>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <functional>
@@ -98,12 +99,14 @@ asio::awaitable<void> PagePublisher::publish_until_clean() {
     next_ = now + options_.every;
     std::optional<PageModel> model = source_();
     if (!model) break;
-    // Publications come at beats, so that one may be a little early.
-    const bool is_old = now - told_at_ >= options_.whole - options_.every / 2;
-    const bool whole = is_old || !told_ || !told_->says_the_same(*model);
+    // The last beat at which they are not too old.
+    const base::Instant old_at = told_at_ + options_.whole - kBeat;
+    const bool whole = now >= old_at || !told_ || !told_->says_the_same(*model);
     if (whole) {
       told_ = *model;
       told_at_ = now;
+    } else {
+      next_ = std::min(next_, old_at);
     }
     base::Result<> result = co_await publish_once(std::move(*model), whole);
     if (!result) told_.reset();
