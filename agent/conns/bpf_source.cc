@@ -108,6 +108,12 @@ uint64_t not_negative(int64_t value) {
 
 }  // namespace
 
+// A cell that is being taken back, and the name that it had.
+struct BpfSource::Nameless {
+  uint32_t number;
+  conns_client_key key;
+};
+
 struct BpfSource::Kernel {
   ~Kernel() { conns_bpf::destroy(skeleton); }
   base::Result<> open(const Slots& slots);
@@ -117,7 +123,9 @@ struct BpfSource::Kernel {
   uint64_t missed() const;
   uint64_t lost() const;
   void clear_bank(uint32_t bank);
-  void forget(size_t number, bool keep);
+  std::vector<uint32_t> idle_cells(uint32_t bank);
+  std::vector<Nameless> cut_off(const std::vector<uint32_t>& idle);
+  std::vector<uint32_t> end(const std::vector<Nameless>& candidates, uint32_t bank);
   uint32_t word() const { return __atomic_load_n(&skeleton->bss->gate.control, __ATOMIC_ACQUIRE); }
   void set_word(uint32_t value) {
     __atomic_store_n(&skeleton->bss->gate.control, value, __ATOMIC_RELEASE);
@@ -282,9 +290,15 @@ bool BpfSource::is_doubtful() const {
   return !kernel_->seeded || kernel_->missed() != kernel_->missed_when_seeded;
 }
 
-// In three steps, so that nobody who found the cell before it lost its name counts into one that has
-// been given away: take the name, from the cell too so that no hint leads there any more, wait for
-// running programs, give the number back; a cell that was used meanwhile gets its name back.
+// A cell may go when it has no connection and nobody can count one into it any more. A client may come
+// back at any moment of this, so:
+// 1. Hints are cut off (CONNS_NAMELESS). The name stays, and closings go on finding the cell by it.
+// 2. After a grace period whoever found it by a hint has counted what it counts. From here on an opening
+//    comes by the name and gives the slot back before it counts, by a compare and swap (kept_cell()).
+// 3. Without connections now, the slot goes to CONNS_ENDING by a compare and swap: either an opening was
+//    first and the cell stays, or every later one sees that it is too late. So the name is removed from a
+//    cell that counts nothing and will count nothing, and no closing will miss it.
+// 4. After another grace period nobody who found it by the name is still at it: the number is given back.
 void BpfSource::reclaim_clients() {
   Kernel& kernel = *kernel_;
   if (kernel.word() & CONNS_SEEDING) return;
@@ -292,58 +306,16 @@ void BpfSource::reclaim_clients() {
   const uint32_t taken = load(kernel.skeleton->bss->cells_taken);
   const uint32_t given = load(kernel.skeleton->bss->cells_given);
   if (CONNS_CLIENTS - (given - taken) < kCrowded) return;
-  const int names = bpf_map__fd(kernel.skeleton->maps.client_numbers);
-  std::vector<uint32_t> free;
-  for (uint32_t i = 0; i < CONNS_CLIENTS && free.size() < kReclaimedAtOnce; ++i) {
-    conns_client& cell = kernel.cells[i];
-    if (load(cell.slot) == CONNS_FREE) continue;
-    if (connections_in(load(cell.words[bank])) != 0) {
-      kernel.unnamed[i] = false;
-      continue;
-    }
-    // Left alone once since it was last seen: only then is it worth a system call.
-    const bool untouched = __atomic_exchange_n(&cell.touched, 0, __ATOMIC_RELAXED) == 0;
-    const bool candidate = untouched && kernel.unnamed[i];
-    kernel.unnamed[i] = untouched;
-    if (!candidate) continue;
-    free.push_back(i);
-  }
-  std::vector<std::pair<uint32_t, conns_client_key>> nameless;
-  for (const uint32_t i : free) {
-    conns_client& cell = kernel.cells[i];
-    conns_client_key key{};
-    std::memcpy(key.address, cell.address, sizeof key.address);
-    key.slot = cell.slot;
-    uint32_t number = 0;
-    if (key.slot != CONNS_NAMELESS) {
-      // A cell that is being named has no name yet.
-      if (bpf_map_lookup_elem(names, &key, &number) != 0 || number != i) continue;
-      store(cell.slot, uint32_t{CONNS_NAMELESS});
-      if (bpf_map_delete_elem(names, &key) != 0) {
-        store(cell.slot, key.slot);
-        continue;
-      }
-    }
-    nameless.emplace_back(i, key);
-  }
-  if (nameless.empty()) return;
+  const std::vector<Nameless> candidates = kernel.cut_off(kernel.idle_cells(bank));
+  if (candidates.empty()) return;
+  wait_for_running_programs();
+  const std::vector<uint32_t> ended = kernel.end(candidates, bank);
+  if (ended.empty()) return;
   wait_for_running_programs();
   uint32_t end = given;
   const std::lock_guard lock(kernel.mutex);
-  for (const auto& [i, key] : nameless) {
+  for (const uint32_t i : ended) {
     conns_client& cell = kernel.cells[i];
-    const int64_t word = load(cell.words[bank]);
-    const bool used = load(cell.touched) != 0 && connections_in(word) != 0;
-    uint32_t number = i;
-    if (used && key.slot != CONNS_NAMELESS) {
-      if (bpf_map_update_elem(names, &key, &number, BPF_NOEXIST) == 0) {
-        store(cell.slot, key.slot);
-        continue;
-      }
-      if (bpf_map_lookup_elem(names, &key, &number) == 0) {
-        __atomic_fetch_add(&kernel.cells[number].words[bank], word, __ATOMIC_RELAXED);
-      }
-    }
     cell.words[0] = cell.words[1] = 0;
     store(cell.slot, uint32_t{CONNS_FREE});
     kernel.unnamed[i] = false;
@@ -351,6 +323,67 @@ void BpfSource::reclaim_clients() {
     ++end;
   }
   __atomic_store_n(&kernel.skeleton->bss->cells_given, end, __ATOMIC_RELEASE);
+}
+
+// Those that have no connection and were left alone for a whole round: only then are they worth a system
+// call.
+std::vector<uint32_t> BpfSource::Kernel::idle_cells(uint32_t bank) {
+  std::vector<uint32_t> idle;
+  for (uint32_t i = 0; i < CONNS_CLIENTS && idle.size() < kReclaimedAtOnce; ++i) {
+    conns_client& cell = cells[i];
+    if (load(cell.slot) == CONNS_FREE) continue;
+    if (connections_in(load(cell.words[bank])) != 0) {
+      unnamed[i] = false;
+      continue;
+    }
+    const bool untouched = __atomic_exchange_n(&cell.touched, 0, __ATOMIC_RELAXED) == 0;
+    if (untouched && unnamed[i]) idle.push_back(i);
+    unnamed[i] = untouched;
+  }
+  return idle;
+}
+
+std::vector<BpfSource::Nameless> BpfSource::Kernel::cut_off(const std::vector<uint32_t>& idle) {
+  const int names = bpf_map__fd(skeleton->maps.client_numbers);
+  std::vector<Nameless> list;
+  for (const uint32_t i : idle) {
+    conns_client& cell = cells[i];
+    if (load(cell.touched) != 0) continue;
+    Nameless nameless{i, {}};
+    std::memcpy(nameless.key.address, cell.address, sizeof nameless.key.address);
+    nameless.key.slot = load(cell.slot);
+    if (nameless.key.slot != CONNS_NAMELESS) {
+      uint32_t number = 0;
+      if (bpf_map_lookup_elem(names, &nameless.key, &number) != 0 || number != i) continue;
+      store(cell.slot, uint32_t{CONNS_NAMELESS});
+    }
+    list.push_back(nameless);
+  }
+  return list;
+}
+
+std::vector<uint32_t> BpfSource::Kernel::end(const std::vector<Nameless>& candidates,
+                                             uint32_t bank) {
+  const int names = bpf_map__fd(skeleton->maps.client_numbers);
+  std::vector<uint32_t> ended;
+  for (const auto& [i, key] : candidates) {
+    conns_client& cell = cells[i];
+    // One that never had its name was found by nobody.
+    if (key.slot != CONNS_NAMELESS) {
+      uint32_t slot = CONNS_NAMELESS;
+      const bool used = load(cell.touched) != 0 || connections_in(load(cell.words[bank])) != 0;
+      const uint32_t next = used ? key.slot : CONNS_ENDING;
+      const bool changed = __atomic_compare_exchange_n(&cell.slot, &slot, next, false,
+                                                       __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+      if (used || !changed) continue;
+      if (bpf_map_delete_elem(names, &key) != 0) {
+        store(cell.slot, key.slot);
+        continue;
+      }
+    }
+    ended.push_back(i);
+  }
+  return ended;
 }
 
 void BpfSource::fill(Counts& counts) const {
@@ -402,10 +435,12 @@ std::vector<ClientCount> BpfSource::top_clients(size_t limit) const {
     const conns_client& cell = kernel.cells[i];
     const int64_t word = load(cell.words[bank]);
     const int64_t connections = connections_in(word);
-    if (connections <= 0 || cell.slot >= slots_.size()) continue;
+    // Once: it may be taken back meanwhile.
+    const uint32_t slot = load(cell.slot);
+    if (connections <= 0 || slot >= slots_.size()) continue;
     ClientCount count;
     std::memcpy(count.client.data(), cell.address, count.client.size());
-    count.listener = cell.slot;
+    count.listener = slot;
     count.connections = static_cast<uint64_t>(connections);
     // Openings are counted in the bank in use alone, and stay where they were until it is built anew.
     count.opened = cell.opened + opened_in(load(cell.words[0])) + opened_in(load(cell.words[1]));

@@ -39,6 +39,7 @@ class BpfSource {
   std::vector<ClientCount> top_clients(size_t limit) const;
 
  private:
+  struct Nameless;
   struct Kernel;
   explicit BpfSource(Slots slots, std::unique_ptr<Kernel> kernel);
 

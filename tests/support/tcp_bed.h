@@ -6,9 +6,9 @@
 #include <sys/socket.h>
 
 #include <cstring>
+#include <deque>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "base/core/check.h"
 #include "base/net/fd.h"
@@ -53,15 +53,22 @@ class TcpBed {
   // One more; `source`: the client's IPv4 address, empty: the kernel's choice.
   void connect(const std::string& source = "") { pairs_.push_back(open(source)); }
   // The oldest one ends, the server's end first: what remains is its TIME_WAIT.
-  void close_oldest() { pairs_.erase(pairs_.begin()); }
+  void close_oldest() { pairs_.pop_front(); }
+  // One ends by its client's reset: nothing remains.
+  void reset_oldest() {
+    reset(pairs_.front());
+    pairs_.pop_front();
+  }
+  void reset_newest() {
+    reset(pairs_.back());
+    pairs_.pop_back();
+  }
   // The client's end alone: the server's goes to CLOSE_WAIT.
   void half_close(size_t at) { pairs_[at].client.reset(); }
   // Opens one and resets it: nothing remains.
   void open_and_reset(const std::string& source = "") {
     Pair pair = open(source);
-    const linger abort{1, 0};
-    ::setsockopt(pair.client.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
-    pair.client.reset();
+    reset(pair);
   }
 
  private:
@@ -69,6 +76,11 @@ class TcpBed {
   struct Pair {
     base::net::UniqueFd client, server;
   };
+  static void reset(Pair& pair) {
+    const linger abort{1, 0};
+    ::setsockopt(pair.client.get(), SOL_SOCKET, SO_LINGER, &abort, sizeof abort);
+    pair.client.reset();
+  }
   Pair open(const std::string& source) {
     Pair pair;
     pair.client = base::net::UniqueFd(::socket(name_.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
@@ -90,7 +102,7 @@ class TcpBed {
   base::net::UniqueFd listening_;
   sockaddr_storage name_{};
   socklen_t name_size_ = 0;
-  std::vector<Pair> pairs_;
+  std::deque<Pair> pairs_;
 };
 
 }  // namespace test

@@ -226,6 +226,19 @@ static __always_inline int take_cell(void) {
   return -1;
 }
 
+/* A cell that an opening has found by its name. When the agent is taking it back it is kept by that; when
+   that is settled (CONNS_ENDING, for microseconds) the connection goes without a cell: -1. */
+static __always_inline int kept_cell(__u32 number, __u32 slot) {
+  struct conns_client* cell = bpf_map_lookup_elem(&client_cells, &number);
+  __u32 found;
+  if (!cell) return -1;
+  found = *(volatile __u32*)&cell->slot;
+  if (found == CONNS_NAMELESS) {
+    found = __sync_val_compare_and_swap(&cell->slot, CONNS_NAMELESS, slot);
+  }
+  return found == CONNS_ENDING ? -1 : (int)number;
+}
+
 /* The number of the cell with this name, which it gets if need be; -1: there is none. Off the path that
    events take when all is known. */
 static __noinline int named_cell(__u64 high, __u64 low, __u32 slot, int create) {
@@ -238,7 +251,7 @@ static __noinline int named_cell(__u64 high, __u64 low, __u32 slot, int create) 
   __builtin_memcpy(key.address + 2, &low, sizeof low);
   key.slot = slot;
   found = bpf_map_lookup_elem(&client_numbers, &key);
-  if (found) return (int)*found;
+  if (found) return create ? kept_cell(*found, slot) : (int)*found;
   if (!create) return -1;
   taken = take_cell();
   if (taken < 0) return -1;

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <thread>
 
+#include "agent/conns/bpf/layout.h"
 #include "agent/conns/dump.h"
 #include "agent/conns/rights.h"
 #include "tests/support/tcp_bed.h"
@@ -160,11 +161,17 @@ TEST_F(BpfSourceTest, CountsEveryClientWhenMoreComeThanThereAreCells) {
   }
   stop = true;
   reclaiming.join();
+  for (int i = 0; i < 3; ++i) source->reclaim_clients();
   Counts counts;
   source->fill(counts);
   EXPECT_EQ(counts.missed_events, 0u);
-  EXPECT_EQ(counts.untracked, 0u) << "each had a cell";
+  EXPECT_LT(counts.clients, static_cast<uint64_t>(CONNS_CLIENTS)) << "none is left to take";
   EXPECT_EQ(read(*source).states[kEstablished], 3u);
+  bed.connect("127.87.5.8");  // who was never there
+  source->fill(counts);
+  EXPECT_EQ(counts.untracked, 0u);
+  EXPECT_EQ(source->top_clients(10).size(), 2u) << "it has a cell";
+  bed.reset_newest();
   const auto first = [&] { return source->top_clients(1).at(0); };
   EXPECT_EQ(source->top_clients(10).size(), 1u);
   EXPECT_EQ(to_string(first().client), "127.87.5.6");
@@ -178,6 +185,42 @@ TEST_F(BpfSourceTest, CountsEveryClientWhenMoreComeThanThereAreCells) {
   ASSERT_TRUE(source->seed().ok());
   EXPECT_EQ(first().connections, 4u);
   EXPECT_EQ(first().opened, 4 + again);
+}
+
+// Clients come back just when their cells are taken back, and leave again before that is done.
+TEST_F(BpfSourceTest, IsExactWhileClientsReturnWhoseCellsAreTakenBack) {
+  test::TcpBed bed("127.87.4.13", 0);
+  auto source = watching(bed.port());
+  ASSERT_TRUE(source->seed().ok());
+  constexpr int kClients = CONNS_CLIENTS / 2 + 2'000;
+  const auto client = [](int i) {
+    return "127." + std::to_string(91 + i / 62'500) + "." + std::to_string(i / 250 % 250) + "." +
+           std::to_string(i % 250 + 1);
+  };
+  for (int i = 0; i < kClients; ++i) bed.open_and_reset(client(i));
+  std::atomic<bool> stop{false};
+  std::thread reclaiming([&] {
+    while (!stop) source->reclaim_clients();
+  });
+  uint32_t random = 1;
+  for (int i = 0; i < 20'000; ++i) {
+    random = random * 1664525 + 1013904223;
+    bed.connect(client(static_cast<int>((random >> 8) % kClients)));
+    if (bed.size() > 150) bed.reset_oldest();  // some milliseconds old
+  }
+  stop = true;
+  reclaiming.join();
+  Counts counts;
+  source->fill(counts);
+  EXPECT_EQ(counts.missed_events, 0u);
+  EXPECT_EQ(read(*source).states[kEstablished], bed.size());
+  uint64_t sum = counts.untracked;
+  for (const ClientCount& each : source->top_clients(kClients)) sum += each.connections;
+  EXPECT_EQ(sum, bed.size());
+  while (bed.size() > 0) bed.reset_oldest();
+  source->fill(counts);
+  EXPECT_EQ(counts.untracked, 0u);
+  EXPECT_EQ(source->top_clients(10).size(), 0u);
 }
 
 }  // namespace
