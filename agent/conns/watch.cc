@@ -9,8 +9,8 @@ namespace agent::conns {
 namespace {
 
 constexpr base::Duration kEvery = std::chrono::seconds(1);
-// Rights and queues. The kernel walks all its listening sockets for the queues, which costs more than
-// all else that is done here while the kernel's events count.
+// While the kernel's events count there is only the tending of them to do, and the queues, for which the
+// kernel walks all its listening sockets.
 constexpr base::Duration kLookEvery = std::chrono::seconds(2);
 constexpr base::Duration kAfterFailure = std::chrono::seconds(10);
 
@@ -52,9 +52,9 @@ void Watch::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     lock.unlock();
+    follow_rights();
     if (const base::Instant now = clock_.now(); now >= next_look_) {
       next_look_ = now + kLookEvery - kEvery / 2;
-      follow_rights();
       read_queues();
     }
     if (bpf_ != nullptr) {
@@ -65,7 +65,7 @@ void Watch::run() {
     const double used = base::to_seconds(base::ThreadTime::ran());
     lock.lock();
     processor_seconds_ = used;
-    wake_.wait_for(lock, kEvery, [this] { return stopping_; });
+    wake_.wait_for(lock, bpf_ != nullptr ? kLookEvery : kEvery, [this] { return stopping_; });
   }
 }
 
