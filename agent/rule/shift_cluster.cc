@@ -21,10 +21,12 @@ constexpr base::Duration kRunGap = 100ms;     // slots further apart are not one
 constexpr base::Duration kLongestPause = 1s;  // what stays all slow for longer is no pause
 constexpr base::Duration kComplete = 250ms;   // after so long every proxy has told its slot
 constexpr base::Duration kNoData = 10s;
-constexpr double kLostEvidence = 3;    // of one unanswered canary, each time it is told
-constexpr double kHealthy = 20;        // log likelihood ratio that says the trouble is over
-constexpr double kWiden = 5;           // by so much a wider place must be the better explanation
-constexpr double kStepRequests = 200;  // per second; smaller steps of the load are no steps
+constexpr double kLostEvidence = 3;  // of one unanswered canary, each time it is told
+constexpr double kHealthy = 20;      // log likelihood ratio that says the trouble is over
+constexpr double kWiden = 5;         // by so much a wider place must be the better explanation
+// Time constants, in seconds, of how much is slow under a new load, and of when that is over.
+constexpr double kLoadComes = 2;
+constexpr double kLoadGoes = 10;
 constexpr size_t kEvidenceLinks = 16;
 // Witnesses (proxies) from which on slowness need not be spread over as many quarter seconds, how many
 // of them make up for one, and what is always needed: of a cluster, of one place in it.
@@ -61,12 +63,11 @@ ShiftCluster::Bin& ShiftCluster::Link::bin(base::Instant at) {
   return found;
 }
 
-// What one slow and one fast request say about this link, from its learned share.
-void ShiftCluster::weigh(Link& link) {
-  const double usual = std::clamp(link.share.share(), rule_.least_share, 0.5);
+// What one slow and one fast request say about a link of which that share is usual.
+ShiftCluster::Weights ShiftCluster::weights(double share) const {
+  const double usual = std::clamp(share, rule_.least_share, 0.5);
   const double faulty = std::clamp(rule_.ratio * usual, rule_.fault_share, 0.95);
-  link.log_slow = std::log(faulty / usual);
-  link.log_fast = std::log((1 - faulty) / (1 - usual));
+  return {std::log(faulty / usual), std::log((1 - faulty) / (1 - usual))};
 }
 
 bool ShiftCluster::is_link(uint32_t index, const Label& proxy, const Label& backend) const {
@@ -95,7 +96,7 @@ uint32_t ShiftCluster::link_index(const Label& proxy, const Label& backend) {
   link.row = place(rows_, proxy);
   link.column = place(columns_, backend);
   busy_.resize(rows_.size());
-  weigh(link);
+  link.weights = weights(link.share.share());
   links_.push_back(link);
   last_index_ = static_cast<uint32_t>(links_.size() - 1);
   return row_links[backend] = last_index_;
@@ -228,10 +229,10 @@ void ShiftCluster::take_slot(base::Instant at, const std::vector<SlotBuffer::Ent
 void ShiftCluster::add_evidence(base::Instant at) {
   const double cap = 2 * rule_.threshold_single;
   const double slot_cap = rule_.slot_cap;
-  const bool held = at < hold_until_;
+  const bool held = load_.is_new(at);
   const bool tiny = whole_.all <= kTiny;
   // Beyond a tiny rate chance alone makes most moments shared.
-  const bool shared = rate_ <= kTinyRate && moments_.is_shared(at, number_);
+  const bool shared = load_.rate() <= kTinyRate && moments_.is_shared(at, number_);
   double sign = 0;
   for (size_t i = 0; i < touched_links_.size(); ++i) {
     Link& link = links_[touched_links_[i]];
@@ -246,10 +247,14 @@ void ShiftCluster::add_evidence(base::Instant at) {
     bin.all += static_cast<float>(slot_all_[i]);
     link.learn_slow += slow;
     link.learn_all += all;
+    link.told_slow += slot_slow_[i];
+    link.told_all += slot_all_[i];
     if (held) continue;
     const double scale = row.all > kTrials ? kTrials / row.all : 1;
-    double llr = scale * (slow * link.log_slow + (all - slow) * link.log_fast);
-    if (active_ && covers(link)) sign += std::min(llr, slot_cap);
+    const double fast_llr = scale * (all - slow) * link.weights.fast;
+    double llr = scale * slow * link.weights.slow + fast_llr;
+    if (active_ && covers(link)) sign += std::min(link.can_tell ? llr : fast_llr, slot_cap);
+    if (!link.can_tell) continue;
     if (shared) llr = std::min(llr, 0.0);
     bin.evidence += static_cast<float>(std::min(llr, slot_cap));
     link.sum.add(std::min(llr, slot_cap), at, cap);
@@ -302,35 +307,75 @@ void ShiftCluster::tick(base::Instant at) {
   bin_requests_ = 0;
   const double seconds = passed * base::to_seconds(kBin);
   const double decay = std::exp(-seconds / base::to_seconds(rule_.forget));
-  const bool held = at < hold_until_;
+  const bool held = load_.is_new(at);
   const bool doubt = is_in_doubt();
   for (Link& link : links_) {
     link.share.decay(decay);
+    if (link.before) link.before->decay(decay);
     link.echoes.decay(decay);
+    learn_load(link, at, seconds);
     // Slowness that came with a step of the load is learned as it is; doubtful times teach nothing.
     if (held || !doubt) {
       link.share.learn(link.learn_slow, link.learn_all, held ? 0 : rule_.clip, rule_.least_share);
-      weigh(link);
+      link.weights = weights(link.share.share());
     }
-    link.learn_slow = link.learn_all = 0;
+    link.learn_slow = link.learn_all = link.told_slow = link.told_all = 0;
   }
 }
 
+// By what was usual before a step of the load, at least half of the links are well. That a few are not
+// is no overload.
+bool ShiftCluster::is_well() const {
+  int well = 0, all = 0;
+  for (const Link& link : links_) {
+    if (link.told_all <= 0) continue;
+    const Weights usual = weights(link.before.value_or(link.share).share());
+    const double fast = link.told_all - link.told_slow;
+    well += link.told_slow * usual.slow + fast * usual.fast < 0;
+    ++all;
+  }
+  return 2 * well >= all;
+}
+
+// How much of a link is slow because the load is as it is: what comes with a step, and less when that passes.
+void ShiftCluster::learn_load(Link& link, base::Instant at, double seconds) const {
+  if (!load_.is_up()) {
+    link.slow_under_load = 0;
+  } else if (link.told_all > 0) {
+    const bool comes = load_.is_new(at);
+    const double part = std::min(1.0, seconds / (comes ? kLoadComes : kLoadGoes));
+    const double change = part * (link.told_slow / link.told_all - link.slow_under_load);
+    if (comes || change < 0) link.slow_under_load += change;
+  }
+  link.can_tell = rule_.ratio * link.slow_under_load < 1;
+}
+
 void ShiftCluster::note_load(base::Instant at) {
-  const double rate = bin_requests_ / base::to_seconds(kBin);
-  rate_ = rate;
-  if (usual_rate_ < 0) usual_rate_ = rate;
-  const bool stepped = rate >= rule_.load_step * usual_rate_ && rate - usual_rate_ >= kStepRequests;
   // Trouble that was there before the load grew is not the load's doing.
   const bool before = is_in_doubt() && (active_ || at - whole_.sum.since() > 1s);
-  if (stepped && !before) {
-    usual_rate_ = rate;
-    hold_until_ = at + rule_.hold;
-    reset_sums();
-    for (Link& link : links_) link.share.lighten();
+  const double rate = bin_requests_ / base::to_seconds(kBin);
+  switch (load_.note(rate, at, !before, load_.is_up() && is_well(), rule_)) {
+    case LoadStep::News::kSteps:
+      reset_sums();
+      for (Link& link : links_) {
+        if (!link.before) link.before = link.share;
+        link.share.lighten();
+      }
+      break;
+    case LoadStep::News::kIsOver:
+      for (Link& link : links_) {
+        if (!link.before) continue;
+        link.share = *link.before;
+        link.before.reset();
+        link.weights = weights(link.share.share());
+      }
+      break;
+    case LoadStep::News::kIsUsual:
+      for (Link& link : links_) link.before.reset();
+      break;
+    case LoadStep::News::kNone:
+      break;
   }
-  constexpr double kMinute = 60;
-  usual_rate_ += base::to_seconds(kBin) / kMinute * (rate - usual_rate_);
 }
 
 bool ShiftCluster::covers(const Link& link) const {
@@ -633,7 +678,7 @@ void ShiftCluster::restore(const Label& proxy, const Label& backend, series::Sha
   Link& link = links_[link_index(proxy, backend)];
   link.share = share;
   if (echoes) link.echoes.restore(*echoes);
-  weigh(link);
+  link.weights = weights(link.share.share());
 }
 
 bool ShiftCluster::has_silent(base::Instant before) const {

@@ -13,7 +13,9 @@
 //     are known to have had a core;
 //   - the usual share is learned with slow forgetting, clipped, and not at all while in doubt;
 //   - a step of the load holds everything for some seconds and its share is learned: slowness that
-//     comes with the load is overload, not the network.
+//     comes with the load is overload, not the network. With the load it goes (load_step.h): what was usual
+//     before is usual again. A link of which so much is slow under that load that a fault could not make it
+//     `ratio` times as much proves nothing until then.
 // Where the slow requests are those of proxies that had no time left in the same moments (busy.h), it is
 // those proxies' trouble. Where echoes are told (echoes.h), they say whether it is the network or who
 // answers, and against what they say of the network a busy proxy proves nothing. Without either it is
@@ -32,6 +34,7 @@
 #include "agent/rule/busy.h"
 #include "agent/rule/echoes.h"
 #include "agent/rule/latch.h"
+#include "agent/rule/load_step.h"
 #include "agent/rule/rules.h"
 #include "agent/series/cusum.h"
 #include "agent/series/label.h"
@@ -71,14 +74,14 @@ class ShiftCluster {
   template <class Use>
   void each_learned(Use use) const {
     for (const Link& link : links_)
-      use(rows_[link.row].name, columns_[link.column].name, link.share, link.echoes.learned(),
-          link.last);
+      use(rows_[link.row].name, columns_[link.column].name, link.before.value_or(link.share),
+          link.echoes.learned(), link.last);
   }
   void restore(const series::Label& proxy, const series::Label& backend, series::Share share,
                const std::optional<LinkEchoes::Learned>& echoes);
 
  private:
-  static constexpr base::Duration kBin = std::chrono::milliseconds(250);
+  static constexpr base::Duration kBin = LoadStep::kEvery;
   static constexpr size_t kBins = 64;  // 16 s, the longest look back
   static constexpr int64_t kSlotsPerBin = kBin.count() / series::SlotBuffer::kSlotNs;
 
@@ -87,14 +90,22 @@ class ShiftCluster {
     float evidence = 0, slow = 0, all = 0;
     uint32_t slow_slots = 0;  // a bit for each of its slots that had slow requests
   };
+  // The log likelihood ratio of one slow, one fast request.
+  struct Weights {
+    double slow = 0, fast = 0;
+  };
   struct Link {
     uint32_t row = 0, column = 0;
     series::Share share;
-    double log_slow = 0, log_fast = 0;  // log likelihood ratio of one slow, one fast request
+    std::optional<series::Share> before;  // the step of the load; none: the load is as usual
+    Weights weights;
     base::Instant last, hold_until, learn_until;
     series::Cusum sum;
     std::array<Bin, kBins> bins{};
-    double learn_slow = 0, learn_all = 0;  // since the last tick
+    double learn_slow = 0, learn_all = 0;  // since the last tick, pauses as one request,
+    double told_slow = 0, told_all = 0;    // and as told
+    double slow_under_load = 0;  // share as told, by time, that came with a step of the load
+    bool can_tell = true;        // a fault from that
     LinkEchoes echoes;
     Bin& bin(base::Instant at);
   };
@@ -112,12 +123,14 @@ class ShiftCluster {
   uint32_t link_index(const series::Label& proxy, const series::Label& backend);
   bool is_link(uint32_t index, const series::Label& proxy, const series::Label& backend) const;
   ProxyBusy* busy_of(const std::string& proxy);  // null: it has no links
-  void weigh(Link& link);
+  Weights weights(double share) const;
   void take_slot(base::Instant at, const std::vector<series::SlotBuffer::Entry>& entries);
   void judge_pause(Group& group, base::Instant at);
   void add_evidence(base::Instant at);
   void tick(base::Instant at);
   void note_load(base::Instant at);
+  bool is_well() const;
+  void learn_load(Link& link, base::Instant at, double seconds) const;
   void reset_sums();
   bool is_in_doubt() const;
   bool covers(const Link& link) const;
@@ -154,9 +167,7 @@ class ShiftCluster {
 
   int64_t tick_ = -1;
   double bin_requests_ = 0;
-  double rate_ = 0;  // requests a second in the last quarter
-  double usual_rate_ = -1;
-  base::Instant hold_until_;
+  LoadStep load_;
 
   // The trouble at hand.
   bool active_ = false;

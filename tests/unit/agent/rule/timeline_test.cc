@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "tests/unit/agent/rule/world.h"
 
@@ -400,6 +401,72 @@ TEST(Timeline, AFaultUnderAnEarlierLoadStepIsStillFound) {
   world.run_for(10s);
   world.cluster("amber").slow_share = 0.15;
   EXPECT_GT(detection_delay(world, 5s), 0);
+}
+
+// A job that asks for twice as much again as all others; a share of all is slow meanwhile.
+WorldOptions before_a_job(uint64_t seed) {
+  WorldOptions options = seeded(seed);
+  options.rate = 250;
+  return options;
+}
+void run_a_job(World& world, const std::function<double(size_t, size_t)>& slow) {
+  auto& cluster = world.cluster("amber");
+  cluster.rate *= 3;
+  cluster.slow_on = slow;
+  world.run_for(8s);
+  cluster.rate /= 3;
+  cluster.slow_on = nullptr;
+  world.run_for(7s);
+}
+
+TEST(Timeline, WhatWasSlowUnderTheLoadOfAJobHidesNoSlowLinkAfterIt) {
+  World world(before_a_job(73));
+  world.run_for(1min);
+  for (int i = 0; i < 3; ++i) run_a_job(world, [](size_t, size_t) { return 0.35; });
+  ASSERT_EQ(world.incident_count(), 0U) << world.story();
+  world.cluster("amber").slow_on = [](size_t p, size_t b) { return p == 1 && b == 1 ? 0.2 : 0; };
+  EXPECT_GT(detection_delay(world, 3s), 0);
+  ASSERT_NE(world.only_incident(), nullptr) << world.story();
+  EXPECT_EQ(world.only_incident()->scope.to_string(), "link amber-proxy-2 to amber-backend-2");
+}
+
+TEST(Timeline, ALinkThatWasTheSlowestUnderTheLoadOfAJobIsNotLeftOutAfterIt) {
+  World world(before_a_job(74));
+  world.run_for(1min);
+  run_a_job(world, [](size_t p, size_t b) { return p == 1 && b == 1 ? 0.5 : 0.15; });
+  world.cluster("amber").slow_share = 0.2;
+  EXPECT_GT(detection_delay(world, 3s), 0);
+  world.run_for(3s);
+  ASSERT_NE(world.only_incident(), nullptr) << world.story();
+  EXPECT_EQ(world.only_incident()->scope.to_string(), "cluster amber");
+}
+
+TEST(Timeline, AnAgentThatIsReplacedDuringAJobKnowsWhatWasUsualBeforeIt) {
+  World world(before_a_job(76));
+  world.run_for(1min);
+  world.cluster("amber").rate = 750;
+  world.cluster("amber").slow_share = 0.35;
+  world.run_for(8s);
+  World next(before_a_job(77));
+  ASSERT_TRUE(next.detector.restore(world.detector.save(), next.now()));
+  next.run_for(10s);
+  next.cluster("amber").slow_on = [](size_t p, size_t b) { return p == 1 && b == 1 ? 0.2 : 0; };
+  EXPECT_GT(detection_delay(next, 3s), 0);
+}
+
+TEST(Timeline, AJobThatMakesNearlyEverythingSlowAndThenAllIsNotTheNetwork) {
+  World world(before_a_job(75));
+  world.run_for(1min);
+  auto& cluster = world.cluster("amber");
+  cluster.rate = 750;
+  for (const double share : {0.7, 0.7, 0.9, 0.6, 0.7, 0.7, 1.0, 1.0, 1.0, 0.8}) {
+    cluster.slow_share = share;
+    world.run_for(1s);
+  }
+  cluster.rate = 250;
+  cluster.slow_share = 0;
+  world.run_for(20s);
+  EXPECT_EQ(world.incident_count(), 0U) << world.story();
 }
 
 TEST(Timeline, ALongPauseIsNoTrouble) {
