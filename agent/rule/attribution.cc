@@ -6,6 +6,55 @@
 
 namespace agent::rule {
 
+namespace {
+
+constexpr double kOfTheRest = 1.0 / 3;  // of what the rest would give if it were as faulty
+
+bool is_within(const MatrixCell& cell, const Attribution& place) {
+  using Kind = Attribution::Kind;
+  const bool row = cell.row == place.row, column = cell.column == place.column;
+  switch (place.kind) {
+    case Kind::kAll:
+      return true;
+    case Kind::kRow:
+      return row;
+    case Kind::kColumn:
+      return column;
+    case Kind::kLink:
+      break;
+  }
+  return row && column;
+}
+
+bool is_part_of(const Attribution& place, const Attribution& wider) {
+  using Kind = Attribution::Kind;
+  if (place.kind == wider.kind) return false;
+  if (wider.kind == Kind::kAll) return true;
+  return place.kind == Kind::kLink && is_within({place.row, place.column}, wider);
+}
+
+double requests_within(const std::vector<MatrixCell>& cells, const Attribution& place) {
+  double sum = 0;
+  for (const MatrixCell& cell : cells) sum += is_within(cell, place) ? cell.requests : 0;
+  return sum;
+}
+
+// The best part of that place which nearly accounts for it; null: none does. The choices are sorted.
+const Attribution* enough_of(const Attribution& place, const std::vector<Attribution>& choices,
+                             const std::vector<MatrixCell>& cells) {
+  const double all = requests_within(cells, place);
+  if (place.score <= 0 || all <= 0) return nullptr;
+  for (const Attribution& part : choices) {
+    if (part.score <= (1 - kOfTheRest) * place.score) break;
+    if (!is_part_of(part, place)) continue;
+    const double rest = 1 - requests_within(cells, part) / all;
+    if (place.score - part.score < kOfTheRest * rest * place.score) return &part;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
 Attribution attribute(const std::vector<MatrixCell>& cells) {
   using Kind = Attribution::Kind;
   std::map<uint32_t, double> rows, columns;
@@ -51,6 +100,7 @@ Attribution attribute(const std::vector<MatrixCell>& cells) {
                    [](const Attribution& a, const Attribution& b) { return a.score > b.score; });
   Attribution best = choices.front();
   best.margin = choices.size() > 1 ? best.score - choices[1].score : best.score;
+  while (const Attribution* const part = enough_of(best, choices, cells)) best = *part;
   return best;
 }
 

@@ -397,9 +397,11 @@ std::vector<MatrixCell> ShiftCluster::matrix(base::Instant since, base::Instant 
   std::vector<MatrixCell> cells;
   for (const Link& link : links_) {
     if (now < link.hold_until || now - link.last > kNoData) continue;
-    MatrixCell cell{link.row, link.column, 0};
+    MatrixCell cell{link.row, link.column, 0, 0};
     for (const Bin& bin : link.bins) {
-      if (bin.number >= begin) cell.evidence += bin.evidence;
+      if (bin.number < begin) continue;
+      cell.evidence += bin.evidence;
+      cell.requests += bin.all;
     }
     cells.push_back(cell);
   }

@@ -46,6 +46,31 @@ TEST(Attribution, SeveralRowsOfManyAreTheNetworkToo) {
   EXPECT_EQ(found.kind, Kind::kAll);
 }
 
+TEST(Attribution, OthersThatAreALittleSlowDoNotMakeOneProxyTheCluster) {
+  Attribution found = attribute(matrix({{2, 8}, {42, 51}}));
+  EXPECT_EQ(found.kind, Kind::kRow);
+  EXPECT_EQ(found.row, 1U);
+  EXPECT_EQ(found.margin, 0);
+  found = attribute(matrix({{44, 38}, {12, 0}}));
+  EXPECT_EQ(found.kind, Kind::kRow);
+  EXPECT_EQ(found.row, 0U);
+}
+
+TEST(Attribution, NorOneLinkAProxyOrTheCluster) {
+  const Attribution found = attribute(matrix({{6, 1}, {78, 2}}));
+  EXPECT_EQ(found.kind, Kind::kLink);
+  EXPECT_EQ(found.row, 1U);
+  EXPECT_EQ(found.column, 0U);
+}
+
+TEST(Attribution, AProxyOfFewRequestsThatIsAsSlowAsTheOtherBelongsToTheTrouble) {
+  std::vector<MatrixCell> cells = matrix({{45, 45}, {5, 5}});
+  EXPECT_EQ(attribute(cells).kind, Kind::kRow);
+  cells[0].requests = cells[1].requests = 90;
+  cells[2].requests = cells[3].requests = 10;
+  EXPECT_EQ(attribute(cells).kind, Kind::kAll);
+}
+
 TEST(Attribution, WithOneProxyItsRowIsTheCluster) {
   EXPECT_EQ(attribute(matrix({{30, 25}})).kind, Kind::kAll);
   EXPECT_EQ(attribute(matrix({{30, -25}})).kind, Kind::kColumn);
