@@ -17,11 +17,13 @@ constexpr double kRelief = 0.8;  // of the CPU budget; above, the level is still
 constexpr base::Duration kLateLean = 50ms;
 constexpr base::Duration kLateEssential = 250ms;
 
+// Telemetry is read every 250 ms at least: rules wait so long for what proxies tell of a moment, and what
+// comes later is lost to them.
 constexpr std::array kPaces = {
     Pace{100ms, 500ms, 1s, 10s, 1s, true},
     Pace{100ms, 500ms, 2s, 60s, 5s, true},
     Pace{250ms, 1s, 2s, 60s, 5s, true},
-    Pace{1s, 2s, 2s, 60s, 5s, false},
+    Pace{250ms, 2s, 2s, 60s, 5s, false},
 };
 
 Frugality further(Frugality level) {

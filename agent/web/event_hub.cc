@@ -53,10 +53,10 @@ bool EventHub::is_due() const {
 
 void EventHub::keep_history() {
   if (gate_.closed()) return;
-  const base::Instant now = timers_.clock().now();
-  history_.add(api_.rates(), now);
-  next_point_ = timers_.alarm(base::next_beat(now + History::kStep / 2, History::kStep),
-                              [this] { keep_history(); });
+  history_.add(api_.rates());
+  const base::Instant earliest = timers_.clock().now() + History::kStep / 2;
+  next_point_ =
+      timers_.alarm(base::next_beat(earliest, History::kStep), [this] { keep_history(); });
 }
 
 // Until the last one has gone.

@@ -7,9 +7,7 @@
 
 namespace agent::web {
 
-void History::add(const std::vector<ProxyRate>& rates, base::Instant now) {
-  if (now < next_) return;
-  next_ = now + kStep - kStep / 4;  // who adds comes at beats, and so sometimes a little early
+void History::add(const std::vector<ProxyRate>& rates) {
   std::map<std::string, double> figures;
   for (const ProxyRate& rate : rates) {
     figures["proxy/" + rate.proxy] = rate.requests_per_second;

@@ -19,16 +19,14 @@ class History {
   static constexpr size_t kPoints = 150;
   static constexpr base::Duration kStep = std::chrono::seconds(2);
 
-  // A point for each proxy and, as their sum, each cluster; nothing before the last one is about as old
-  // as kStep.
-  void add(const std::vector<ProxyRate>& rates, base::Instant now);
+  // A point for each proxy and, as their sum, each cluster: once each kStep.
+  void add(const std::vector<ProxyRate>& rates);
 
   // "cluster/amber", "proxy/amber-proxy-1". Oldest first; empty: nothing known.
   const std::deque<double>& of(const std::string& name) const;
 
  private:
   std::map<std::string, std::deque<double>> series_;
-  base::Instant next_{INT64_MIN};
 };
 
 // The points of an SVG polyline in a box of kPoints x 24: newest at the right edge, the largest

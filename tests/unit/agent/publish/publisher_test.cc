@@ -82,20 +82,22 @@ TEST_F(PagePublisherTest, ShowsThatItIsAliveEveryFiveSeconds) {
   EXPECT_NE(content("meta.json"), first);
 }
 
-TEST_F(PagePublisherTest, WritesThePagesEverySecondTimeWhileNothingIsNew) {
+TEST_F(PagePublisherTest, WritesThePagesEveryThirdTimeWhileNothingIsNew) {
   publisher_->start();
   timers_.run_ready();
   const std::string first = content("index.html");
   timers_.run_for(5100ms);
   EXPECT_EQ(publisher_->counts().writes, 2u);
-  EXPECT_EQ(content("index.html"), first);
   timers_.run_for(5s);
   EXPECT_EQ(publisher_->counts().writes, 3u);
+  EXPECT_EQ(content("index.html"), first);
+  timers_.run_for(5s);
+  EXPECT_EQ(publisher_->counts().writes, 4u);
   EXPECT_NE(content("index.html"), first);
 }
 
 // A false alarm moves the beat of meta.json; the pages keep theirs.
-TEST_F(PagePublisherTest, WritesThePagesEveryTenSecondsAtLeastWheneverItIsCalled) {
+TEST_F(PagePublisherTest, WritesThePagesEveryFifteenSecondsAtLeastWheneverItIsCalled) {
   publisher_->start();
   timers_.run_ready();
   std::string content_before = content("index.html");
@@ -110,8 +112,8 @@ TEST_F(PagePublisherTest, WritesThePagesEveryTenSecondsAtLeastWheneverItIsCalled
     content_before = content_now;
     written = clock_.now();
   }
-  EXPECT_LE(longest, 10s);
-  EXPECT_GE(longest, 9s) << "nor much more often";
+  EXPECT_LE(longest, 15s);
+  EXPECT_GE(longest, 14s) << "nor much more often";
 }
 
 TEST_F(PagePublisherTest, WritesThePagesWithAChangeThatNobodyToldOf) {

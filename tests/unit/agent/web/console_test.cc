@@ -121,7 +121,7 @@ TEST(Console, GivesItsMainPartAlone) {
 
 TEST(Console, DrawsTheLastFiveMinutes) {
   History history;
-  history.add({{"amber", "amber-proxy-2", 48211.5}}, base::Instant{});
+  history.add({{"amber", "amber-proxy-2", 48211.5}});
   EXPECT_THAT(console_region(test::sample_status(), history, ConsolePart::kMain),
               HasSubstr("points=\"149,2.0\""));
 }
