@@ -100,7 +100,18 @@ Attribution attribute(const std::vector<MatrixCell>& cells) {
                    [](const Attribution& a, const Attribution& b) { return a.score > b.score; });
   Attribution best = choices.front();
   best.margin = choices.size() > 1 ? best.score - choices[1].score : best.score;
-  while (const Attribution* const part = enough_of(best, choices, cells)) best = *part;
+  const Attribution* chosen = nullptr;
+  while (const Attribution* const part = enough_of(chosen ? *chosen : best, choices, cells)) {
+    chosen = part;
+  }
+  if (chosen == nullptr) return best;
+  best = *chosen;
+  best.margin = best.score;
+  // What contains it is no other place: it was found to be no better.
+  for (const Attribution& other : choices) {
+    if (&other == chosen || is_part_of(best, other)) continue;
+    best.margin = std::min(best.margin, best.score - other.score);
+  }
   return best;
 }
 

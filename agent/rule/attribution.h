@@ -28,7 +28,7 @@ struct Attribution {
   uint32_t row = 0;     // of kRow, kLink
   uint32_t column = 0;  // of kColumn, kLink
   double score = 0;     // evidence minus what the freedom of choice costs
-  // Above the best hypothesis of another kind or place; 0: it is preferred to a wider one.
+  // Above the best hypothesis of another kind or place, not counting a wider one that it is preferred to.
   double margin = 0;
 };
 

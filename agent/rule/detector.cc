@@ -278,7 +278,7 @@ std::string Detector::save() const {
 base::Result<> Detector::restore(std::string_view text, base::Instant now) {
   const base::Result<Memory> memory = parse_memory(text);
   if (!memory.ok()) return memory.error();
-  for (const LearnedLink& link : memory->links) impl_->shift.restore(link);
+  for (const LearnedLink& link : memory->links) impl_->shift.restore(link, now);
   const auto restore_all = [now](auto& test, const auto& items) {
     for (const auto& item : items) test.restore(item, now);
   };

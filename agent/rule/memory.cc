@@ -39,6 +39,12 @@ void each_field(Is<LinkEchoes::Learned> auto& echoes, auto&& visit) {
   visit("slow", echoes.slow);
   visit("all", echoes.all);
 }
+void each_field(Is<LearnedLink::Load> auto& load, auto&& visit) {
+  visit("slow", load.slow);
+  visit("all", load.all);
+  visit("rate_before", load.rate_before);
+  visit("rate", load.rate);
+}
 void each_field(Is<LearnedLevel> auto& level, auto&& visit) {
   visit("cluster", level.cluster);
   visit("proxy", level.proxy);
@@ -98,6 +104,7 @@ json::object entry_of(const auto& item) {
 json::object entry_of(const LearnedLink& link) {
   json::object object = to_object(link);
   if (link.echoes) object["echoes"] = to_object(*link.echoes);
+  if (link.load) object["load"] = to_object(*link.load);
   return object;
 }
 
@@ -143,13 +150,18 @@ bool read_entry(const json::object& object, auto& item) {
 bool read_entry(const json::object& object, LearnedDifference& difference) {
   return read_fields(object, difference) && difference.ratio > 0 && difference.known >= 1;
 }
+// Shares of slow requests or echoes that an entry may have or not.
+template <class Part>
+bool read_part(const json::object& object, const char* name, std::optional<Part>& part) {
+  const json::value* value = object.if_contains(name);
+  if (value == nullptr) return true;
+  part.emplace();
+  return value->is_object() && read_fields(value->get_object(), *part) && part->slow <= part->all &&
+         part->all >= 1;
+}
 bool read_entry(const json::object& object, LearnedLink& link) {
   if (!read_fields(object, link) || link.slow > link.all || link.all < 1) return false;
-  const json::value* value = object.if_contains("echoes");
-  if (value == nullptr) return true;  // none were heard
-  LinkEchoes::Learned& echoes = link.echoes.emplace();
-  return value->is_object() && read_fields(value->get_object(), echoes) &&
-         echoes.slow <= echoes.all && echoes.all >= 1;
+  return read_part(object, "echoes", link.echoes) && read_part(object, "load", link.load);
 }
 
 }  // namespace

@@ -62,9 +62,8 @@ template <class Keep>
 void LatencyShift::rebuild(const std::string& name, Keep keep) {
   auto rebuilt = fresh(name);
   clusters_[name]->each_learned([&](const std::string& proxy, const std::string& backend,
-                                    const series::Share& share, const auto& echoes,
-                                    base::Instant last) {
-    if (keep(proxy, backend, last)) rebuilt->restore(proxy, backend, share, echoes);
+                                    const ShiftCluster::Learned& learned, base::Instant last) {
+    if (keep(proxy, backend, last)) rebuilt->restore(proxy, backend, learned);
   });
   clusters_[name] = std::move(rebuilt);
 }
@@ -90,16 +89,24 @@ std::vector<LearnedLink> LatencyShift::learned() const {
   std::vector<LearnedLink> list;
   for (const auto& entry : clusters_) {
     entry.second->each_learned([&](const std::string& proxy, const std::string& backend,
-                                   const series::Share& share, const auto& echoes, base::Instant) {
-      list.push_back({entry.first, proxy, backend, share.slow(), share.all(), echoes});
+                                   const ShiftCluster::Learned& learned, base::Instant) {
+      const series::Share& share = learned.share;
+      list.push_back({entry.first, proxy, backend, share.slow(), share.all(), learned.echoes, {}});
+      if (!learned.before || !learned.load) return;
+      list.back().load = {learned.before->slow(), learned.before->all(), learned.load->before,
+                          learned.load->usual};
     });
   }
   return list;
 }
 
-void LatencyShift::restore(const LearnedLink& link) {
-  cluster(link.cluster)
-      .restore(link.proxy, link.backend, series::Share(link.slow, link.all), link.echoes);
+void LatencyShift::restore(const LearnedLink& link, base::Instant now) {
+  ShiftCluster::Learned learned{series::Share(link.slow, link.all), {}, {}, link.echoes};
+  if (link.load) {
+    learned.before = series::Share(link.load->slow, link.load->all);
+    learned.load = {now, link.load->rate_before, link.load->rate};
+  }
+  cluster(link.cluster).restore(link.proxy, link.backend, learned);
 }
 
 size_t LatencyShift::series_count() const {

@@ -17,6 +17,13 @@ struct LearnedLink {
   double slow = 0;  // requests learned from, forgotten ones not counted
   double all = 0;
   std::optional<LinkEchoes::Learned> echoes;  // likewise
+  // A step of the load that was not over: what was learned before it, and the requests a second of the
+  // cluster then and since.
+  struct Load {
+    double slow = 0, all = 0;
+    double rate_before = 0, rate = 0;
+  };
+  std::optional<Load> load;
 };
 
 // Thread: the detector's. Owner: the detector.
@@ -41,7 +48,7 @@ class LatencyShift {
   void forget(const incident::Scope& gone);
   void forget_silent(base::Instant before);
   std::vector<LearnedLink> learned() const;
-  void restore(const LearnedLink& link);
+  void restore(const LearnedLink& link, base::Instant now);
   size_t series_count() const;
 
  private:

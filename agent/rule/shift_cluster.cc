@@ -171,7 +171,7 @@ void ShiftCluster::exclude(const incident::Scope& member, base::Instant until) {
     if (until > link.hold_until) {
       link.hold_until = until;
       link.sum.reset();
-      for (Bin& bin : link.bins) bin.evidence = 0;
+      for (Bin& bin : link.bins) bin.evidence = bin.judged = 0;
     }
   }
 }
@@ -251,12 +251,13 @@ void ShiftCluster::add_evidence(base::Instant at) {
     link.told_all += slot_all_[i];
     if (held) continue;
     const double scale = row.all > kTrials ? kTrials / row.all : 1;
-    const double fast_llr = scale * (all - slow) * link.weights.fast;
-    double llr = scale * slow * link.weights.slow + fast_llr;
-    if (active_ && covers(link)) sign += std::min(link.can_tell ? llr : fast_llr, slot_cap);
+    const Weights& weights = link.can_tell ? link.weights : link.loaded_weights;
+    double llr = scale * (slow * weights.slow + (all - slow) * weights.fast);
+    if (active_ && covers(link)) sign += std::min(llr, slot_cap);
     if (!link.can_tell) continue;
     if (shared) llr = std::min(llr, 0.0);
     bin.evidence += static_cast<float>(std::min(llr, slot_cap));
+    bin.judged += static_cast<float>(slot_all_[i]);
     link.sum.add(std::min(llr, slot_cap), at, cap);
     row.evidence += llr;
     column.evidence += llr;
@@ -292,7 +293,7 @@ void ShiftCluster::reset_sums() {
   for (Group& column : columns_) column.sum.reset();
   for (Link& link : links_) {
     link.sum.reset();
-    for (Bin& bin : link.bins) bin.evidence = 0;
+    for (Bin& bin : link.bins) bin.evidence = bin.judged = 0;
   }
 }
 
@@ -312,6 +313,7 @@ void ShiftCluster::tick(base::Instant at) {
   for (Link& link : links_) {
     link.share.decay(decay);
     if (link.before) link.before->decay(decay);
+    if (link.loaded) link.loaded->decay(decay);
     link.echoes.decay(decay);
     learn_load(link, at, seconds);
     // Slowness that came with a step of the load is learned as it is; doubtful times teach nothing.
@@ -339,39 +341,53 @@ bool ShiftCluster::is_well() const {
 
 // How much of a link is slow because the load is as it is: what comes with a step, and less when that passes.
 void ShiftCluster::learn_load(Link& link, base::Instant at, double seconds) const {
-  if (!load_.is_up()) {
-    link.slow_under_load = 0;
-  } else if (link.told_all > 0) {
+  if (load_.is_up() && link.told_all > 0) {
     const bool comes = load_.is_new(at);
     const double part = std::min(1.0, seconds / (comes ? kLoadComes : kLoadGoes));
     const double change = part * (link.told_slow / link.told_all - link.slow_under_load);
     if (comes || change < 0) link.slow_under_load += change;
   }
-  link.can_tell = rule_.ratio * link.slow_under_load < 1;
+  link.can_tell = !load_.is_up() || rule_.ratio * link.slow_under_load < 1;
+  if (!link.can_tell) link.loaded_weights = weights(link.slow_under_load);
 }
 
 void ShiftCluster::note_load(base::Instant at) {
   // Trouble that was there before the load grew is not the load's doing.
   const bool before = is_in_doubt() && (active_ || at - whole_.sum.since() > 1s);
   const double rate = bin_requests_ / base::to_seconds(kBin);
-  switch (load_.note(rate, at, !before, load_.is_up() && is_well(), rule_)) {
+  const bool is_known_well = load_.is_up() && is_well();
+  const LoadStep::News news = load_.note({rate, !before, is_known_well}, at, rule_);
+  if (news == LoadStep::News::kNone) return;
+  // The quarter that began with the step was judged by what was usual before it.
+  const bool steps = news == LoadStep::News::kSteps || news == LoadStep::News::kStepsAgain;
+  if (steps) reset_sums();
+  for (Link& link : links_) {
+    note_load(link, news);
+    link.weights = weights(link.share.share());
+  }
+}
+
+void ShiftCluster::note_load(Link& link, LoadStep::News news) {
+  switch (news) {
     case LoadStep::News::kSteps:
-      reset_sums();
-      for (Link& link : links_) {
-        if (!link.before) link.before = link.share;
-        link.share.lighten();
-      }
+      if (!link.before) link.before = link.share;
+      link.loaded.reset();
+      link.share.lighten();
+      link.slow_under_load = 0;
+      break;
+    case LoadStep::News::kStepsAgain:
+      if (link.before) break;
+      link.before = link.share;
+      if (link.loaded) link.share = *std::exchange(link.loaded, std::nullopt);
       break;
     case LoadStep::News::kIsOver:
-      for (Link& link : links_) {
-        if (!link.before) continue;
-        link.share = *link.before;
-        link.before.reset();
-        link.weights = weights(link.share.share());
-      }
+      if (!link.before) break;
+      link.loaded = link.share;
+      link.share = *std::exchange(link.before, std::nullopt);
       break;
     case LoadStep::News::kIsUsual:
-      for (Link& link : links_) link.before.reset();
+      link.before.reset();
+      link.loaded.reset();
       break;
     case LoadStep::News::kNone:
       break;
@@ -401,7 +417,7 @@ std::vector<MatrixCell> ShiftCluster::matrix(base::Instant since, base::Instant 
     for (const Bin& bin : link.bins) {
       if (bin.number < begin) continue;
       cell.evidence += bin.evidence;
-      cell.requests += bin.all;
+      cell.requests += bin.judged;
     }
     cells.push_back(cell);
   }
@@ -675,11 +691,12 @@ void ShiftCluster::evaluate(base::Instant now, std::vector<incident::Verdict>& o
   out.push_back(std::move(present));
 }
 
-void ShiftCluster::restore(const Label& proxy, const Label& backend, series::Share share,
-                           const std::optional<LinkEchoes::Learned>& echoes) {
+void ShiftCluster::restore(const Label& proxy, const Label& backend, const Learned& learned) {
   Link& link = links_[link_index(proxy, backend)];
-  link.share = share;
-  if (echoes) link.echoes.restore(*echoes);
+  link.share = learned.share;
+  link.before = learned.before;
+  if (learned.load) load_.restore(*learned.load);
+  if (learned.echoes) link.echoes.restore(*learned.echoes);
   link.weights = weights(link.share.share());
 }
 

@@ -70,15 +70,22 @@ class ShiftCluster {
   // A link has said nothing since then, and no trouble is at hand.
   bool has_silent(base::Instant before) const;
   size_t link_count() const { return links_.size(); }
-  // proxy, backend, what was learned of requests and of echoes, when last heard.
+  // What is known of a link, for the next one to know it.
+  struct Learned {
+    series::Share share;                  // of its requests that are slow
+    std::optional<series::Share> before;  // a step of the load that is not over,
+    std::optional<LoadStep::Up> load;     // which is this one
+    std::optional<LinkEchoes::Learned> echoes;
+  };
+  // proxy, backend, what was learned, when last heard.
   template <class Use>
   void each_learned(Use use) const {
-    for (const Link& link : links_)
-      use(rows_[link.row].name, columns_[link.column].name, link.before.value_or(link.share),
-          link.echoes.learned(), link.last);
+    for (const Link& link : links_) {
+      const Learned learned{link.share, link.before, load_.up(), link.echoes.learned()};
+      use(rows_[link.row].name, columns_[link.column].name, learned, link.last);
+    }
   }
-  void restore(const series::Label& proxy, const series::Label& backend, series::Share share,
-               const std::optional<LinkEchoes::Learned>& echoes);
+  void restore(const series::Label& proxy, const series::Label& backend, const Learned& learned);
 
  private:
   static constexpr base::Duration kBin = LoadStep::kEvery;
@@ -87,8 +94,9 @@ class ShiftCluster {
 
   struct Bin {
     int64_t number = -1;
-    float evidence = 0, slow = 0, all = 0;
-    uint32_t slow_slots = 0;  // a bit for each of its slots that had slow requests
+    float slow = 0, all = 0;
+    float evidence = 0, judged = 0;  // and of how many requests it is
+    uint32_t slow_slots = 0;         // a bit for each of its slots that had slow requests
   };
   // The log likelihood ratio of one slow, one fast request.
   struct Weights {
@@ -98,6 +106,7 @@ class ShiftCluster {
     uint32_t row = 0, column = 0;
     series::Share share;
     std::optional<series::Share> before;  // the step of the load; none: the load is as usual
+    std::optional<series::Share> loaded;  // under the last one, which is over
     Weights weights;
     base::Instant last, hold_until, learn_until;
     series::Cusum sum;
@@ -105,7 +114,8 @@ class ShiftCluster {
     double learn_slow = 0, learn_all = 0;  // since the last tick, pauses as one request,
     double told_slow = 0, told_all = 0;    // and as told
     double slow_under_load = 0;  // share as told, by time, that came with a step of the load
-    bool can_tell = true;        // a fault from that
+    bool can_tell = true;        // a fault from that,
+    Weights loaded_weights;      // and while it cannot what it says of a trouble's end
     LinkEchoes echoes;
     Bin& bin(base::Instant at);
   };
@@ -129,6 +139,7 @@ class ShiftCluster {
   void add_evidence(base::Instant at);
   void tick(base::Instant at);
   void note_load(base::Instant at);
+  static void note_load(Link& link, LoadStep::News news);
   bool is_well() const;
   void learn_load(Link& link, base::Instant at, double seconds) const;
   void reset_sums();

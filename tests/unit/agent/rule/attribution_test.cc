@@ -50,7 +50,7 @@ TEST(Attribution, OthersThatAreALittleSlowDoNotMakeOneProxyTheCluster) {
   Attribution found = attribute(matrix({{2, 8}, {42, 51}}));
   EXPECT_EQ(found.kind, Kind::kRow);
   EXPECT_EQ(found.row, 1U);
-  EXPECT_EQ(found.margin, 0);
+  EXPECT_GT(found.margin, 20) << "no other place is nearly as good";
   found = attribute(matrix({{44, 38}, {12, 0}}));
   EXPECT_EQ(found.kind, Kind::kRow);
   EXPECT_EQ(found.row, 0U);

@@ -16,7 +16,7 @@ class LoadSteps : public testing::Test {
     News last = News::kNone;
     for (const base::Instant end = now + length; now < end;) {
       now = now + LoadStep::kEvery;
-      const News news = load.note(rate, now, may_step, well, rule);
+      const News news = load.note({rate, may_step, well}, now, rule);
       if (news != News::kNone) last = news;
     }
     return last;
@@ -56,7 +56,7 @@ TEST_F(LoadSteps, IsOverAfterASecondAtTheLoadBefore) {
   EXPECT_EQ(run(1100, LoadStep::kEvery), News::kIsOver);
   EXPECT_FALSE(load.is_up());
   EXPECT_NEAR(load.usual(), 1000, 10);
-  EXPECT_EQ(run(3000, LoadStep::kEvery), News::kSteps);
+  EXPECT_EQ(run(5000, LoadStep::kEvery), News::kSteps);
 }
 
 TEST_F(LoadSteps, IsNotOverWhileLessIsAskedForAndAnsweredSlowly) {
@@ -88,6 +88,48 @@ TEST_F(LoadSteps, IsOverWhenNothingHasBeenSlowForTenSeconds) {
   EXPECT_TRUE(load.is_up());
   EXPECT_EQ(run(3000, 2s), News::kIsOver);
   EXPECT_NEAR(load.usual(), 3000, 10);
+}
+
+TEST_F(LoadSteps, BurstsAreOneLoadThatComesAgain) {
+  run(1000, 10s);
+  EXPECT_EQ(run(3000, 1s), News::kSteps);
+  EXPECT_EQ(run(1000, 2s), News::kIsOver);
+  for (int i = 0; i < 15; ++i) {
+    EXPECT_EQ(run(3500, LoadStep::kEvery), News::kStepsAgain);
+    EXPECT_FALSE(load.is_new(now)) << "nothing is learned anew";
+    run(3000, 750ms);
+    EXPECT_EQ(run(1000, 2s), News::kIsOver);
+  }
+  EXPECT_EQ(run(9000, 1s), News::kSteps) << "that is another load";
+  run(1000, 2min);
+  EXPECT_EQ(run(9000, 1s), News::kSteps) << "that is long ago";
+}
+
+TEST_F(LoadSteps, BurstsUnderATroubleAreOneLoadToo) {
+  run(1000, 10s);
+  EXPECT_EQ(run(3000, 1s, false), News::kSteps);
+  run(1000, 2s, false);
+  base::Duration blind = 0s;
+  for (int i = 0; i < 18; ++i) {
+    for (int quarter = 0; quarter < 12; ++quarter) {
+      EXPECT_NE(run(quarter < 4 ? 3000 : 1000, LoadStep::kEvery, false), News::kSteps);
+      if (load.is_new(now)) blind += LoadStep::kEvery;
+    }
+  }
+  EXPECT_LE(blind, rule.hold);
+}
+
+TEST_F(LoadSteps, ANextAgentKnowsOfIt) {
+  run(1000, 10s);
+  run(3000, 8s, false);
+  ASSERT_TRUE(load.up().has_value());
+  LoadStep next;
+  next.restore(*load.up());
+  load = next;
+  EXPECT_EQ(run(3000, 10s, false), News::kNone);
+  EXPECT_TRUE(load.is_up());
+  EXPECT_EQ(run(1000, 1s), News::kIsOver);
+  EXPECT_FALSE(load.up().has_value());
 }
 
 TEST_F(LoadSteps, IsUsualWhenItStaysWithWhatIsSlow) {

@@ -454,6 +454,52 @@ TEST(Timeline, AnAgentThatIsReplacedDuringAJobKnowsWhatWasUsualBeforeIt) {
   EXPECT_GT(detection_delay(next, 3s), 0);
 }
 
+TEST(Timeline, AnAgentThatIsReplacedDuringAJobTakesItForNothingElse) {
+  World world(before_a_job(78));
+  world.run_for(1min);
+  world.cluster("amber").rate = 750;
+  world.cluster("amber").slow_share = 0.35;
+  world.run_for(8s);
+  ASSERT_EQ(world.incident_count(), 0U) << world.story();
+  World next(before_a_job(79));
+  ASSERT_TRUE(next.detector.restore(world.detector.save(), next.now()));
+  next.cluster("amber").rate = 750;
+  next.cluster("amber").slow_share = 0.35;
+  next.run_for(30s);
+  EXPECT_EQ(next.incident_count(), 0U) << next.story();
+}
+
+// Two seconds of the usual load, one of three times as much, again and again.
+void run_bursts(World& world, int count) {
+  auto& cluster = world.cluster("amber");
+  for (int i = 0; i < count; ++i) {
+    cluster.rate = 750;
+    world.run_for(1s);
+    cluster.rate = 250;
+    world.run_for(2s);
+  }
+}
+
+TEST(Timeline, WorkThatComesInBurstsHidesNoSlowLinks) {
+  World world(before_a_job(81));
+  world.run_for(1min);
+  run_bursts(world, 5);
+  ASSERT_EQ(world.incident_count(), 0U) << world.story();
+  world.cluster("amber").slow_on = [](size_t p, size_t) { return p == 1 ? 0.2 : 0; };
+  run_bursts(world, 2);
+  ASSERT_NE(world.only_incident(), nullptr) << world.story();
+  EXPECT_EQ(world.only_incident()->scope.to_string(), "proxy amber-proxy-2");
+}
+
+TEST(Timeline, ASlowProxyIsToldAtOnceWhereTheOthersAreALittleSlowToo) {
+  World world(before_a_job(82));
+  world.run_for(1min);
+  world.cluster("amber").slow_on = [](size_t p, size_t) { return p == 1 ? 0.2 : 0.012; };
+  EXPECT_GT(detection_delay(world, 2s), 0);
+  ASSERT_NE(world.only_incident(), nullptr) << world.story();
+  EXPECT_EQ(world.only_incident()->scope.to_string(), "proxy amber-proxy-2");
+}
+
 TEST(Timeline, AJobThatMakesNearlyEverythingSlowAndThenAllIsNotTheNetwork) {
   World world(before_a_job(75));
   world.run_for(1min);
