@@ -4,9 +4,10 @@
 // that is well argues against every hypothesis that contains it. Compared are everything, each row (a
 // proxy), each column (a backend), each single link, and any set of rows or of columns; each pays the
 // logarithm of the number of choices it had. The best one wins; what no row, column or link
-// explains alone is the cluster's network. A place that is a part of the best one is preferred when all the rest
-// gives less than a third of what its share of the requests would give if it were as faulty: a machine short of a
-// core makes some requests slow everywhere, which is no reason to call one slow proxy the cluster.
+// explains alone is the cluster's network. A place that is a part of the best one is preferred when all
+// the rest gives less than a third of what its share of the requests would give if it were as faulty: a
+// machine short of a core makes some requests slow everywhere, which is no reason to call one slow
+// proxy the cluster.
 #pragma once
 
 #include <cstddef>
