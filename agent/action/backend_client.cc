@@ -1,6 +1,8 @@
 #include "agent/action/backend_client.h"
 
 #include <algorithm>
+#include <boost/asio/this_coro.hpp>
+#include <list>
 
 #include "agent/action/text_peer.h"
 #include "agent/coord/turn.h"
@@ -21,6 +23,7 @@ using coord::FenceRecord;
 
 constexpr int kSwapTries = 3;
 constexpr base::Duration kAnswersBeat = std::chrono::milliseconds(2);
+constexpr base::Duration kLastBeat = std::chrono::milliseconds(64);
 constexpr const char* kStatsRequest = "stats\r\n";
 
 // One meta reply, with its value if it has one.
@@ -166,6 +169,8 @@ class BackendClient::Connection {
     co_return co_await peer_.finish(std::move(end), deadline);
   }
 
+  void close() { peer_.close(); }
+
   void note_probe(coord::ReadFence read) { probed_ = read; }
   const std::optional<coord::ReadFence>& probed() const { return probed_; }
 
@@ -203,11 +208,39 @@ class BackendClient::Connection {
   std::optional<coord::ReadFence> probed_;  // by the last probe that was answered
 };
 
-// A backend that is asked for its statistics.
-struct BackendClient::Owing {
-  Connection* peer = nullptr;
-  std::optional<coord::Turn::Held> held;  // while it owes the answer
-  bool done = false;
+// A backend that owes its statistics. When nobody waits for them any more its connection is closed:
+// they would be taken for the next answer.
+class BackendClient::Owing {
+ public:
+  Owing(size_t at, std::weak_ptr<Connection> peer, coord::Turn::Held held)
+      : place(at), peer_(std::move(peer)), held_(std::move(held)) {}
+  Owing(const Owing&) = delete;
+  ~Owing() {
+    // The client may have ended before the coroutines of its callers.
+    if (const auto peer = peer_.lock(); peer != nullptr && !settled_) peer->close();
+  }
+  bool has_answered() const { return peer_.lock()->has_answered(statistics_end); }
+  // Waits for nothing once it has answered, or the deadline has passed.
+  boost::asio::awaitable<base::Result<std::string>> settle(base::Instant deadline) {
+    auto answer = co_await peer_.lock()->receive(statistics_end, deadline);
+    settled_ = true;
+    co_return answer;
+  }
+
+  const size_t place;  // among those that were asked
+
+ private:
+  const std::weak_ptr<Connection> peer_;
+  const coord::Turn::Held held_;
+  bool settled_ = false;
+};
+
+// What one stats_all() has come to.
+struct BackendClient::Round {
+  std::vector<std::string> backends;
+  std::vector<std::optional<coord::BackendStats>> all;
+  std::list<Owing> owing;
+  std::vector<size_t> unasked;  // who had no connection, or whose turn was somebody else's
 };
 
 BackendClient::BackendClient(boost::asio::any_io_executor executor, const coord::Region& region,
@@ -215,7 +248,7 @@ BackendClient::BackendClient(boost::asio::any_io_executor executor, const coord:
     : timers_(timers) {
   for (const coord::ClusterSpec& cluster : region.spec().clusters) {
     for (const coord::BackendSpec& backend : cluster.backends) {
-      connections_.emplace(backend.id, std::make_unique<Connection>(
+      connections_.emplace(backend.id, std::make_shared<Connection>(
                                            executor, backend, cluster.port_of(backend), timers));
     }
   }
@@ -380,52 +413,65 @@ boost::asio::awaitable<base::Result<coord::BackendStats>> BackendClient::stats(
   co_return read_statistics(*answer);
 }
 
-// Ends what `owing` has begun. A kept connection that has died is replaced once.
-boost::asio::awaitable<std::optional<coord::BackendStats>> BackendClient::settle(
-    Owing& owing, std::string backend, base::Instant deadline) {
-  auto answer = co_await owing.peer->receive(statistics_end, deadline);
-  owing.held.reset();
-  if (answer.ok()) co_return read_statistics(*answer);
-  if (answer.code() != base::ErrorCode::kUnavailable) co_return std::nullopt;
-  co_return co_await stats_by(std::move(backend), deadline);
+void BackendClient::ask_together(Round& round) {
+  for (size_t i = 0; i < round.backends.size(); ++i) {
+    const auto at = connections_.find(round.backends[i]);
+    if (at == connections_.end()) continue;
+    coord::Turn::Held held = at->second->send_now(kStatsRequest);
+    if (held.holds()) {
+      round.owing.emplace_back(i, at->second, std::move(held));
+    } else {
+      round.unasked.push_back(i);
+    }
+  }
 }
 
-boost::asio::awaitable<std::optional<coord::BackendStats>> BackendClient::stats_by(
-    std::string backend, base::Instant deadline) {
-  const base::Duration left = deadline - timers_.clock().now();
-  auto answer = co_await stats(std::move(backend), std::max(left, base::Duration(0)));
-  if (!answer.ok()) co_return std::nullopt;
-  co_return *answer;
+// Gives back the turns of those that have answered, and after the deadline everybody's.
+boost::asio::awaitable<void> BackendClient::settle(std::shared_ptr<Round> round,
+                                                   base::Instant deadline) {
+  const bool late = timers_.clock().now() >= deadline;
+  for (auto at = round->owing.begin(); at != round->owing.end();) {
+    if (!late && !at->has_answered()) {
+      ++at;
+      continue;
+    }
+    auto answer = co_await at->settle(deadline);
+    if (answer.ok()) {
+      round->all[at->place] = read_statistics(*answer);
+    } else if (answer.code() == base::ErrorCode::kUnavailable) {
+      round->unasked.push_back(at->place);  // a kept connection that has died is replaced once
+    }
+    at = round->owing.erase(at);
+  }
+}
+
+boost::asio::awaitable<void> BackendClient::ask_alone(std::shared_ptr<Round> round, size_t place,
+                                                      base::Duration timeout) {
+  std::string backend = round->backends[place];
+  auto answer = co_await stats(std::move(backend), timeout);
+  if (answer.ok()) round->all[place] = *answer;
 }
 
 boost::asio::awaitable<std::vector<std::optional<coord::BackendStats>>> BackendClient::stats_all(
     std::vector<std::string> backends, base::Duration timeout) {
-  std::vector<std::optional<coord::BackendStats>> all(backends.size());
-  if (backends.empty()) co_return all;
+  const auto round = std::make_shared<Round>();
+  round->all.resize(backends.size());
+  round->backends = std::move(backends);
   const base::Instant deadline = timers_.clock().now() + timeout;
-  std::vector<Owing> asked(backends.size());
-  for (size_t i = 0; i < backends.size(); ++i) {
-    asked[i].peer = connection(backends[i]);
-    if (asked[i].peer == nullptr) continue;
-    coord::Turn::Held held = asked[i].peer->send_now(kStatsRequest);
-    if (held.holds()) asked[i].held.emplace(std::move(held));
+  ask_together(*round);
+  base::Duration beat = kAnswersBeat;
+  while (!round->owing.empty()) {
+    const base::Instant next = base::next_beat(timers_.clock().now() + beat / 2, beat);
+    co_await timers_.wait_until(std::min(next, deadline));
+    beat = std::min(2 * beat, kLastBeat);
+    co_await settle(round, deadline);
   }
-  co_await timers_.wait_for_beat(kAnswersBeat);
-  // Those that have answered first, so that nobody waits for their turns while others are waited for.
-  for (size_t i = 0; i < backends.size(); ++i) {
-    if (!asked[i].held || !asked[i].peer->has_answered(statistics_end)) continue;
-    all[i] = co_await settle(asked[i], backends[i], deadline);
-    asked[i].done = true;
-  }
-  for (size_t i = 0; i < backends.size(); ++i) {
-    if (asked[i].held || asked[i].done) continue;
-    all[i] = co_await stats_by(backends[i], deadline);
-    asked[i].done = true;
-  }
-  for (size_t i = 0; i < backends.size(); ++i) {
-    if (!asked[i].done) all[i] = co_await settle(asked[i], backends[i], deadline);
-  }
-  co_return all;
+  // Not before: whoever is asked alone is waited for, and nobody's turn may be kept meanwhile.
+  std::vector<boost::asio::awaitable<void>> works;
+  for (const size_t place : round->unasked) works.push_back(ask_alone(round, place, timeout));
+  const auto executor = co_await boost::asio::this_coro::executor;
+  co_await coord::run_all(executor, std::move(works));
+  co_return std::move(round->all);
 }
 
 }  // namespace agent::action

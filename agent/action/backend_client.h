@@ -46,20 +46,20 @@ class BackendClient final : public coord::BackendControl {
 
  private:
   class Connection;
-  struct Owing;
+  class Owing;
+  struct Round;
   base::Result<base::Duration> read_probe(Connection& peer, const std::string& backend,
                                           base::Instant asked, const std::string& answer);
   boost::asio::awaitable<base::Result<base::Duration>> probe_by(Connection& peer,
                                                                 std::string backend,
                                                                 base::Instant deadline);
-  boost::asio::awaitable<std::optional<coord::BackendStats>> settle(Owing& owing,
-                                                                    std::string backend,
-                                                                    base::Instant deadline);
-  boost::asio::awaitable<std::optional<coord::BackendStats>> stats_by(std::string backend,
-                                                                      base::Instant deadline);
+  void ask_together(Round& round);
+  boost::asio::awaitable<void> settle(std::shared_ptr<Round> round, base::Instant deadline);
+  boost::asio::awaitable<void> ask_alone(std::shared_ptr<Round> round, size_t place,
+                                         base::Duration timeout);
   Connection* connection(const std::string& backend);
   base::Timers& timers_;
-  std::map<std::string, std::unique_ptr<Connection>, std::less<>> connections_;
+  std::map<std::string, std::shared_ptr<Connection>, std::less<>> connections_;
 };
 
 }  // namespace agent::action

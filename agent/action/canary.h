@@ -68,11 +68,11 @@ class Canary {
                                                           size_t keys_per_backend,
                                                           base::Duration timeout);
 
-  // The same with one key of each backend, for one who looks regularly: it costs little while all is
-  // well, and tells at the next tenth of a second. `doubted` is called when not all are answered as they
-  // should be, before each is asked on its own. `timeout` counts from then, so that slow answers are
-  // not taken for none because of what was tried first; a look may last 400 ms more than it. One at a
-  // time for a proxy.
+  // The same with one key of each backend, for one who looks regularly: it costs little while all
+  // is well, and tells at a tenth of a second, 50 to 150 ms later. `doubted` is called when not all
+  // are answered as they should be, before each is asked on its own. `timeout` counts from then, so
+  // that slow answers are not taken for none because of what was tried first; a look may last 400
+  // ms more than it. One at a time for a proxy.
   boost::asio::awaitable<CanaryLook> look(std::string proxy, base::Duration timeout,
                                           std::function<void()> doubted);
 

@@ -1,4 +1,5 @@
-// TextPeer: a kept connection (TCP, Unix socket) to something that speaks memcache text, one exchange at a time.
+// TextPeer: a kept connection (TCP, Unix socket) to something that speaks memcache text, one
+// exchange at a time.
 //
 // Whatever does not end in exactly one complete answer by its deadline closes the connection, since
 // an answer that comes late, or that nobody asked for, would be taken for the next one's. It leaves
@@ -27,8 +28,9 @@ namespace agent::action {
 using AnswerEnd = std::function<size_t(std::string_view input)>;
 size_t one_line(std::string_view input);  // up to and with the first CR LF
 
-// When the answer is looked for: as soon as it comes; or after 1 to 3 ms and then ever more seldom, up
-// to every 64 ms; or at the tenths of a second, at which the agent's loops are awake anyway.
+// When the answer is looked for: as soon as it comes; or after 1 to 3 ms and then ever more seldom,
+// up to every 64 ms; or at tenths of a second, at which the agent's loops are awake anyway: the
+// first time after 50 to 150 ms.
 enum class Look { kAtOnce, kAtBeats, kAtTicks };
 
 // Thread: one executor's. Owner: the client that takes turns on it.

@@ -7,9 +7,9 @@
 //   sparing    what only people look at more seldom: memcached's items and bytes once a minute,
 //              memory and files of processes every 5 s, echoes every 2 s
 //   lean       canaries and probes every second, telemetry 4 times a second
-//   essential  connections (not by client) and heartbeats once a second, canaries and probes every
-//              2 s, as the rules for stuck members need; the end of a process is told at once, as
-//              always
+//   essential  telemetry as at lean, connections (not by client) once a second, canaries and probes
+//              every 2 s, as the rules for stuck members need; the end of a process is told at
+//              once, as always
 //
 // Echoes that a new trouble asks for come as fast at each step: they are few and have an end.
 //

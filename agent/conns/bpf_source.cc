@@ -295,27 +295,35 @@ bool BpfSource::is_doubtful() const {
 // 1. Hints are cut off (CONNS_NAMELESS). The name stays, and closings go on finding the cell by it.
 // 2. After a grace period whoever found it by a hint has counted what it counts. From here on an opening
 //    comes by the name and gives the slot back before it counts, by a compare and swap (kept_cell()).
-// 3. Without connections now, the slot goes to CONNS_ENDING by a compare and swap: either an opening was
-//    first and the cell stays, or every later one sees that it is too late. So the name is removed from a
-//    cell that counts nothing and will count nothing, and no closing will miss it.
+// 3. Without connections still, the slot goes to CONNS_ENDING by a compare and swap: either an
+//    opening was first and the cell stays, or every later one sees that it is too late. So the name
+//    is removed from a cell that counts nothing and will count nothing, and no closing will miss
+//    it.
 // 4. After another grace period nobody who found it by the name is still at it: the number is given back.
-void BpfSource::reclaim_clients() {
+//
+// An opening that is too late in step 3 is untracked, but its closing may find a later cell by the
+// name, which then holds one too few. So below zero is idle too, and what such a cell held, or one
+// to which a closing came in step 3, goes to the untracked in step 4: the sum is right again.
+bool BpfSource::reclaim_clients() {
   Kernel& kernel = *kernel_;
-  if (kernel.word() & CONNS_SEEDING) return;
+  if (kernel.word() & CONNS_SEEDING) return false;
   const uint32_t bank = kernel.word() & CONNS_BANK;
   const uint32_t taken = load(kernel.skeleton->bss->cells_taken);
   const uint32_t given = load(kernel.skeleton->bss->cells_given);
-  if (CONNS_CLIENTS - (given - taken) < kCrowded) return;
+  if (CONNS_CLIENTS - (given - taken) < kCrowded) return false;
   const std::vector<Nameless> candidates = kernel.cut_off(kernel.idle_cells(bank));
-  if (candidates.empty()) return;
+  if (candidates.empty()) return true;
   wait_for_running_programs();
   const std::vector<uint32_t> ended = kernel.end(candidates, bank);
-  if (ended.empty()) return;
+  if (ended.empty()) return true;
   wait_for_running_programs();
   uint32_t end = given;
   const std::lock_guard lock(kernel.mutex);
+  // The walk's lane is nobody's but this thread's while there is no walk.
+  __s64& untracked = kernel.lanes[kernel.lanes.size() - 1].untracked[bank];
   for (const uint32_t i : ended) {
     conns_client& cell = kernel.cells[i];
+    untracked += connections_in(cell.words[bank]);
     cell.words[0] = cell.words[1] = 0;
     store(cell.slot, uint32_t{CONNS_FREE});
     kernel.unnamed[i] = false;
@@ -323,6 +331,7 @@ void BpfSource::reclaim_clients() {
     ++end;
   }
   __atomic_store_n(&kernel.skeleton->bss->cells_given, end, __ATOMIC_RELEASE);
+  return true;
 }
 
 // Those that have no connection and were left alone for a whole round: only then are they worth a system
@@ -332,7 +341,7 @@ std::vector<uint32_t> BpfSource::Kernel::idle_cells(uint32_t bank) {
   for (uint32_t i = 0; i < CONNS_CLIENTS && idle.size() < kReclaimedAtOnce; ++i) {
     conns_client& cell = cells[i];
     if (load(cell.slot) == CONNS_FREE) continue;
-    if (connections_in(load(cell.words[bank])) != 0) {
+    if (connections_in(load(cell.words[bank])) > 0) {
       unnamed[i] = false;
       continue;
     }
@@ -371,7 +380,7 @@ std::vector<uint32_t> BpfSource::Kernel::end(const std::vector<Nameless>& candid
     // One that never had its name was found by nobody.
     if (key.slot != CONNS_NAMELESS) {
       uint32_t slot = CONNS_NAMELESS;
-      const bool used = load(cell.touched) != 0 || connections_in(load(cell.words[bank])) != 0;
+      const bool used = load(cell.touched) != 0 || connections_in(load(cell.words[bank])) > 0;
       const uint32_t next = used ? key.slot : CONNS_ENDING;
       const bool changed = __atomic_compare_exchange_n(&cell.slot, &slot, next, false,
                                                        __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);

@@ -32,10 +32,13 @@ class BpfSource {
   base::Result<> seed();
   // What was counted may be wrong by now: events were dropped.
   bool is_doubtful() const;
-  // Frees cells of clients that have no connection any more. At most once a second.
-  void reclaim_clients();
+  // Whether cells are crowded; then those are freed whose clients have no connection and were left
+  // alone since the last call but one. To be called at most once a second.
+  bool reclaim_clients();
 
   void fill(Counts& counts) const;
+  // Without those whose cells are being taken back, who may have come back since: within a grace
+  // period of the kernel's, some milliseconds, they are there again.
   std::vector<ClientCount> top_clients(size_t limit) const;
 
  private:

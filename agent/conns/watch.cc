@@ -9,8 +9,8 @@ namespace agent::conns {
 namespace {
 
 constexpr base::Duration kEvery = std::chrono::seconds(1);
-// While the kernel's events count there is only the tending of them to do, and the queues, for which the
-// kernel walks all its listening sockets.
+// While the kernel's events count there is only the tending of them to do, which has time unless
+// cells become scarce, and the queues, for which the kernel walks all its listening sockets.
 constexpr base::Duration kLookEvery = std::chrono::seconds(2);
 constexpr base::Duration kAfterFailure = std::chrono::seconds(10);
 
@@ -65,7 +65,8 @@ void Watch::run() {
     const double used = base::to_seconds(base::ThreadTime::ran());
     lock.lock();
     processor_seconds_ = used;
-    wake_.wait_for(lock, bpf_ != nullptr ? kLookEvery : kEvery, [this] { return stopping_; });
+    const bool has_time = bpf_ != nullptr && !crowded_;
+    wake_.wait_for(lock, has_time ? kLookEvery : kEvery, [this] { return stopping_; });
   }
 }
 
@@ -111,7 +112,7 @@ void Watch::use_diagnostics(std::string why) {
 void Watch::tend_bpf() {
   const std::shared_ptr<BpfSource> bpf = bpf_;
   if (bpf == nullptr) return;
-  bpf->reclaim_clients();
+  crowded_ = bpf->reclaim_clients();
   const base::Instant now = clock_.now();
   if (!bpf->is_doubtful() || now < next_seeding_) return;
   const base::Duration before = base::ThreadTime::ran();

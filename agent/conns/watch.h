@@ -1,8 +1,9 @@
-// Watch: the best source of connection counts that this process may use, kept up by a thread of its own.
+// Watch: the best source of connection counts that this process may use, kept up by a thread of its
+// own.
 //
-// The kernel's events where the process has the rights, otherwise socket diagnostics, otherwise none. Rights
-// are looked at every two seconds and the source follows them; what failed is tried again when they change.
-// Nothing here blocks a reader for longer than a copy.
+// The kernel's events where the process has the rights, otherwise socket diagnostics, otherwise
+// none. Rights are looked at every one or two seconds and the source follows them; what failed is
+// tried again when they change. Nothing here blocks a reader for longer than a copy.
 #pragma once
 
 #include <condition_variable>
@@ -59,6 +60,7 @@ class Watch final : public ConnectionSource {
   // The watching thread's.
   std::optional<Rights> tried_;  // what the present source was chosen by
   bool ipv6_ = false;            // somebody listens on a watched port of an IPv6 address
+  bool crowded_ = false;         // cells of clients that left are taken back
   base::Instant next_look_, next_seeding_, next_step_;
 
   // Guarded by mutex_.

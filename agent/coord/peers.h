@@ -121,8 +121,9 @@ class BackendControl {
                                                            base::Duration timeout) = 0;
   virtual boost::asio::awaitable<base::Result<BackendStats>> stats(std::string backend,
                                                                    base::Duration timeout) = 0;
-  // The same of all of them, asked at once: one look for the answers instead of twenty. nullopt: there
-  // was none by `timeout`.
+  // The same of all of them, asked at once: one look for the answers instead of twenty. Who cannot
+  // be asked with the others is asked afterwards, with as much time. nullopt: there was no answer
+  // in time.
   virtual boost::asio::awaitable<std::vector<std::optional<BackendStats>>> stats_all(
       std::vector<std::string> backends, base::Duration timeout) = 0;
 };

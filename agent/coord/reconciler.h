@@ -2,13 +2,14 @@
 // them.
 //
 // One look at all of them every 100 ms, every 50 ms while somebody is out of step, which costs no
-// call; whoever needs one is tended by a coroutine of its own, so that one who does not answer holds up
-// nobody. A proxy is asked for its status once a second, every five while its telemetry shows that it is as
-// it was known to be, and synced at the next look when something changed (tenants, tables, a new process)
-// or it is out of step. A backend has its fence record read once a second; while it holds what is demanded only
-// every third or fourth look is at it, until something new is demanded or a record may be lost. It also keeps the live state of
-// proxies: up when in step, stuck after kStuckAfter without an answer. One whose workers turn while its control
-// thread stands still is vouched for, and called stuck some 6 s later.
+// call; whoever needs one is tended by a coroutine of its own, so that one who does not answer
+// holds up nobody. A proxy is asked for its status once a second, every five while its telemetry
+// shows that it is as it was known to be, and synced at the next look when something changed
+// (tenants, tables, a new process) or it is out of step. A backend has its fence record read once a
+// second; while it holds what is demanded only every third or fourth look is at it, until something
+// new is demanded or a record may be lost. It also keeps the live state of proxies: up when in
+// step, stuck after kStuckAfter without an answer. One whose workers turn while its control thread
+// stands still is vouched for, and called stuck some 6 s later.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

@@ -1,6 +1,7 @@
 // PagePublisher keeps the files of the status page true: at each change at once, and every 5 s so
-// that readers see that somebody is alive. While there is nothing new only meta.json says so, and all files
-// once in 15 s: the time is told by nearly all of them, and each costs a file made and one removed.
+// that readers see that somebody is alive. While there is nothing new only meta.json says so, and
+// all files once in 15 s: the time is told by nearly all of them, and each costs a file made and
+// one removed.
 //
 // Idea: the model is built on the control thread, rendered and written on `disk`, another executor,
 // so that a slow or stuck disk never holds up detection. Only changed files are written, each
@@ -52,7 +53,8 @@ class PagePublisher {
   struct Options {
     std::string directory;  // "<D>/page"
     base::Duration every = std::chrono::seconds(5);
-    // Between publications of all files at most, while there is nothing new; well below PageIdentity::valid_for.
+    // Between publications of all files at most, while there is nothing new; well below
+    // PageIdentity::valid_for.
     base::Duration whole = std::chrono::seconds(15);
     base::Duration retry = std::chrono::seconds(1);  // after a failed write
   };

@@ -18,14 +18,12 @@ namespace test {
 class ManualClock final : public base::Clock {
  public:
   base::Instant now() const override { return now_; }
-  base::WallTime wall() const override { return base::WallTime{zero_wall_ + now_.ns}; }
+  base::WallTime wall() const override { return base::WallTime{kZeroWall + now_.ns}; }
   void advance(base::Duration d) { now_ = now_ + d; }
   void set(base::Instant at) { now_ = at; }
-  // For who compares it with what the kernel says.
-  void set_wall(base::WallTime at) { zero_wall_ = at.ns - now_.ns; }
 
  private:
-  int64_t zero_wall_ = 1'767'225'600'000'000'000;  // 2026-01-01T00:00:00Z
+  static constexpr int64_t kZeroWall = 1'767'225'600'000'000'000;  // 2026-01-01T00:00:00Z
   base::Instant now_{1'000'000'000};
 };
 

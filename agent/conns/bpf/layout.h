@@ -52,8 +52,9 @@ struct conns_lane {
   __u64 pad[509];     /* to a page */
 };
 
-/* In conns_client::slot: a cell that is being taken back or whose name another CPU's cell has, one that
-   waits to be taken or is being named, and one whose name is about to be removed. No hint leads to them. */
+/* In conns_client::slot: a cell that is being taken back or whose name another CPU's cell has, one
+   that waits to be taken or is being named, and one whose name is about to be removed. No hint
+   leads to them. */
 #define CONNS_NAMELESS CONNS_SLOTS
 #define CONNS_FREE (CONNS_SLOTS + 1)
 #define CONNS_ENDING (CONNS_SLOTS + 2)

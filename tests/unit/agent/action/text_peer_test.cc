@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 #include <optional>
@@ -21,32 +23,37 @@ namespace {
 using base::net::UniqueFd;
 
 constexpr const char* kAddress = "127.87.5.1";
+constexpr const char* kOtherAddress = "127.87.5.2";
+
+// Port 0: any that is free; which one it is.
+UniqueFd listen_at(const char* address, uint16_t& port) {
+  sockaddr_in at{};
+  at.sin_family = AF_INET;
+  at.sin_port = htons(port);
+  CHECK(inet_pton(AF_INET, address, &at.sin_addr) == 1);
+  auto* name = reinterpret_cast<sockaddr*>(&at);
+  UniqueFd listening(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const timeval patience{10, 0};  // of accept(): a test that fails does not hang
+  CHECK(::setsockopt(listening.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0);
+  CHECK(::bind(listening.get(), name, sizeof at) == 0);
+  CHECK(::listen(listening.get(), 8) == 0);
+  socklen_t size = sizeof at;
+  CHECK(::getsockname(listening.get(), name, &size) == 0);
+  port = ntohs(at.sin_port);
+  return listening;
+}
 
 // A listener on a port of its own, and the io_context of those who connect to it.
 struct Wire {
   boost::asio::io_context io;
   test::ManualClock clock;
   test::ManualTimers timers{io, clock};
-  UniqueFd listening;
   uint16_t port = 0;
-
-  Wire() {
-    sockaddr_in at{};
-    at.sin_family = AF_INET;
-    CHECK(inet_pton(AF_INET, kAddress, &at.sin_addr) == 1);
-    auto* name = reinterpret_cast<sockaddr*>(&at);
-    listening = UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    const timeval patience{10, 0};  // of accept(): a test that fails does not hang
-    CHECK(::setsockopt(listening.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience) == 0);
-    CHECK(::bind(listening.get(), name, sizeof at) == 0);
-    CHECK(::listen(listening.get(), 8) == 0);
-    socklen_t size = sizeof at;
-    CHECK(::getsockname(listening.get(), name, &size) == 0);
-    port = ntohs(at.sin_port);
-  }
+  UniqueFd listening = listen_at(kAddress, port);
 
   // Takes the next connection and answers before, or after, it has asked.
-  UniqueFd answer(std::string_view text) const {
+  UniqueFd answer(std::string_view text) const { return answer_at(listening, text); }
+  static UniqueFd answer_at(const UniqueFd& listening, std::string_view text) {
     UniqueFd taken(::accept4(listening.get(), nullptr, nullptr, SOCK_CLOEXEC));
     CHECK(taken.get() >= 0);
     say(taken, text);
@@ -244,17 +251,23 @@ TEST(TextPeer, SendsARequestThatTheSocketDoesNotTakeAtOnce) {
   EXPECT_EQ(wire.end(answer).value(), "OK\r\n");
 }
 
-coord::RegionSpec one_backend(uint16_t port) {
+// Backends 1, 2 … at these addresses.
+coord::RegionSpec backends_at(const std::vector<std::string>& addresses, uint16_t port) {
   coord::RegionSpec spec;
   coord::ClusterSpec cluster;
   cluster.name = "amber";
   cluster.ports.backend = port;
-  coord::BackendSpec backend;
-  backend.id = "amber-backend-1";
-  backend.address = kAddress;
-  cluster.backends.push_back(backend);
+  for (const std::string& address : addresses) {
+    coord::BackendSpec backend;
+    backend.id = "amber-backend-" + std::to_string(cluster.backends.size() + 1);
+    backend.address = address;
+    cluster.backends.push_back(backend);
+  }
   spec.clusters.push_back(cluster);
   return spec;
+}
+coord::RegionSpec one_backend(uint16_t port) {
+  return backends_at({kAddress}, port);
 }
 
 // What a probe answers, and what it found of the fence record.
@@ -421,6 +434,101 @@ TEST(BackendClient, ReadsTheStatisticsOfAllTogether) {
   ASSERT_TRUE(all.has_value());
   EXPECT_FALSE(all->at(1).has_value());
   EXPECT_EQ(backend.clock.now() - asked, std::chrono::seconds(1));
+}
+
+// Two backends with a connection each that has served.
+struct Pair : Wire {
+  UniqueFd other_listening = listen_at(kOtherAddress, port);
+  const coord::Region region{backends_at({kAddress, kOtherAddress}, port)};
+  BackendClient client{io.get_executor(), region, timers};
+  UniqueFd first, second;
+
+  Pair() {
+    first = meet("amber-backend-1", listening);
+    second = meet("amber-backend-2", other_listening);
+  }
+  UniqueFd meet(std::string id, const UniqueFd& at) {
+    std::optional<base::Result<base::Duration>> probed;
+    begin(client.probe(std::move(id), std::chrono::seconds(1)), probed);
+    UniqueFd taken = answer_at(at, "EN\r\nEN\r\n");
+    CHECK(end(probed).ok());
+    return taken;
+  }
+  boost::asio::awaitable<AllStats> ask_both() {
+    std::vector<std::string> ids = {"amber-backend-1", "amber-backend-2"};
+    return client.stats_all(std::move(ids), std::chrono::seconds(1));
+  }
+  // Whether a probe of the second one is answered within a few milliseconds.
+  bool is_second_free() {
+    const base::Instant began = clock.now();
+    std::optional<base::Result<base::Duration>> probed;
+    begin(client.probe("amber-backend-2", std::chrono::seconds(1)), probed);
+    say(second, "EN\r\nEN\r\n");
+    return end(probed).ok() && clock.now() - began < std::chrono::milliseconds(10);
+  }
+  // Whether the client has closed its end; what it has sent before is lost.
+  static bool is_closed(const UniqueFd& peer) {
+    char chunk[4096];
+    ssize_t got = 1;
+    while (got > 0) got = ::recv(peer.get(), chunk, sizeof chunk, MSG_DONTWAIT);
+    return got == 0;
+  }
+};
+
+TEST(BackendClient, KeepsNobodysTurnWhileAnotherIsSilent) {
+  Pair pair;
+  std::optional<AllStats> all;
+  const base::Instant asked = pair.clock.now();
+  pair.begin(pair.ask_both(), all);
+  pair.timers.run_for(std::chrono::milliseconds(5));
+  Wire::say(pair.second, kStatistics);
+  pair.timers.run_for(std::chrono::milliseconds(20));
+  EXPECT_TRUE(pair.is_second_free());
+  EXPECT_FALSE(all.has_value());
+  pair.timers.run_for(asked + std::chrono::seconds(1) - pair.clock.now());
+  ASSERT_TRUE(all.has_value());
+  EXPECT_FALSE(all->at(0).has_value());
+  EXPECT_TRUE(Pair::is_closed(pair.first)) << "what comes late must not be taken for a probe's";
+  ASSERT_TRUE(all->at(1).has_value());
+  EXPECT_EQ(all->at(1)->items, 7u);
+  EXPECT_FALSE(Pair::is_closed(pair.second));
+}
+
+TEST(BackendClient, AsksOnItsOwnWhoseConnectionHadDiedWhenTheOthersAreSettled) {
+  Pair pair;
+  std::optional<AllStats> all;
+  const base::Instant asked = pair.clock.now();
+  pair.first.reset();  // the process was replaced
+  pair.begin(pair.ask_both(), all);
+  pair.timers.run_for(std::chrono::milliseconds(5));
+  Wire::say(pair.second, kStatistics);
+  pair.timers.run_for(std::chrono::milliseconds(20));
+  EXPECT_TRUE(pair.is_second_free()) << "while the first, which is asked again, is silent";
+  EXPECT_FALSE(all.has_value());
+  pair.timers.run_for(asked + std::chrono::milliseconds(900) - pair.clock.now());
+  pair.first = pair.answer(kStatistics);
+  const AllStats got = pair.end(all);
+  EXPECT_TRUE(got.at(0).has_value());
+  EXPECT_TRUE(got.at(1).has_value());
+}
+
+TEST(BackendClient, ClosesConnectionsThatOweStatisticsToNobody) {
+  Pair pair;
+  boost::asio::cancellation_signal cancel;
+  bool ended = false;
+  boost::asio::co_spawn(pair.io, pair.ask_both(),
+                        boost::asio::bind_cancellation_slot(
+                            cancel.slot(), [&ended](std::exception_ptr failed, const AllStats&) {
+                              ended = failed != nullptr;
+                            }));
+  Wire::say(pair.second, kStatistics);
+  pair.timers.run_for(std::chrono::milliseconds(5));
+  cancel.emit(boost::asio::cancellation_type::terminal);
+  pair.timers.run_ready();
+  EXPECT_TRUE(ended);
+  EXPECT_TRUE(Pair::is_closed(pair.first));
+  EXPECT_FALSE(Pair::is_closed(pair.second)) << "it has answered";
+  EXPECT_TRUE(pair.is_second_free());
 }
 
 TEST(BackendClient, TakesNoAnswerToAnEarlierQuestionForAProbes) {

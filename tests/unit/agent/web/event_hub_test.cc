@@ -125,6 +125,24 @@ TEST_F(EventHubTest, ForgetsReadersThatAreGone) {
   EXPECT_EQ(hub_.readers(), 1u);
 }
 
+TEST_F(EventHubTest, SamplesFromTheFirstReaderToTheLastAndAgainForTheNext) {
+  const auto first = reader();
+  timers_.run_for(1s);
+  EXPECT_FALSE(first->events.empty());
+  first->close();
+  timers_.run_for(100ms);
+  EXPECT_EQ(hub_.readers(), 0u);
+  const size_t before = api_.count("status");
+  api_.change();
+  timers_.run_for(10s);
+  EXPECT_EQ(api_.count("status"), before);
+  const auto next = reader();
+  timers_.run_ready();
+  EXPECT_EQ(next->events.size(), 1u);
+  timers_.run_for(5s);
+  EXPECT_EQ(next->events.size(), 6u);
+}
+
 TEST_F(EventHubTest, HasRoomForSixtyFourReaders) {
   for (size_t i = 0; i < EventHub::kMaxReaders; ++i) {
     EXPECT_TRUE(hub_.has_room());
