@@ -235,7 +235,8 @@ class BackendClient::Owing {
   bool settled_ = false;
 };
 
-// What one stats_all() has come to.
+// What one stats_all() has come to. Shared: who is asked alone may outlive a caller that is
+// cancelled.
 struct BackendClient::Round {
   std::vector<std::string> backends;
   std::vector<std::optional<coord::BackendStats>> all;

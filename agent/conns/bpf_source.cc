@@ -301,9 +301,10 @@ bool BpfSource::is_doubtful() const {
 //    it.
 // 4. After another grace period nobody who found it by the name is still at it: the number is given back.
 //
-// An opening that is too late in step 3 is untracked, but its closing may find a later cell by the
-// name, which then holds one too few. So below zero is idle too, and what such a cell held, or one
-// to which a closing came in step 3, goes to the untracked in step 4: the sum is right again.
+// An opening that finds no cell left, or is too late in step 3, is untracked, but its closing may
+// find a later cell by the name, which then holds one too few. So below zero is idle too, and what
+// such a cell held, or one to which a closing came in step 3, goes to the untracked in step 4: the
+// sum is right again.
 bool BpfSource::reclaim_clients() {
   Kernel& kernel = *kernel_;
   if (kernel.word() & CONNS_SEEDING) return false;

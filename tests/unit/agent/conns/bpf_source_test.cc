@@ -187,6 +187,38 @@ TEST_F(BpfSourceTest, CountsEveryClientWhenMoreComeThanThereAreCells) {
   EXPECT_EQ(first().opened, 4 + again);
 }
 
+// One that comes while there is no cell, and leaves when its client has one.
+TEST_F(BpfSourceTest, TakesBackACellWithOneConnectionTooFewAndCountsItAmongTheUntracked) {
+  test::TcpBed bed("127.87.4.14", 0);
+  auto source = watching(bed.port());
+  ASSERT_TRUE(source->seed().ok());
+  for (int i = 0; i < CONNS_CLIENTS; ++i) {
+    bed.open_and_reset("127." + std::to_string(93 + i / 62'500) + "." +
+                       std::to_string(i / 250 % 250) + "." + std::to_string(i % 250 + 1));
+  }
+  const auto untracked = [&] {
+    Counts counts;
+    source->fill(counts);
+    return counts.untracked;
+  };
+  const auto reclaim = [&] {
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(source->reclaim_clients());
+  };
+  bed.connect("127.87.5.6");
+  EXPECT_EQ(untracked(), 1u);
+  reclaim();
+  bed.connect("127.87.5.6");
+  EXPECT_EQ(source->top_clients(10).size(), 1u);
+  EXPECT_EQ(untracked(), 1u);
+  while (bed.size() > 0) bed.reset_oldest();
+  EXPECT_EQ(source->top_clients(10).size(), 0u);
+  EXPECT_EQ(untracked(), 1u) << "and one too few in the cell";
+  reclaim();
+  EXPECT_EQ(untracked(), 0u);
+  bed.connect("127.87.5.6");
+  EXPECT_EQ(source->top_clients(1).at(0).connections, 1u);
+}
+
 // Clients come back just when their cells are taken back, and leave again before that is done.
 TEST_F(BpfSourceTest, IsExactWhileClientsReturnWhoseCellsAreTakenBack) {
   test::TcpBed bed("127.87.4.13", 0);
