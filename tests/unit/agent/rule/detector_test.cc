@@ -121,13 +121,17 @@ TEST(Detector, WhatItLearnedSurvivesSaveAndRestore) {
 TEST(Detector, AMalformedMemoryChangesNothing) {
   Detector detector{RuleSet()};
   const std::string before = detector.save();
-  for (const char* text : {"", "[]", "{}", "{\"version\":2,\"links\":[],\"levels\":[]}",
-                           "{\"version\":1,\"links\":[{\"cluster\":1}],\"levels\":[]}",
-                           "{\"version\":1,\"links\":[],\"levels\":[{\"cluster\":\"a\",\"proxy\":"
-                           "\"p\",\"client\":\"\","
-                           "\"value\":-1,\"seconds\":1}]}",
-                           "{\"version\":1,\"links\":[],\"levels\":[{\"cluster\":\"a\",\"proxy\":"
-                           "\"p\",\"client\":\"\",\"value\":1,\"seconds\":1e12}]}"}) {
+  for (const char* text :
+       {"", "[]", "{}", "{\"version\":2,\"links\":[],\"levels\":[]}",
+        "{\"version\":1,\"links\":[{\"cluster\":1}],\"levels\":[]}",
+        "{\"version\":1,\"links\":[{\"cluster\":\"a\",\"proxy\":\"p\",\"backend\":"
+        "\"b\",\"slow\":1,\"all\":9,\"load\":{\"slow\":9,\"all\":1,"
+        "\"rate_before\":1,\"rate\":3}}],\"levels\":[]}",
+        "{\"version\":1,\"links\":[],\"levels\":[{\"cluster\":\"a\",\"proxy\":"
+        "\"p\",\"client\":\"\","
+        "\"value\":-1,\"seconds\":1}]}",
+        "{\"version\":1,\"links\":[],\"levels\":[{\"cluster\":\"a\",\"proxy\":"
+        "\"p\",\"client\":\"\",\"value\":1,\"seconds\":1e12}]}"}) {
     EXPECT_FALSE(detector.restore(text, base::Instant{1'000'000'000}).ok()) << text;
   }
   EXPECT_EQ(detector.save(), before);
