@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <utility>
 
 #include "agent/rule/phrase.h"
 #include "agent/series/sample.h"

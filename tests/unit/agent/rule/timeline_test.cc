@@ -403,6 +403,11 @@ TEST(Timeline, AFaultUnderAnEarlierLoadStepIsStillFound) {
   EXPECT_GT(detection_delay(world, 5s), 0);
 }
 
+void expect_one_incident(World& world, const std::string& scope) {
+  ASSERT_NE(world.only_incident(), nullptr) << world.story();
+  EXPECT_EQ(world.only_incident()->scope.to_string(), scope);
+}
+
 // A job that asks for twice as much again as all others; a share of all is slow meanwhile.
 WorldOptions before_a_job(uint64_t seed) {
   WorldOptions options = seeded(seed);
@@ -426,8 +431,7 @@ TEST(Timeline, WhatWasSlowUnderTheLoadOfAJobHidesNoSlowLinkAfterIt) {
   ASSERT_EQ(world.incident_count(), 0U) << world.story();
   world.cluster("amber").slow_on = [](size_t p, size_t b) { return p == 1 && b == 1 ? 0.2 : 0; };
   EXPECT_GT(detection_delay(world, 3s), 0);
-  ASSERT_NE(world.only_incident(), nullptr) << world.story();
-  EXPECT_EQ(world.only_incident()->scope.to_string(), "link amber-proxy-2 to amber-backend-2");
+  expect_one_incident(world, "link amber-proxy-2 to amber-backend-2");
 }
 
 TEST(Timeline, ALinkThatWasTheSlowestUnderTheLoadOfAJobIsNotLeftOutAfterIt) {
@@ -437,8 +441,7 @@ TEST(Timeline, ALinkThatWasTheSlowestUnderTheLoadOfAJobIsNotLeftOutAfterIt) {
   world.cluster("amber").slow_share = 0.2;
   EXPECT_GT(detection_delay(world, 3s), 0);
   world.run_for(3s);
-  ASSERT_NE(world.only_incident(), nullptr) << world.story();
-  EXPECT_EQ(world.only_incident()->scope.to_string(), "cluster amber");
+  expect_one_incident(world, "cluster amber");
 }
 
 TEST(Timeline, AnAgentThatIsReplacedDuringAJobKnowsWhatWasUsualBeforeIt) {
@@ -487,8 +490,7 @@ TEST(Timeline, WorkThatComesInBurstsHidesNoSlowLinks) {
   ASSERT_EQ(world.incident_count(), 0U) << world.story();
   world.cluster("amber").slow_on = [](size_t p, size_t) { return p == 1 ? 0.2 : 0; };
   run_bursts(world, 2);
-  ASSERT_NE(world.only_incident(), nullptr) << world.story();
-  EXPECT_EQ(world.only_incident()->scope.to_string(), "proxy amber-proxy-2");
+  expect_one_incident(world, "proxy amber-proxy-2");
 }
 
 TEST(Timeline, ASlowProxyIsToldAtOnceWhereTheOthersAreALittleSlowToo) {
@@ -496,8 +498,7 @@ TEST(Timeline, ASlowProxyIsToldAtOnceWhereTheOthersAreALittleSlowToo) {
   world.run_for(1min);
   world.cluster("amber").slow_on = [](size_t p, size_t) { return p == 1 ? 0.2 : 0.012; };
   EXPECT_GT(detection_delay(world, 2s), 0);
-  ASSERT_NE(world.only_incident(), nullptr) << world.story();
-  EXPECT_EQ(world.only_incident()->scope.to_string(), "proxy amber-proxy-2");
+  expect_one_incident(world, "proxy amber-proxy-2");
 }
 
 TEST(Timeline, AJobThatMakesNearlyEverythingSlowAndThenAllIsNotTheNetwork) {
