@@ -39,7 +39,7 @@ void each_field(Is<LinkEchoes::Learned> auto& echoes, auto&& visit) {
   visit("slow", echoes.slow);
   visit("all", echoes.all);
 }
-void each_field(Is<LearnedLink::Load> auto& load, auto&& visit) {
+void each_field(Is<LearnedLoad> auto& load, auto&& visit) {
   visit("slow", load.slow);
   visit("all", load.all);
   visit("rate_before", load.rate_before);

@@ -12,18 +12,18 @@
 
 namespace agent::rule {
 
+// A step of the load that was not over: what was learned before it, and the requests a second of the
+// cluster then and since.
+struct LearnedLoad {
+  double slow = 0, all = 0;
+  double rate_before = 0, rate = 0;
+};
 struct LearnedLink {
   std::string cluster, proxy, backend;
   double slow = 0;  // requests learned from, forgotten ones not counted
   double all = 0;
   std::optional<LinkEchoes::Learned> echoes;  // likewise
-  // A step of the load that was not over: what was learned before it, and the requests a second of the
-  // cluster then and since.
-  struct Load {
-    double slow = 0, all = 0;
-    double rate_before = 0, rate = 0;
-  };
-  std::optional<Load> load;
+  std::optional<LearnedLoad> load;
 };
 
 // Thread: the detector's. Owner: the detector.
