@@ -7,12 +7,20 @@
 //
 //   false_alarms [DAYS [SEED]]     of two clusters with five proxies and four backends each
 //
-// Prints each false alarm, and one line per figure; exits 1 when the rate is above its bound. The bound
+// On every CPU at once, 35 s a day. Prints each false alarm, and one line per figure; exits 1 when the rate is above its bound. The bound
 // of the rate is the upper one of a Poisson law at 95 %.
+#include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <string>
+#include <thread>
 
 #include "tests/unit/agent/rule/world.h"
 
@@ -200,15 +208,49 @@ class Day {
   int deployments_ = 0;
 };
 
+// Lives every `count`th day from the `first` on, and tells each one's false alarms in one write.
+[[noreturn]] void live_some(int first, int count, int days, uint64_t seed, int tell) {
+  for (int day = first; day < days; day += count) {
+    const int seen = Day(seed + static_cast<uint64_t>(day)).live();
+    std::fflush(stdout);
+    if (::write(tell, &seen, sizeof seen) != sizeof seen) ::_exit(1);
+  }
+  ::_exit(0);
+}
+
+// The days' false alarms, -1 when not all days were lived. Days have nothing to do with each other, so each
+// CPU lives some of them in a process of its own.
+int live_days(int days, uint64_t seed) {
+  int told[2];
+  if (::pipe2(told, O_CLOEXEC) != 0) return -1;
+  const int processes = std::min(days, static_cast<int>(std::thread::hardware_concurrency()));
+  for (int i = 0; i < processes; ++i) {
+    const pid_t process = ::fork();
+    if (process < 0) return -1;
+    if (process > 0) continue;
+    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    live_some(i, processes, days, seed, told[1]);
+  }
+  ::close(told[1]);
+  int seen = 0, lived = 0, of_day = 0;
+  while (::read(told[0], &of_day, sizeof of_day) == sizeof of_day) {
+    seen += of_day;
+    std::fprintf(stderr, "# %d of %d days, %d false alarms\n", ++lived, days, seen);
+  }
+  ::close(told[0]);
+  for (int i = 0; i < processes; ++i) ::wait(nullptr);
+  return lived == days ? seen : -1;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   const int days = argc > 1 ? std::atoi(argv[1]) : 2;
   const uint64_t seed = argc > 2 ? std::strtoull(argv[2], nullptr, 10) : 1;
-  int seen = 0;
-  for (int day = 0; day < days; ++day) {
-    seen += Day(seed + static_cast<uint64_t>(day)).live();
-    std::fprintf(stderr, "# %d of %d days, %d false alarms\n", day + 1, days, seen);
+  const int seen = live_days(days, seed);
+  if (seen < 0) {
+    std::fprintf(stderr, "false_alarms: a process that lived some of the days has ended early\n");
+    return 2;
   }
   const double node_days = days * kNodes;
   const double bound = upper_bound(seen, node_days);
