@@ -1,12 +1,12 @@
-"""What a process takes of its machine, from /proc."""
+"""What a process takes of its machine."""
 import os
+import time
 
 
 def cpu_seconds(pid):
-    """User and system time so far."""
-    with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
-        fields = stat.read().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    """What the process, with threads that have ended, has run so far; to the nanosecond, where
+    /proc/PID/stat has ticks of 10 ms."""
+    return time.clock_gettime(~pid << 3 | 2)  # as clock_getcpuclockid(3)
 
 
 def resident_bytes(pid):
