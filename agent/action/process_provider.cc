@@ -31,7 +31,7 @@ namespace {
 using coord::Kind;
 using Descriptor = boost::asio::posix::stream_descriptor;
 
-constexpr base::Duration kLook = std::chrono::seconds(1);
+constexpr base::Duration kRestOfWatch = std::chrono::minutes(1);
 constexpr base::Duration kPidPatience = std::chrono::seconds(1);
 constexpr base::Duration kPidLook = std::chrono::milliseconds(10);
 constexpr base::Duration kStopGrace = std::chrono::seconds(2);
@@ -229,14 +229,15 @@ void ProcessProvider::begin_watch(const std::string& id, pid_t pid, base::net::U
   for (const auto& listener : listeners_) listener(event);
 }
 
-// Until the process has ended. The descriptor is a copy, so that whoever closes the entry's does not
-// pull it away from under the wait.
+// Until the process has ended; one that has a successor ends soon, too. The alarm is for the agent's end,
+// at which all alarms ring. The descriptor is a copy, so that whoever closes the entry's does not pull it
+// away from under the wait.
 boost::asio::awaitable<void> ProcessProvider::watch(std::string id, uint64_t life) {
   Descriptor descriptor(executor_, ::fcntl(entry(id).pidfd.get(), F_DUPFD_CLOEXEC, 0));
   while (!gate_.closed()) {
     boost::system::error_code failed;
-    const base::Instant look_at = base::next_beat(timers_.clock().now() + kLook, kLook);
-    const auto look = timers_.alarm(look_at, [&descriptor] { descriptor.cancel(); });
+    const auto end =
+        timers_.alarm(timers_.clock().now() + kRestOfWatch, [&descriptor] { descriptor.cancel(); });
     co_await descriptor.async_wait(Descriptor::wait_read,
                                    boost::asio::redirect_error(boost::asio::use_awaitable, failed));
     if (entry(id).life != life) co_return;
