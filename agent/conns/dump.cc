@@ -25,6 +25,7 @@ namespace {
 
 // The kernel grows its messages to the largest buffer it has seen, so this is the size always.
 constexpr size_t kDatagram = 32u << 10;
+constexpr int kLargestError = 4095;  // MAX_ERRNO of the kernel
 constexpr size_t kOp = sizeof(inet_diag_bc_op);
 constexpr size_t kTest = 2 * kOp;
 
@@ -229,7 +230,10 @@ base::Result<bool> read_dump(std::string_view datagram, bool truncated, const Ro
       // DONE may carry an error too: a dump that failed is not an empty one.
       int number = 0;
       if (body.size() >= sizeof number) std::memcpy(&number, body.data(), sizeof number);
-      if (number < 0) return kernel_error("the dump failed", -number);
+      // Beyond what the kernel uses for errors it is none of its own.
+      if (number < 0) {
+        return kernel_error("the dump failed", number >= -kLargestError ? -number : EBADMSG);
+      }
       if (header.nlmsg_type == NLMSG_DONE) return false;
     } else if (header.nlmsg_type == SOCK_DIAG_BY_FAMILY || header.nlmsg_type == TCPDIAG_GETSOCK) {
       if (body.size() < sizeof(inet_diag_msg)) return kernel_error("a short message", EBADMSG);
