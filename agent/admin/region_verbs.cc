@@ -2,6 +2,7 @@
 
 #include "agent/admin/arguments.h"
 #include "agent/admin/operator.h"
+#include "agent/conns/dump.h"
 #include "agent/conns/report.h"
 #include "base/net/rpc.h"
 
@@ -55,7 +56,7 @@ Operator::Answer Operator::count_connections(json::object args) {
   if (*grouping == conns::By::kClient) clients = connections.top_clients(conns::kMaxRows);
   json::object report =
       conns::report(connections.counts(), clients, *grouping, static_cast<uint16_t>(*port));
-  report["time_wait"] = parts_.collector.snapshot().host.tcp_time_wait;
+  report["time_wait"] = conns::time_wait_total();
   json::value answer = std::move(report);
   co_return answer;
 }

@@ -396,7 +396,7 @@ boost::asio::awaitable<void> Collector::process_loop() {
       next_members = now + brown_out_.pace().processes;
       read_members(now);
     }
-    snapshot_.host = host_->read();
+    snapshot_.host = host_->read(now);
     judge_burden(now);
     std::vector<Sample> samples;
     tell_room(samples);

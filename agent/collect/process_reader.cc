@@ -11,6 +11,8 @@
 namespace agent::collect {
 namespace {
 
+constexpr base::Duration kShownEvery = std::chrono::seconds(5);
+
 base::net::UniqueFd open_proc(const std::string& path) {
   return base::net::UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
 }
@@ -125,8 +127,20 @@ HostReader::HostReader()
       loadavg_(open_proc("/proc/loadavg")),
       sockstat_(open_proc("/proc/net/sockstat")) {}
 
-HostFigures HostReader::read() {
-  HostFigures figures;
+void HostReader::read_what_is_shown() {
+  shown_.load_1m = std::strtod(read_again(loadavg_).c_str(), nullptr);
+  const std::string sockets = read_again(sockstat_);
+  const std::string_view tcp = line_of(sockets, "TCP:");
+  shown_.tcp_connections = number_after(tcp, "inuse");
+  shown_.tcp_time_wait = number_after(tcp, " tw");
+}
+
+HostFigures HostReader::read(base::Instant now) {
+  if (now >= show_again_) {
+    show_again_ = now + kShownEvery;
+    read_what_is_shown();
+  }
+  HostFigures figures = shown_;
   const std::string cpu = read_again(stat_);
   std::string_view line = line_of(cpu, "cpu ");
   uint64_t total = 0;
@@ -146,11 +160,6 @@ HostFigures HostReader::read() {
   const std::string memory = read_again(meminfo_);
   figures.memory_total_bytes = number_after(memory, "MemTotal:") << 10;
   figures.memory_available_bytes = number_after(memory, "MemAvailable:") << 10;
-  figures.load_1m = std::strtod(read_again(loadavg_).c_str(), nullptr);
-  const std::string sockets = read_again(sockstat_);
-  const std::string_view tcp = line_of(sockets, "TCP:");
-  figures.tcp_connections = number_after(tcp, "inuse");
-  figures.tcp_time_wait = number_after(tcp, " tw");
   return figures;
 }
 

@@ -44,11 +44,17 @@ class ProcessReader {
 class HostReader {
  public:
   HostReader();
-  HostFigures read();
+  // What calls for a brown-out is new each time; the load and the sockets, which are only shown, are at
+  // most 5 s old.
+  HostFigures read(base::Instant now);
 
  private:
+  void read_what_is_shown();
+
   base::net::UniqueFd stat_, meminfo_, loadavg_, sockstat_;
   uint64_t busy_ = 0, total_ = 0;  // ticks at the last read
+  HostFigures shown_;
+  base::Instant show_again_;
 };
 
 // What the agent's own process takes, from getrusage(2) and /proc/self. The CPU time of /proc/self/stat

@@ -49,7 +49,7 @@ TEST(ProcessReader, ReadsThisProcess) {
 
 TEST(HostReader, ReadsTheHost) {
   HostReader reader;
-  const HostFigures figures = reader.read();
+  const HostFigures figures = reader.read(base::Instant(1));
   EXPECT_GT(figures.memory_total_bytes, figures.memory_available_bytes);
   EXPECT_GT(figures.tcp_connections, 0u);
 }
