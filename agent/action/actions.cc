@@ -31,12 +31,32 @@ void add_action_names(runbook::ActionRegistry& registry) {
   add_all(registry, nullptr);
 }
 
-runbook::ActionInfo describe(const char* name, runbook::Class cls, std::vector<std::string> inputs,
-                             const char* summary, bool reversible) {
+Shape& Shape::add(std::string_view name, runbook::ParamType type, bool required) {
+  inputs.push_back({std::string(name), type, required});
+  return *this;
+}
+
+Shape& Shape::takes_one_of(std::initializer_list<runbook::ParamType> targets) {
+  for (const runbook::ParamType target : targets) {
+    one_of.emplace_back(to_string(target));
+    add(one_of.back(), target, false);
+  }
+  return *this;
+}
+
+Shape& Shape::gives(std::initializer_list<const char*> fields) {
+  outputs.insert(outputs.end(), fields.begin(), fields.end());
+  return *this;
+}
+
+runbook::ActionInfo describe(const char* name, runbook::Class cls, Shape shape, const char* summary,
+                             bool reversible) {
   runbook::ActionInfo info;
   info.name = name;
   info.cls = cls;
-  info.inputs = std::move(inputs);
+  info.inputs = std::move(shape.inputs);
+  info.outputs = std::move(shape.outputs);
+  info.one_of = std::move(shape.one_of);
   info.summary = summary;
   info.reversible = reversible;
   return info;

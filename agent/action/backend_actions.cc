@@ -10,6 +10,7 @@ using runbook::ActionCall;
 using runbook::ActionResult;
 using runbook::Class;
 using runbook::Happened;
+using runbook::ParamType;
 
 constexpr base::Duration kProbeTimeout = std::chrono::milliseconds(200);
 constexpr base::Duration kProbeEvery = std::chrono::milliseconds(100);
@@ -23,15 +24,19 @@ boost::json::object epoch_value(base::Epoch epoch) {
   return value;
 }
 
+Shape change_shape() {
+  return Shape().needs(ParamType::kCluster).needs(ParamType::kBackend).gives({"epoch"});
+}
+
 // Eject and admit: the backend's weight becomes 0, or what the definition says.
 class ChangeEpoch final : public BoundAction {
  public:
   ChangeEpoch(bool admit, const Hands* hands)
       : BoundAction(
-            admit ? describe("epoch.admit", Class::kReversible, {"cluster", "backend"},
+            admit ? describe("epoch.admit", Class::kReversible, change_shape(),
                              "Flushes a backend and gives it slots again, for all proxies at once.",
                              true)
-                  : describe("epoch.eject", Class::kDisruptive, {"cluster", "backend"},
+                  : describe("epoch.eject", Class::kDisruptive, change_shape(),
                              "Takes all slots from a backend, for all proxies at once; ends its "
                              "process if it and a proxy are silent.",
                              true),
@@ -87,7 +92,11 @@ class ChangeEpoch final : public BoundAction {
 class AwaitBackend final : public BoundAction {
  public:
   explicit AwaitBackend(const Hands* hands)
-      : BoundAction(describe("backend.await", Class::kObserve, {"backend", "for"},
+      : BoundAction(describe("backend.await", Class::kObserve,
+                             Shape()
+                                 .needs(ParamType::kBackend)
+                                 .needs("for", ParamType::kDuration)
+                                 .gives({"state"}),
                              "Waits a while for a backend to answer again."),
                     hands) {}
 
@@ -121,7 +130,8 @@ class AwaitBackend final : public BoundAction {
 class ReplaceBackend final : public BoundAction {
  public:
   explicit ReplaceBackend(const Hands* hands)
-      : BoundAction(describe("backend.replace", Class::kDisruptive, {"backend"},
+      : BoundAction(describe("backend.replace", Class::kDisruptive,
+                             Shape().needs(ParamType::kBackend).gives({"pid"}),
                              "Ends a backend's process and starts an empty one at its address."),
                     hands) {}
 
@@ -168,9 +178,10 @@ class ReplaceBackend final : public BoundAction {
 class FlushBackend final : public BoundAction {
  public:
   explicit FlushBackend(const Hands* hands)
-      : BoundAction(describe("backend.flush", Class::kDisruptive, {"backend"},
-                             "Empties one backend and gives it its fence record again."),
-                    hands) {}
+      : BoundAction(
+            describe("backend.flush", Class::kDisruptive, Shape().needs(ParamType::kBackend),
+                     "Empties one backend and gives it its fence record again."),
+            hands) {}
 
   boost::asio::awaitable<ActionResult> act(ActionCall call) override {
     auto backend = backend_argument(call, region());

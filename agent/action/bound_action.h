@@ -2,6 +2,7 @@
 // and reading their arguments.
 #pragma once
 
+#include <initializer_list>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -36,8 +37,24 @@ class BoundAction : public runbook::Action {
   const std::unique_ptr<const Hands> hands_;
 };
 
-runbook::ActionInfo describe(const char* name, runbook::Class cls, std::vector<std::string> inputs,
-                             const char* summary, bool reversible = false);
+// What an action takes and gives. An argument must be there (needs) or may be (takes); one that names a
+// target has the name of its kind.
+struct Shape {
+  std::vector<runbook::ActionInput> inputs;
+  std::vector<std::string> one_of, outputs;
+
+  Shape& needs(const char* name, runbook::ParamType type) { return add(name, type, true); }
+  Shape& needs(runbook::ParamType target) { return add(to_string(target), target, true); }
+  Shape& takes(const char* name, runbook::ParamType type) { return add(name, type, false); }
+  // At least one of them.
+  Shape& takes_one_of(std::initializer_list<runbook::ParamType> targets);
+  Shape& gives(std::initializer_list<const char*> fields);
+
+ private:
+  Shape& add(std::string_view name, runbook::ParamType type, bool required);
+};
+runbook::ActionInfo describe(const char* name, runbook::Class cls, Shape shape, const char* summary,
+                             bool reversible = false);
 
 // Arguments. A member may be named "amber-proxy-1" or "proxy/amber-proxy-1".
 std::string argument(const runbook::ActionCall& call, std::string_view key);  // empty: not given

@@ -8,16 +8,22 @@ namespace {
 using runbook::ActionCall;
 using runbook::ActionResult;
 using runbook::Class;
+using runbook::ParamType;
 
 // "Flush pending" is as good as done for a run: it is durable and will complete. Doing a flush twice is
 // harmless, so the plain probe ("no, do it again") serves.
 class FlushCache final : public BoundAction {
  public:
   explicit FlushCache(const Hands* hands)
-      : BoundAction(
-            describe("cache.flush", Class::kDisruptive, {"cache", "origin", "reason", "who"},
-                     "Makes all values of one cache unreachable, for all proxies at once."),
-            hands) {}
+      : BoundAction(describe("cache.flush", Class::kDisruptive,
+                             Shape()
+                                 .needs(ParamType::kCache)
+                                 .takes("origin", ParamType::kText)
+                                 .needs("reason", ParamType::kText)
+                                 .takes("who", ParamType::kText)
+                                 .gives({"generation", "pending"}),
+                             "Makes all values of one cache unreachable, for all proxies at once."),
+                    hands) {}
 
   boost::asio::awaitable<ActionResult> act(ActionCall call) override {
     const auto number = base::parse_u64(argument(call, "cache"));
@@ -55,7 +61,12 @@ class FlushCache final : public BoundAction {
 class FlushCluster final : public BoundAction {
  public:
   explicit FlushCluster(const Hands* hands)
-      : BoundAction(describe("cluster.flush", Class::kDisruptive, {"cluster", "reason", "who"},
+      : BoundAction(describe("cluster.flush", Class::kDisruptive,
+                             Shape()
+                                 .needs(ParamType::kCluster)
+                                 .needs("reason", ParamType::kText)
+                                 .takes("who", ParamType::kText)
+                                 .gives({"caches", "pending"}),
                              "Makes all values of all caches of a cluster unreachable."),
                     hands) {}
 

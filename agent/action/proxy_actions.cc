@@ -12,6 +12,7 @@ using runbook::ActionCall;
 using runbook::ActionResult;
 using runbook::Class;
 using runbook::Happened;
+using runbook::ParamType;
 
 constexpr base::Duration kAnswersWithin = std::chrono::milliseconds(200);
 constexpr base::Duration kBriefDrain = std::chrono::milliseconds(500);
@@ -59,7 +60,8 @@ class ReplaceProxy final : public BoundAction {
  public:
   explicit ReplaceProxy(const Hands* hands)
       : BoundAction(
-            describe("proxy.replace", Class::kDisruptive, {"proxy"},
+            describe("proxy.replace", Class::kDisruptive,
+                     Shape().needs(ParamType::kProxy).gives({"pid", "forced", "handed_over"}),
                      "Starts a new process of a proxy, which takes sockets and clients over from "
                      "one that answers; one that does not is killed first."),
             hands) {}
@@ -157,7 +159,8 @@ class ReplaceProxy final : public BoundAction {
 class DrainProxy final : public BoundAction {
  public:
   explicit DrainProxy(const Hands* hands)
-      : BoundAction(describe("proxy.drain", Class::kDisruptive, {"proxy"},
+      : BoundAction(describe("proxy.drain", Class::kDisruptive,
+                             Shape().needs(ParamType::kProxy).gives({"remaining"}),
                              "Stops a proxy from accepting and lets it finish what has begun."),
                     hands) {}
 
@@ -195,11 +198,14 @@ class DrainProxy final : public BoundAction {
 class DataPath final : public BoundAction {
  public:
   explicit DataPath(const Hands* hands)
-      : BoundAction(
-            describe("canary.data_path", Class::kObserve, {"proxy", "cluster", "keys_per_backend"},
-                     "Sets and gets keys on every backend through a proxy, or through all "
-                     "of a cluster; whoever is known to be dead or stuck is left out."),
-            hands) {}
+      : BoundAction(describe("canary.data_path", Class::kObserve,
+                             Shape()
+                                 .takes_one_of({ParamType::kProxy, ParamType::kCluster})
+                                 .takes("keys_per_backend", ParamType::kNumber)
+                                 .gives({"probes", "left_out", "ok", "reason"}),
+                             "Sets and gets keys on every backend through a proxy, or through all "
+                             "of a cluster; whoever is known to be dead or stuck is left out."),
+                    hands) {}
 
   boost::asio::awaitable<ActionResult> act(ActionCall call) override {
     std::vector<std::string> proxies;

@@ -19,6 +19,7 @@ using runbook::ActionCall;
 using runbook::ActionResult;
 using runbook::Class;
 using runbook::Happened;
+using runbook::ParamType;
 
 constexpr size_t kMaxBundle = 1u << 20;
 constexpr size_t kMaxNotifyLog = 64u << 20;
@@ -38,7 +39,12 @@ std::string file_name(const std::string& key) {
 class GatherEvidence final : public BoundAction {
  public:
   explicit GatherEvidence(const Hands* hands)
-      : BoundAction(describe("evidence.gather", Class::kObserve, {"cluster", "proxy", "backend"},
+      : BoundAction(describe("evidence.gather", Class::kObserve,
+                             Shape()
+                                 .takes("cluster", ParamType::kCluster)
+                                 .takes("proxy", ParamType::kProxy)
+                                 .takes("backend", ParamType::kBackend)
+                                 .gives({"file"}),
                              "Writes what is known about a cluster, proxy or backend to a file."),
                     hands) {}
 
@@ -140,9 +146,10 @@ class GatherEvidence final : public BoundAction {
 class NotifyPage final : public BoundAction {
  public:
   explicit NotifyPage(const Hands* hands)
-      : BoundAction(describe("notify.page", Class::kObserve, {"text"},
-                             "Calls a person: writes to log/notify.log and the agent's log."),
-                    hands) {}
+      : BoundAction(
+            describe("notify.page", Class::kObserve, Shape().needs("text", ParamType::kText),
+                     "Calls a person: writes to log/notify.log and the agent's log."),
+            hands) {}
 
   boost::asio::awaitable<ActionResult> act(ActionCall call) override {
     const std::string words = base::printable(argument(call, "text"), 2000);

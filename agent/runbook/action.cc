@@ -1,5 +1,7 @@
 #include "agent/runbook/action.h"
 
+#include <boost/json/array.hpp>
+
 #include "base/core/check.h"
 
 namespace agent::runbook {
@@ -16,6 +18,60 @@ std::string_view to_string(Class c) {
       return "destructive";
   }
   return "observe";
+}
+
+std::string_view to_string(ParamType type) {
+  switch (type) {
+    case ParamType::kProxy:
+      return "proxy";
+    case ParamType::kBackend:
+      return "backend";
+    case ParamType::kCluster:
+      return "cluster";
+    case ParamType::kCache:
+      return "cache";
+    case ParamType::kText:
+      return "text";
+    case ParamType::kNumber:
+      return "number";
+    case ParamType::kDuration:
+      return "duration";
+  }
+  return "text";
+}
+
+bool is_target(ParamType type) {
+  return type <= ParamType::kCache;
+}
+
+const ActionInput* ActionInfo::input(std::string_view input_name) const {
+  for (const ActionInput& candidate : inputs) {
+    if (candidate.name == input_name) return &candidate;
+  }
+  return nullptr;
+}
+
+boost::json::object ActionInfo::to_json() const {
+  const auto texts = [](const std::vector<std::string>& list) {
+    return boost::json::array(list.begin(), list.end());
+  };
+  boost::json::object out;
+  out["name"] = name;
+  out["class"] = to_string(cls);
+  out["reversible"] = reversible;
+  boost::json::array all_inputs;
+  for (const ActionInput& each : inputs) {
+    boost::json::object shown;
+    shown["name"] = each.name;
+    shown["type"] = to_string(each.type);
+    shown["required"] = each.required;
+    all_inputs.push_back(std::move(shown));
+  }
+  out["inputs"] = std::move(all_inputs);
+  if (!one_of.empty()) out["one_of"] = texts(one_of);
+  out["outputs"] = texts(outputs);
+  out["summary"] = summary;
+  return out;
 }
 
 void ActionRegistry::add(std::unique_ptr<Action> action) {

@@ -23,12 +23,30 @@ namespace agent::runbook {
 enum class Class { kObserve, kReversible, kDisruptive, kDestructive };
 std::string_view to_string(Class c);
 
+// What a param or an argument is. The first four name things of the region (a target); the others are plain
+// values.
+enum class ParamType { kProxy, kBackend, kCluster, kCache, kText, kNumber, kDuration };
+std::string_view to_string(ParamType type);  // "proxy", "backend", …
+bool is_target(ParamType type);
+
+// An argument in a step's `with:`.
+struct ActionInput {
+  std::string name;
+  ParamType type = ParamType::kText;
+  bool required = true;
+};
+
 struct ActionInfo {
   std::string name;  // "provider.create"
   Class cls = Class::kObserve;
-  bool reversible = false;          // has an undo worth naming
-  std::vector<std::string> inputs;  // names of `with:` arguments it takes
-  std::string summary;              // for `runbook show`
+  bool reversible = false;  // has an undo worth naming
+  std::vector<ActionInput> inputs;
+  std::vector<std::string> one_of;   // inputs of which a call names at least one, if there are any
+  std::vector<std::string> outputs;  // fields of its value, for ${steps.<id>.<field>}
+  std::string summary;               // for `runbook actions`
+
+  const ActionInput* input(std::string_view input_name) const;  // nullptr: it takes none such
+  boost::json::object to_json() const;
 };
 
 struct ActionCall {

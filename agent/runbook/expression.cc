@@ -12,33 +12,6 @@ Truth negate(Truth truth) {
   return truth == Truth::kYes ? Truth::kNo : Truth::kYes;
 }
 
-Truth compare(Operation operation, const Value& left, const Value& right) {
-  using Kind = Value::Kind;
-  if (left.kind == Kind::kUnknown || right.kind == Kind::kUnknown) return Truth::kUnknown;
-  if (left.kind != right.kind) return Truth::kUnknown;
-  const bool text = left.kind == Kind::kText;
-  const int order = text ? left.text.compare(right.text)
-                         : (left.number < right.number   ? -1
-                            : left.number > right.number ? 1
-                                                         : 0);
-  switch (operation) {
-    case Operation::kEqual:
-      return order == 0 ? Truth::kYes : Truth::kNo;
-    case Operation::kUnequal:
-      return order != 0 ? Truth::kYes : Truth::kNo;
-    case Operation::kLess:
-      return order < 0 ? Truth::kYes : Truth::kNo;
-    case Operation::kLessEqual:
-      return order <= 0 ? Truth::kYes : Truth::kNo;
-    case Operation::kMore:
-      return order > 0 ? Truth::kYes : Truth::kNo;
-    case Operation::kMoreEqual:
-      return order >= 0 ? Truth::kYes : Truth::kNo;
-    default:
-      return Truth::kUnknown;
-  }
-}
-
 // Walks a tree once, gathering the reason. Owner: evaluate().
 class Evaluation {
  public:
@@ -178,6 +151,33 @@ std::string plain(double number) {
 }
 
 }  // namespace
+
+Truth compare(Operation operation, const Value& left, const Value& right) {
+  using Kind = Value::Kind;
+  if (left.kind == Kind::kUnknown || right.kind == Kind::kUnknown) return Truth::kUnknown;
+  if (left.kind != right.kind) return Truth::kUnknown;
+  const bool text = left.kind == Kind::kText;
+  const int order = text ? left.text.compare(right.text)
+                         : (left.number < right.number   ? -1
+                            : left.number > right.number ? 1
+                                                         : 0);
+  switch (operation) {
+    case Operation::kEqual:
+      return order == 0 ? Truth::kYes : Truth::kNo;
+    case Operation::kUnequal:
+      return order != 0 ? Truth::kYes : Truth::kNo;
+    case Operation::kLess:
+      return order < 0 ? Truth::kYes : Truth::kNo;
+    case Operation::kLessEqual:
+      return order <= 0 ? Truth::kYes : Truth::kNo;
+    case Operation::kMore:
+      return order > 0 ? Truth::kYes : Truth::kNo;
+    case Operation::kMoreEqual:
+      return order >= 0 ? Truth::kYes : Truth::kNo;
+    default:
+      return Truth::kUnknown;
+  }
+}
 
 std::string_view to_string(Truth truth) {
   switch (truth) {

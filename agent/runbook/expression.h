@@ -72,6 +72,7 @@ class Expression {
   std::optional<std::string> mistake(const Lookup& samples) const;
 
   struct Node;
+  const Node* root() const { return root_.get(); }  // nullptr: empty
 
  private:
   std::string text_;

@@ -30,4 +30,7 @@ struct Expression::Node {
   bool reference = false;
 };
 
+// kUnknown for values of unlike kinds, too.
+Truth compare(Operation operation, const Value& left, const Value& right);
+
 }  // namespace agent::runbook

@@ -1,12 +1,17 @@
 // lint(): the sense of a runbook, against the actions that exist.
 #include <boost/json/array.hpp>
+#include <boost/json/serialize.hpp>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "agent/runbook/guard.h"
+#include "agent/runbook/meaning.h"
+#include "agent/runbook/possible.h"
 #include "agent/runbook/reference.h"
 #include "agent/runbook/runbook.h"
+#include "base/config/scalar.h"
 
 namespace agent::runbook {
 namespace {
@@ -14,28 +19,12 @@ namespace {
 using base::config::Place;
 using base::config::Problems;
 
-const std::vector<std::string_view>& fields_of(ParamType type) {
-  static const std::vector<std::string_view> member = {"id",      "kind", "cluster",
-                                                       "address", "port", "state"};
-  static const std::vector<std::string_view> cluster = {"id",      "kind",     "cluster",
-                                                        "proxies", "backends", "dead_proxies"};
-  static const std::vector<std::string_view> cache = {"id", "kind", "cluster", "label"};
-  static const std::vector<std::string_view> none;
-  switch (type) {
-    case ParamType::kProxy:
-    case ParamType::kBackend:
-      return member;
-    case ParamType::kCluster:
-      return cluster;
-    case ParamType::kCache:
-      return cache;
-    default:
-      return none;
-  }
-}
-
-bool is_list_field(std::string_view field) {
-  return field == "proxies" || field == "backends" || field == "dead_proxies";
+// "proxy" for "${proxy}"; empty: it is no reference, or more than one.
+std::string lone_reference(const boost::json::value& value) {
+  if (!value.is_string()) return {};
+  const std::vector<std::string> names = references_in(value);
+  return names.size() == 1 && value.get_string() == "${" + names.front() + "}" ? names.front()
+                                                                               : std::string();
 }
 
 template <class Names>
@@ -45,7 +34,7 @@ std::string joined(const Names& names) {
   return text.empty() ? "none" : text;
 }
 
-// Thread: one. Owner: lint(). Invariant: earlier_ holds the ids of the steps before the one
+// Thread: one. Owner: lint(). Invariant: earlier_ holds the ids and actions of the steps before the one
 // checked.
 class Linter {
  public:
@@ -54,6 +43,7 @@ class Linter {
 
   void check() {
     if (book_.steps.empty()) report(book_.place, "steps", "is empty, expected at least one step");
+    for (const Param& param : book_.params) check_default(param);
     for (const std::string& lock : book_.locks) references(lock, book_.place, "locks", false);
     references(book_.cooldown.key, book_.place, "cooldown.key", false);
     if (book_.cls >= Class::kDisruptive) {
@@ -72,12 +62,46 @@ class Linter {
   }
 
  private:
+  void check_default(const Param& param) {
+    if (!param.fallback || is_target(param.types.front())) return;
+    const ParamType type = param.types.front();
+    const bool is_number =
+        type == ParamType::kNumber && base::config::parse_number(*param.fallback);
+    if (is_number || fits(boost::json::value(*param.fallback), type)) return;
+    report(book_.place, "params." + param.name + ".default",
+           "got \"" + *param.fallback + "\", expected " + words_for({type}));
+  }
+
   void report(const Place& place, const std::string& key, const std::string& message) {
     problems_.add(place, key, message);
   }
 
   void guards(const std::vector<Guard>& list, const std::string& key) {
-    for (const Guard& guard : list) expression(guard.expression, guard.place, key);
+    const Domains domains = guard_domains(book_);
+    const size_t before = problems_.size();
+    std::vector<const Expression*> all;
+    for (const Guard& guard : list) {
+      const size_t found = problems_.size();
+      expression(guard.expression, guard.place, key);
+      all.push_back(&guard.expression);
+      if (problems_.size() != found || can_hold({&guard.expression}, domains)) continue;
+      report(guard.place, key,
+             "\"" + guard.expression.text() + "\" can never hold, so nothing would ever be done" +
+                 unknown_in(guard.expression, domains));
+    }
+    if (problems_.size() != before || can_hold(all, domains)) return;
+    report(list.front().place, key,
+           "can never hold together, so nothing would ever be done: expected guards that do not "
+           "exclude each other");
+  }
+
+  static std::string unknown_in(const Expression& expression, const Domains& domains) {
+    for (const Expression::Name& name : expression.names()) {
+      const std::optional<Domain> domain = domains(name.name, name.reference);
+      if (!domain || !domain->is_never_known) continue;
+      return ": " + name.name + " is never known, expected a param that names a proxy or backend";
+    }
+    return {};
   }
 
   // Bare names must be facts, or words beside == and !=.
@@ -136,11 +160,12 @@ class Linter {
     references(step.with, step.place, key + ".with", true);
     if (!step.probe.empty()) action(step.probe, step.place, key + ".probe");
     if (step.guards.has_value()) guards(*step.guards, key + ".guards");
-    earlier_.insert(step.id);  // from here on its own value may be named
+    earlier_[step.id] = info;  // from here on its own value may be named
     if (step.verify.has_value()) check_verify(step, key + ".verify");
     if (step.undo.has_value()) check_undo(step, key + ".undo");
     if (has_item_) earlier_.erase(step.id);  // one id per member: no single value to name
     has_item_ = false;
+    item_.clear();
   }
 
   void check_act(const Step& step, const ActionInfo& info, const std::string& key) {
@@ -175,21 +200,20 @@ class Linter {
       return;
     }
     reference(names.front(), step.place, key, false);
+    const bool backends = std::string_view(names.front()).substr(dot + 1) == "backends";
+    item_ = {backends ? ParamType::kBackend : ParamType::kProxy};
   }
 
   void check_when(const Step& step, const std::string& key) {
-    bool constant = true;
     for (const Expression::Name& name : step.when->names()) {
       if (name.reference) {
-        constant = false;
         reference(name.name, step.place, key, true);
       } else if (!name.compared_with_equals) {
         report(step.place, key, name.name + ": expected a ${reference}");
       }
     }
-    const auto words = [](std::string_view, bool) -> std::optional<Value> { return std::nullopt; };
-    if (constant && step.when->evaluate(words).truth != Truth::kYes) {
-      report(step.place, key, "never holds: the step is unreachable");
+    if (!can_hold({&*step.when}, reference_domains(book_))) {
+      report(step.place, key, "\"" + step.when->text() + "\" never holds: the step is unreachable");
     }
   }
 
@@ -228,14 +252,66 @@ class Linter {
               const std::string& key) {
     for (const auto& [name, value] : with) {
       const std::string input(name);
-      if (std::find(info.inputs.begin(), info.inputs.end(), input) == info.inputs.end()) {
+      const ActionInput* known = info.input(input);
+      if (known == nullptr) {
         report(place, key + "." + input,
-               info.name + " takes no such argument, expected one of: " + joined(info.inputs));
-      }
-      if (value.is_string() && value.get_string().empty()) {
+               info.name + " takes no such argument, expected one of: " + names_of(info));
+      } else if (value.is_string() && value.get_string().empty()) {
         report(place, key + "." + input, "is empty: an empty selection is never everything");
+      } else {
+        argument(value, *known, info, place, key + "." + input);
       }
     }
+    for (const ActionInput& input : info.inputs) {
+      if (!input.required || with.contains(input.name)) continue;
+      report(place, key,
+             "is without " + input.name + ", expected it: " + info.name + " needs " +
+                 words_for({input.type}));
+    }
+    const auto is_given = [&with](const std::string& name) { return with.contains(name); };
+    if (!info.one_of.empty() && std::none_of(info.one_of.begin(), info.one_of.end(), is_given)) {
+      report(place, key, info.name + " needs one of these, expected it: " + joined(info.one_of));
+    }
+  }
+
+  static std::string names_of(const ActionInfo& info) {
+    std::vector<std::string> names;
+    for (const ActionInput& input : info.inputs) names.push_back(input.name);
+    return joined(names);
+  }
+
+  // An argument that the action takes, of the type that it takes?
+  void argument(const boost::json::value& value, const ActionInput& input, const ActionInfo& info,
+                const Place& place, const std::string& key) {
+    const std::string expected =
+        ", expected " + words_for({input.type}) + " for " + info.name + "'s " + input.name;
+    const std::string name = lone_reference(value);
+    if (name.empty()) {
+      const bool mixed = !references_in(value).empty() && !is_plain(input.type);
+      if (!mixed && !fits(value, input.type)) {
+        report(place, key, "got " + boost::json::serialize(value) + expected);
+      }
+      return;
+    }
+    const Meaning meaning = meaning_of(name, book_, item_);
+    if (meaning.is_list) {
+      report(place, key, "${" + name + "} is a list" + expected + "; `each:` makes a step of each");
+    } else if (!meaning.types.empty() &&
+               std::none_of(meaning.types.begin(), meaning.types.end(),
+                            [&input](ParamType type) { return fits(type, input.type); })) {
+      report(place, key, "${" + name + "} is " + words_for(meaning.types) + expected);
+    }
+    const Param* param = book_.param(name.substr(0, name.find('.')));
+    if (input.required && param != nullptr && !param->required && !param->fallback) {
+      report(place, key,
+             "${" + name + "} may be absent, expected a required param or one with a default: " +
+                 info.name + " needs " + input.name);
+    }
+  }
+
+  // A number or a duration: no text around a reference makes one.
+  static bool is_plain(ParamType type) {
+    return type == ParamType::kNumber || type == ParamType::kDuration;
   }
 
   template <class Text>
@@ -290,18 +366,33 @@ class Linter {
     const std::string id = field.substr(0, field.find('.'));
     if (field.find('.') == std::string::npos) {
       report(place, key, shown + ": expected ${steps.<id>.<field>}");
-    } else if (earlier_.count(id) == 0) {
-      report(place, key,
-             shown + ": no earlier step " + id + ", expected one of: " + joined(earlier_));
+      return;
     }
+    const auto step = earlier_.find(id);
+    if (step == earlier_.end()) {
+      std::vector<std::string> known;
+      for (const auto& [earlier, info] : earlier_) known.push_back(earlier);
+      report(place, key, shown + ": no earlier step " + id + ", expected one of: " + joined(known));
+      return;
+    }
+    const ActionInfo* info = step->second;
+    const std::string output = field.substr(id.size() + 1);
+    if (info == nullptr ||
+        std::find(info->outputs.begin(), info->outputs.end(), output) != info->outputs.end()) {
+      return;
+    }
+    report(place, key,
+           shown + ": " + info->name +
+               " gives no such field, expected one of: " + joined(info->outputs));
   }
 
   const Runbook& book_;
   const ActionRegistry& actions_;
   Problems& problems_;
   std::set<std::string> ids_;
-  std::set<std::string> earlier_;
+  std::map<std::string, const ActionInfo*> earlier_;  // nullptr: there is no such action
   bool has_item_ = false;
+  std::vector<ParamType> item_;  // what ${item} is
 };
 
 }  // namespace

@@ -5,6 +5,7 @@
 
 #include "agent/runbook/digest.h"
 #include "agent/runbook/reference.h"
+#include "base/config/scalar.h"
 #include "base/core/text.h"
 
 namespace agent::runbook {
@@ -59,10 +60,23 @@ Result<json::value> plain_value(const Param& param, const json::value& given) {
   if (type != ParamType::kNumber && !given.is_string()) {
     return invalid(param.name + ": expected a text");
   }
+  if (type == ParamType::kDuration && !base::config::parse_duration(given.get_string())) {
+    return invalid(param.name + ": got \"" + base::printable(given.get_string(), 60) +
+                   "\", expected a duration like 250ms, 5s or 10m");
+  }
   if (given.is_string() && given.get_string().size() > 1000) {
     return invalid(param.name + ": longer than 1000 bytes");
   }
   return given;
+}
+
+// As its type: a number's default is text in the file, too.
+json::value fallback_of(const Param& param) {
+  if (param.types.front() == ParamType::kNumber) {
+    if (const auto whole = base::config::parse_integer(*param.fallback)) return *whole;
+    if (const auto number = base::config::parse_number(*param.fallback)) return *number;
+  }
+  return json::value(*param.fallback);
 }
 
 Result<json::object> resolve_params(const Runbook& book, const json::object& params,
@@ -77,7 +91,7 @@ Result<json::object> resolve_params(const Runbook& book, const json::object& par
   for (const Param& param : book.params) {
     const json::value* given = params.if_contains(param.name);
     json::value value = given != nullptr ? *given : json::value();
-    if (given == nullptr && param.fallback.has_value()) value = json::value(*param.fallback);
+    if (given == nullptr && param.fallback.has_value()) value = fallback_of(param);
     if (value.is_null() || (value.is_string() && value.get_string().empty())) {
       if (!param.required) continue;
       return invalid(book.name + " needs " + param.name + " (" +

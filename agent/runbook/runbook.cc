@@ -8,30 +8,6 @@ namespace agent::runbook {
 
 namespace json = boost::json;
 
-std::string_view to_string(ParamType type) {
-  switch (type) {
-    case ParamType::kProxy:
-      return "proxy";
-    case ParamType::kBackend:
-      return "backend";
-    case ParamType::kCluster:
-      return "cluster";
-    case ParamType::kCache:
-      return "cache";
-    case ParamType::kText:
-      return "text";
-    case ParamType::kNumber:
-      return "number";
-    case ParamType::kDuration:
-      return "duration";
-  }
-  return "text";
-}
-
-bool is_target(ParamType type) {
-  return type <= ParamType::kCache;
-}
-
 const Param* Runbook::param(std::string_view param_name) const {
   for (const Param& candidate : params) {
     if (candidate.name == param_name) return &candidate;

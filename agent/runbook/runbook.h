@@ -23,11 +23,6 @@
 
 namespace agent::runbook {
 
-// The first four name things of the region (a target); the others are plain values.
-enum class ParamType { kProxy, kBackend, kCluster, kCache, kText, kNumber, kDuration };
-std::string_view to_string(ParamType type);  // "proxy", "backend", …
-bool is_target(ParamType type);
-
 // `target: {type: cache|backend|cluster}` takes one of several; the value is then "backend/<id>".
 struct Param {
   std::string name;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "agent/action/actions.h"
+
 namespace test {
 namespace {
 
@@ -12,6 +14,7 @@ using agent::runbook::ActionRegistry;
 using agent::runbook::ActionResult;
 using agent::runbook::Class;
 using agent::runbook::Happened;
+using agent::runbook::ParamType;
 using agent::runbook::ProbeAnswer;
 
 bool observes(const std::string& action) {
@@ -35,13 +38,12 @@ class FakeAction final : public Action {
   const ActionInfo info_;
 };
 
-void add(ActionRegistry& registry, FakeWorld& world, const char* name, Class cls, bool reversible,
-         std::vector<std::string> inputs) {
+void add_thing(ActionRegistry& registry, FakeWorld& world, const char* name, bool reversible) {
   ActionInfo info;
   info.name = name;
-  info.cls = cls;
+  info.cls = Class::kReversible;
   info.reversible = reversible;
-  info.inputs = std::move(inputs);
+  info.inputs = {{"name", ParamType::kText, false}};
   registry.add(std::make_unique<FakeAction>(world, std::move(info)));
 }
 
@@ -95,25 +97,16 @@ std::vector<std::string> FakeWorld::names() const {
 }
 
 void add_fake_actions(ActionRegistry& registry, FakeWorld& world) {
-  add(registry, world, "proxy.replace", Class::kDisruptive, false, {"proxy"});
-  add(registry, world, "proxy.drain", Class::kDisruptive, false, {"proxy"});
-  add(registry, world, "canary.data_path", Class::kObserve, false,
-      {"proxy", "cluster", "keys_per_backend"});
-  add(registry, world, "epoch.eject", Class::kDisruptive, true, {"cluster", "backend"});
-  add(registry, world, "epoch.admit", Class::kReversible, true, {"cluster", "backend"});
-  add(registry, world, "backend.await", Class::kObserve, false, {"backend", "for"});
-  add(registry, world, "backend.replace", Class::kDisruptive, false, {"backend"});
-  add(registry, world, "backend.flush", Class::kDisruptive, false, {"backend"});
-  add(registry, world, "cache.flush", Class::kDisruptive, false,
-      {"cache", "origin", "reason", "who"});
-  add(registry, world, "cluster.flush", Class::kDisruptive, false, {"cluster", "reason", "who"});
-  add(registry, world, "evidence.gather", Class::kObserve, false, {"cluster", "proxy", "backend"});
-  add(registry, world, "notify.page", Class::kObserve, false, {"text"});
+  ActionRegistry real;
+  agent::action::add_action_names(real);
+  for (const ActionInfo* info : real.list()) {
+    registry.add(std::make_unique<FakeAction>(world, *info));
+  }
 }
 
 void add_reversible_actions(ActionRegistry& registry, FakeWorld& world) {
-  add(registry, world, "thing.make", Class::kReversible, true, {"name"});
-  add(registry, world, "thing.remove", Class::kReversible, false, {"name"});
+  add_thing(registry, world, "thing.make", true);
+  add_thing(registry, world, "thing.remove", false);
 }
 
 }  // namespace test

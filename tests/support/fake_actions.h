@@ -58,7 +58,7 @@ class FakeWorld {
   std::map<std::string, bool> blind_;
 };
 
-// proxy.replace, epoch.eject, … as agent/action has them.
+// proxy.replace, epoch.eject, … as agent/action describes them.
 void add_fake_actions(agent::runbook::ActionRegistry& registry, FakeWorld& world);
 // For a reversible step: thing.make with its undo thing.remove.
 void add_reversible_actions(agent::runbook::ActionRegistry& registry, FakeWorld& world);

@@ -84,12 +84,35 @@ TEST(Loader, NamesThePlaceAndWhatWasExpected) {
        "undo: is unreachable"},
       {"type: proxy", "type: proxie", "expected proxy, backend, cluster, cache"},
       {"params:\n", "colour: red\nparams:\n", "sample.yaml:2:1: colour"},
+      {"with: {proxy: ${proxy}}\n  - id: two", "timeout: 5s\n  - id: two",
+       "is without proxy, expected it: proxy.replace needs a proxy"},
+      {"with: {proxy: ${proxy}}", "with: {proxy: ${proxy.cluster}}",
+       "${proxy.cluster} is a cluster, expected a proxy for proxy.replace's proxy"},
+      {"with: {proxy: ${proxy}}", "with: {proxy: [a, b]}", "got [\"a\",\"b\"], expected a proxy"},
+      {"type: proxy, required: true", "type: proxy", "${proxy} may be absent"},
+      {"proxy: {type: proxy, required: true}",
+       "proxy: {type: proxy, required: true}\n  count: {type: number, default: many}",
+       "params.count.default: got \"many\", expected a number"},
+      {"${steps.one.pid}", "${steps.one.pdi}",
+       "proxy.replace gives no such field, expected one of: pid, forced, handed_over"},
+      {"when: ${steps.one.pid} != 0", "when: ${proxy.state} == asleep", "never holds"},
+      {"telemetry_age <= 5s", "telemetry_age < 0s", "can never hold"},
+      {"telemetry_age <= 5s", "class == observe", "can never hold"},
+      {"telemetry_age <= 5s, budget", "load < 0.2, load > 0.3", "can never hold together"},
   };
   for (const Case& one : cases) {
     const std::string problems = problems_with(one.passage, one.replacement);
     EXPECT_NE(problems.find(one.expected), std::string::npos)
         << one.replacement << "\n  expected: " << one.expected << "\n  got: " << problems;
   }
+}
+
+TEST(Loader, SaysThatGuardsAskForATargetWithoutOne) {
+  const std::string problems =
+      problems_with("{type: proxy, required: true}", "{type: text, required: true}");
+  EXPECT_NE(problems.find("telemetry_age is never known, expected a param that names a proxy"),
+            std::string::npos)
+      << problems;
 }
 
 TEST(Loader, ReportsAllProblemsOfAllFiles) {
@@ -137,6 +160,37 @@ TEST(Plan, HasTheSameHashForTheSameInputsAndAnotherForOthers) {
   };
   EXPECT_EQ(hash("amber-proxy-1"), hash("amber-proxy-1"));
   EXPECT_NE(hash("amber-proxy-1"), hash("amber-proxy-2"));
+}
+
+TEST(Plan, TakesPlainParamsAsTheirTypes) {
+  EngineFixture fixture;
+  fixture.sources.push_back(SourceText("wait.yaml", R"(runbook: wait
+params:
+  cluster: {type: cluster, required: true}
+  keys: {type: number, default: 3}
+  backend: {type: backend, required: true}
+  pause: {type: duration, default: 2s}
+class: observe
+steps:
+  - id: look
+    do: canary.data_path
+    with: {cluster: ${cluster}, keys_per_backend: ${keys}}
+  - id: wait
+    do: backend.await
+    with: {backend: ${backend}, for: ${pause}}
+)"));
+  fixture.start();
+  boost::json::object params;
+  params["cluster"] = "amber";
+  params["backend"] = "amber-backend-1";
+  const auto plan = fixture.wait(fixture.engine->plan("wait", params, RunRequest()));
+  ASSERT_TRUE(plan.ok()) << plan.error().context;
+  EXPECT_EQ(plan->steps.front().with.at("keys_per_backend"), boost::json::value(3));
+  EXPECT_EQ(plan->steps.back().with.at("for").as_string(), "2s");
+  params["pause"] = "soon";
+  const auto wrong = fixture.wait(fixture.engine->plan("wait", params, RunRequest()));
+  EXPECT_NE(wrong.error().context.find("pause: got \"soon\", expected a duration"),
+            std::string::npos);
 }
 
 TEST(Plan, NamesWhatIsWrongWithItsParams) {
