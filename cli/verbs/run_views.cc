@@ -51,6 +51,24 @@ std::string runbooks_view(const json::array& runbooks, const View& view) {
   return table.render(view.terminal);
 }
 
+std::string actions_view(const json::array& actions, const View& view) {
+  Table table({"ACTION", "CLASS", "TAKES", "GIVES", "WHAT IT DOES"});
+  each_object(actions, [&](const json::object& action) {
+    std::string takes, gives;
+    each_object(list_of(action, "inputs"), [&takes](const json::object& input) {
+      takes += (takes.empty() ? "" : ", ") + text_of(input, "name") +
+               (truth_of(input, "required") ? "" : "?");
+    });
+    for (const json::value& output : list_of(action, "outputs")) {
+      if (output.is_string())
+        gives += (gives.empty() ? "" : ", ") + std::string(output.get_string());
+    }
+    table.add({text_of(action, "name"), text_of(action, "class"), takes, gives,
+               text_of(action, "summary")});
+  });
+  return table.render(view.terminal);
+}
+
 std::string runbook_view(const json::object& runbook, const View& view) {
   const std::string text = text_of(runbook, "text");
   if (text.empty()) return object_view(runbook, view);

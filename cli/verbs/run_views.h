@@ -6,6 +6,8 @@
 namespace cli {
 
 std::string runbooks_view(const boost::json::array& runbooks, const View& view);
+// ACTION, CLASS, arguments (with ? those that may be absent), fields of its value.
+std::string actions_view(const boost::json::array& actions, const View& view);
 std::string runbook_view(const boost::json::object& runbook, const View& view);
 // The frozen targets, the guards' answers, the steps, the state after.
 std::string plan_view(const boost::json::object& plan, const View& view);

@@ -1,12 +1,7 @@
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <filesystem>
 #include <memory>
 
-#include "agent/runbook/runbook.h"
-#include "base/core/file.h"
 #include "cli/output/format.h"
-#include "cli/region/places.h"
 #include "cli/verbs/requests.h"
 #include "cli/verbs/run_views.h"
 #include "cli/verbs/verbs.h"
@@ -111,40 +106,6 @@ void add_request_options(CLI::App& verb, RunRequest& request) {
   verb.add_option("--incident", request.incident, "the incident it is for");
 }
 
-// Every problem of every file.
-int lint_files(const std::vector<std::string>& files) {
-  base::config::Problems problems;
-  for (const std::string& file : files) {
-    auto text = base::read_file(file, 1u << 20);
-    if (!text) return report(text.error());
-    (void)agent::runbook::parse_runbook(agent::runbook::SourceText(file, std::move(*text)),
-                                        problems);
-  }
-  if (!problems.empty()) {
-    std::fprintf(stderr, "%s\n", problems.to_string().c_str());
-    return kUsage;
-  }
-  return print(std::to_string(files.size()) + " runbooks are well-formed\n");
-}
-
-// Those of a folder, in order of names.
-std::vector<std::string> yaml_files(const std::vector<std::string>& paths) {
-  namespace fs = std::filesystem;
-  std::vector<std::string> files;
-  for (const std::string& path : paths) {
-    std::error_code failure;
-    if (!fs::is_directory(path, failure)) {
-      files.push_back(path);
-      continue;
-    }
-    for (const auto& entry : fs::directory_iterator(path, failure)) {
-      if (entry.path().extension() == ".yaml") files.push_back(entry.path().string());
-    }
-  }
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
 void add_history(CLI::App& group, Context& context, const std::string& name,
                  const std::string& help, const std::string& example) {
   auto incident = std::make_shared<std::string>();
@@ -195,14 +156,7 @@ void add_runbook_reads(CLI::App& group, Context& context) {
   one->add_option("runbook", *name, "its name")->required();
   add_read_options(*one, context);
 
-  auto paths = std::make_shared<std::vector<std::string>>();
-  CLI::App* lint =
-      add_verb(group, context, "lint", "check runbook files before an agent reads them",
-               {"runbook lint runbooks", "runbook lint my-runbook.yaml"}, [paths] {
-                 if (paths->empty()) paths->push_back(find_installation().runbooks_dir);
-                 return lint_files(yaml_files(*paths));
-               });
-  lint->add_option("files", *paths, "files or folders (default: the installed ones)");
+  add_runbook_file_verbs(group, context);
 }
 
 void add_flush_verb(CLI::App& app, Context& context) {
