@@ -118,18 +118,9 @@ base::Result<std::string> cluster_argument(const runbook::ActionCall& call,
 base::Result<base::Duration> duration_argument(const runbook::ActionCall& call,
                                                std::string_view key) {
   const std::string text = argument(call, key);
-  char* end = nullptr;
-  const double number = std::strtod(text.c_str(), &end);
-  const std::string unit = end == nullptr ? "" : end;
-  double seconds = -1;
-  if (unit.empty() || unit == "s") seconds = number;
-  if (unit == "ms") seconds = number / 1000;
-  if (unit == "m") seconds = number * 60;
-  if (unit == "h") seconds = number * 3600;
-  if (text.empty() || !(seconds >= 0 && seconds <= 86'400)) {
-    return wrong(key, text, "a duration up to 24h, like 3s");
-  }
-  return base::from_seconds(seconds);
+  const auto duration = runbook::parse_duration_argument(text);
+  if (!duration) return wrong(key, text, "a duration up to 24h, like 3s");
+  return *duration;
 }
 
 uint64_t number_argument(const runbook::ActionCall& call, std::string_view key, uint64_t fallback) {

@@ -25,7 +25,7 @@ boost::json::object epoch_value(base::Epoch epoch) {
 }
 
 Shape change_shape() {
-  return Shape().needs(ParamType::kCluster).needs(ParamType::kBackend).gives({"epoch"});
+  return Shape().takes("cluster", ParamType::kCluster).needs(ParamType::kBackend).gives({"epoch"});
 }
 
 // Eject and admit: the backend's weight becomes 0, or what the definition says.

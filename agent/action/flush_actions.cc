@@ -19,7 +19,7 @@ class FlushCache final : public BoundAction {
                              Shape()
                                  .needs(ParamType::kCache)
                                  .takes("origin", ParamType::kText)
-                                 .needs("reason", ParamType::kText)
+                                 .takes("reason", ParamType::kText)
                                  .takes("who", ParamType::kText)
                                  .gives({"generation", "pending"}),
                              "Makes all values of one cache unreachable, for all proxies at once."),
@@ -64,7 +64,7 @@ class FlushCluster final : public BoundAction {
       : BoundAction(describe("cluster.flush", Class::kDisruptive,
                              Shape()
                                  .needs(ParamType::kCluster)
-                                 .needs("reason", ParamType::kText)
+                                 .takes("reason", ParamType::kText)
                                  .takes("who", ParamType::kText)
                                  .gives({"caches", "pending"}),
                              "Makes all values of all caches of a cluster unreachable."),

@@ -269,7 +269,7 @@ class DataPath final : public BoundAction {
     value["left_out"] = left_out;
     if (reason.empty() && probes + left_out == 0) reason = "nobody is there to be probed";
     value["ok"] = reason.empty();
-    if (!reason.empty()) value["reason"] = reason;
+    value["reason"] = reason;
     return value;
   }
 };

@@ -2,6 +2,7 @@
 
 #include <boost/json/array.hpp>
 
+#include "base/config/scalar.h"
 #include "base/core/check.h"
 
 namespace agent::runbook {
@@ -72,6 +73,21 @@ boost::json::object ActionInfo::to_json() const {
   out["outputs"] = texts(outputs);
   out["summary"] = summary;
   return out;
+}
+
+std::optional<base::Duration> parse_duration_argument(std::string_view text) {
+  constexpr std::pair<std::string_view, double> kUnits[] = {
+      {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600}, {"d", 86'400}};
+  const size_t end = text.find_first_not_of("0123456789.");
+  const std::string_view unit = end == std::string_view::npos ? "s" : text.substr(end);
+  const auto number = base::config::parse_number(text.substr(0, end));
+  for (const auto& [name, seconds] : kUnits) {
+    if (!number || unit != name) continue;
+    const double value = *number * seconds;
+    if (value > 86'400) return std::nullopt;
+    return base::from_seconds(value);
+  }
+  return std::nullopt;
 }
 
 void ActionRegistry::add(std::unique_ptr<Action> action) {

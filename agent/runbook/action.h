@@ -11,6 +11,7 @@
 #include <boost/json/object.hpp>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -48,6 +49,10 @@ struct ActionInfo {
   const ActionInput* input(std::string_view input_name) const;  // nullptr: it takes none such
   boost::json::object to_json() const;
 };
+
+// A duration as arguments and params have it: a number, with decimals if need be, of us, ms, s, m, h or d, or
+// of seconds if it has no unit. nullopt: it is none, or longer than a day.
+std::optional<base::Duration> parse_duration_argument(std::string_view text);
 
 struct ActionCall {
   std::string idempotency_key;  // "run-…/spawn"

@@ -56,7 +56,7 @@ class Linter {
         report(book_.place, "guards", "is empty, expected guards: a disruptive runbook needs them");
       }
     }
-    guards(book_.guards, "guards");
+    guards(book_.guards, "guards", true);
     if (book_.approve.present) approval();
     for (const Step& step : book_.steps) check_step(step);
   }
@@ -76,7 +76,8 @@ class Linter {
     problems_.add(place, key, message);
   }
 
-  void guards(const std::vector<Guard>& list, const std::string& key) {
+  // `are_asked`: those of a step that disrupts nothing are not.
+  void guards(const std::vector<Guard>& list, const std::string& key, bool are_asked) {
     const Domains domains = guard_domains(book_);
     const size_t before = problems_.size();
     std::vector<const Expression*> all;
@@ -84,12 +85,13 @@ class Linter {
       const size_t found = problems_.size();
       expression(guard.expression, guard.place, key);
       all.push_back(&guard.expression);
-      if (problems_.size() != found || can_hold({&guard.expression}, domains)) continue;
+      if (!are_asked || problems_.size() != found || can_hold({&guard.expression}, domains))
+        continue;
       report(guard.place, key,
              "\"" + guard.expression.text() + "\" can never hold, so nothing would ever be done" +
                  unknown_in(guard.expression, domains));
     }
-    if (problems_.size() != before || can_hold(all, domains)) return;
+    if (!are_asked || problems_.size() != before || can_hold(all, domains)) return;
     report(list.front().place, key,
            "can never hold together, so nothing would ever be done: expected guards that do not "
            "exclude each other");
@@ -154,12 +156,15 @@ class Linter {
     }
     if (!step.each.empty()) check_each(step, key + ".each");
     has_item_ = !step.each.empty();
-    if (step.when.has_value()) check_when(step, key + ".when");
+    has_condition_ = step.when.has_value();
+    if (has_condition_) check_when(step, key + ".when");
     const ActionInfo* info = action(step.action, step.place, key + ".do");
     if (info != nullptr) check_act(step, *info, key);
     references(step.with, step.place, key + ".with", true);
     if (!step.probe.empty()) action(step.probe, step.place, key + ".probe");
-    if (step.guards.has_value()) guards(*step.guards, key + ".guards");
+    if (step.guards.has_value()) {
+      guards(*step.guards, key + ".guards", info == nullptr || info->cls >= Class::kDisruptive);
+    }
     earlier_[step.id] = info;  // from here on its own value may be named
     if (step.verify.has_value()) check_verify(step, key + ".verify");
     if (step.undo.has_value()) check_undo(step, key + ".undo");
@@ -287,8 +292,8 @@ class Linter {
         ", expected " + words_for({input.type}) + " for " + info.name + "'s " + input.name;
     const std::string name = lone_reference(value);
     if (name.empty()) {
-      const bool mixed = !references_in(value).empty() && !is_plain(input.type);
-      if (!mixed && !fits(value, input.type)) {
+      const bool is_known = !value.is_string() || references_in(value).empty();
+      if (is_known && !fits(value, input.type)) {
         report(place, key, "got " + boost::json::serialize(value) + expected);
       }
       return;
@@ -302,16 +307,24 @@ class Linter {
       report(place, key, "${" + name + "} is " + words_for(meaning.types) + expected);
     }
     const Param* param = book_.param(name.substr(0, name.find('.')));
-    if (input.required && param != nullptr && !param->required && !param->fallback) {
+    const bool may_be_absent = param != nullptr && !param->required &&
+                               param->fallback.value_or("").empty() && !has_condition_ &&
+                               !is_in_a_lock(param->name);
+    if (input.required && may_be_absent) {
       report(place, key,
              "${" + name + "} may be absent, expected a required param or one with a default: " +
                  info.name + " needs " + input.name);
     }
   }
 
-  // A number or a duration: no text around a reference makes one.
-  static bool is_plain(ParamType type) {
-    return type == ParamType::kNumber || type == ParamType::kDuration;
+  // Without it no run begins: a lock names it.
+  bool is_in_a_lock(const std::string& param) const {
+    for (const std::string& lock : book_.locks) {
+      for (const std::string& name : references_in(lock)) {
+        if (name.substr(0, name.find('.')) == param) return true;
+      }
+    }
+    return false;
   }
 
   template <class Text>
@@ -391,6 +404,7 @@ class Linter {
   Problems& problems_;
   std::set<std::string> ids_;
   std::map<std::string, const ActionInfo*> earlier_;  // nullptr: there is no such action
+  bool has_condition_ = false;                        // the step checked has a `when:`
   bool has_item_ = false;
   std::vector<ParamType> item_;  // what ${item} is
 };

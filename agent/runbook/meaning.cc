@@ -72,20 +72,24 @@ Meaning meaning_of(const std::string& reference, const Runbook& book,
 }
 
 bool fits(ParamType have, ParamType want) {
-  return have == want || want == ParamType::kText ||
-         (want == ParamType::kDuration && have == ParamType::kNumber);
+  // What a text is only the run knows.
+  return have == want || have == ParamType::kText || want == ParamType::kText ||
+         (have == ParamType::kNumber &&
+          (want == ParamType::kDuration || want == ParamType::kCache));
 }
 
 bool fits(const boost::json::value& value, ParamType want) {
-  if (value.is_number()) {
-    return want == ParamType::kNumber || want == ParamType::kDuration ||
-           want == ParamType::kCache || want == ParamType::kText;
+  constexpr double kDay = 86'400;
+  if (value.is_number() && want == ParamType::kDuration) {
+    const double seconds = value.to_number<double>();
+    return seconds >= 0 && seconds <= kDay;
   }
-  if (want == ParamType::kNumber) return false;
-  if (want == ParamType::kDuration) {
-    return value.is_string() && base::config::parse_duration(value.get_string()).has_value();
-  }
-  return value.is_string() || (want == ParamType::kText && value.is_bool());
+  if (value.is_number()) return !is_target(want) || want == ParamType::kCache;
+  if (!value.is_string()) return false;
+  const std::string_view text = value.get_string();
+  if (want == ParamType::kNumber) return base::config::parse_number(text).has_value();
+  if (want == ParamType::kDuration) return parse_duration_argument(text).has_value();
+  return true;
 }
 
 std::string words_for(const std::vector<ParamType>& types) {

@@ -70,7 +70,8 @@ std::string conditions(const Runbook& book) {
     text += ".\n";
   }
   if (!book.guards.empty()) {
-    text += "Before each step must hold:\n\n";
+    text +=
+        "Before a run, and again before each of its steps that disrupts something, must hold:\n\n";
     for (const Guard& guard : book.guards) text += "- " + code(guard.expression.text()) + "\n";
     text += "\n";
   }
@@ -102,10 +103,10 @@ std::string tries(const RetryRule& retry) {
   return text;
 }
 
-std::string when(const Step& step) {
+std::string when(const Step& step, bool is_guarded) {
   std::string text = step.when ? "if " + code(step.when->text()) : "always";
   if (!step.each.empty()) text += ", for each of " + code(step.each);
-  if (step.guards) {
+  if (step.guards && is_guarded) {
     text += step.guards->empty() ? "; without guards" : "; its own guards:";
     for (const Guard& guard : *step.guards) text += " " + code(guard.expression.text());
   }
@@ -131,7 +132,8 @@ std::string steps(const Runbook& book, const ActionRegistry& actions) {
     const Action* action = actions.find(step.action);
     rows += row({code(step.id),
                  code(step.action) + (action == nullptr ? "" : ": " + action->info().summary),
-                 when(step), tries(step.retry) + "; " + duration_text(step.timeout) + " each",
+                 when(step, action != nullptr && action->info().cls >= Class::kDisruptive),
+                 tries(step.retry) + "; " + duration_text(step.timeout) + " each",
                  verification(step), way_back(step)});
   }
   return rows;

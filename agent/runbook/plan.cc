@@ -60,9 +60,9 @@ Result<json::value> plain_value(const Param& param, const json::value& given) {
   if (type != ParamType::kNumber && !given.is_string()) {
     return invalid(param.name + ": expected a text");
   }
-  if (type == ParamType::kDuration && !base::config::parse_duration(given.get_string())) {
+  if (type == ParamType::kDuration && !parse_duration_argument(given.get_string())) {
     return invalid(param.name + ": got \"" + base::printable(given.get_string(), 60) +
-                   "\", expected a duration like 250ms, 5s or 10m");
+                   "\", expected a duration up to 24h, like 250ms, 5s or 10m");
   }
   if (given.is_string() && given.get_string().size() > 1000) {
     return invalid(param.name + ": longer than 1000 bytes");

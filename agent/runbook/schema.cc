@@ -36,7 +36,7 @@ constexpr std::string_view kDefinitions = R"json({
   "duration": {
     "description": "a number and its unit: 250ms, 5s, 10m, 2h, 1d",
     "type": "string",
-    "pattern": "^[0-9]+(\\.[0-9]+)?(us|ms|s|m|h|d)$"
+    "pattern": "^(0|[1-9][0-9]*)(us|ms|s|m|h|d)$"
   },
   "condition": {
     "description": "or · and · not · one comparison (== != < <= > >=) · parentheses, over facts, numbers, shares (15%), durations (5s), ${references} and words",
@@ -124,17 +124,21 @@ json::object shape_of(ParamType type) {
   json::object shape;
   switch (type) {
     case ParamType::kNumber:
-      shape["anyOf"] = parse(R"([{"type": "number"}, {"$ref": "#/definitions/reference"}])");
+      shape["anyOf"] = parse(R"([{"type": "number"}, {"type": "string", "pattern": "^-?[0-9.]+$"},
+                                 {"$ref": "#/definitions/reference"}])");
       break;
     case ParamType::kDuration:
-      shape["anyOf"] = parse(R"([{"$ref": "#/definitions/duration"}, {"type": "number"},
-                                 {"$ref": "#/definitions/reference"}])");
+      shape["anyOf"] =
+          parse(R"([{"type": "string", "pattern": "^[0-9]+(\\.[0-9]+)?(us|ms|s|m|h|d)?$"},
+                    {"type": "number", "minimum": 0, "maximum": 86400},
+                    {"$ref": "#/definitions/reference"}])");
       break;
     case ParamType::kCache:
       shape["type"] = parse(R"(["string", "integer"])");
       break;
     case ParamType::kText:
-      return reference_to("text");
+      shape["type"] = parse(R"(["string", "number"])");
+      break;
     default:
       shape["type"] = "string";
       shape["minLength"] = 1;
@@ -148,8 +152,7 @@ json::object arguments_of(const ActionInfo& info) {
   json::array required;
   for (const ActionInput& input : info.inputs) {
     json::object shape = shape_of(input.type);
-    // Beside a reference to a definition nothing else is read.
-    if (!shape.contains("$ref")) shape["description"] = to_string(input.type);
+    shape["description"] = to_string(input.type);
     properties[input.name] = std::move(shape);
     if (input.required) required.push_back(json::value(input.name));
   }

@@ -80,6 +80,7 @@ std::vector<std::string> yaml_files(const std::vector<std::string>& paths) {
     }
   }
   std::sort(files.begin(), files.end());
+  files.erase(std::unique(files.begin(), files.end()), files.end());
   return files;
 }
 

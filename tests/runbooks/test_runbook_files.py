@@ -110,7 +110,7 @@ STEP = ("steps", 0)
     ((*STEP, "with", "backnd"), "x"), ((*STEP, "with", "backend"), ""), ((*STEP, "timeout"), 10),
     ((*STEP, "retry", "on"), ["timeout"]), ((*STEP, "retry", "max"), 11), ((*STEP, "verify", "do"), "proxy.replace"),
     ((*STEP, "verify", "with", "cluster"), None), ((*STEP, "verify", "with", "keys_per_backend"), "three"),
-    ((*STEP, "undo", "with", "cluster"), None), ((*STEP, "point_of_no_return"), "yes"), ((*STEP, "tiemout"), "5s"),
+    ((*STEP, "undo", "with", "backend"), None), ((*STEP, "point_of_no_return"), "yes"), ((*STEP, "tiemout"), "5s"),
     (("steps", 1, "with", "for"), "soon"), (("steps", 2, "each"), "${cluster.state}"),
     ((*STEP, "probe"), "epoch.ejct"),
 ], ids=lambda value: "" if isinstance(value, (dict, list)) else str(value)[:20])
@@ -133,7 +133,7 @@ def test_what_is_wrong_fits_neither(validator, tmp_path, path, value):
     (("steps", 2, "when"), "${steps.await.stat} == dead", "backend.await gives no such field, expected one of: state"),
     ((*STEP, "with", "backend"), "${cluster}", "${cluster} is a cluster, expected a backend for epoch.eject's backend"),
     (("steps", 2, "with", "proxy"), "${cluster.dead_proxies}", "is a list"),
-    (("params", "backend", "required"), False, "${backend} may be absent"),
+    (("steps", 1, "with", "for"), "2d", "expected a duration for backend.await's for"),
     (("params", "share", "default"), "many", "expected a number"),
     (("class",), "reversible", "expected at least the class of its actions"),
 ])

@@ -89,7 +89,8 @@ TEST(Loader, NamesThePlaceAndWhatWasExpected) {
       {"with: {proxy: ${proxy}}", "with: {proxy: ${proxy.cluster}}",
        "${proxy.cluster} is a cluster, expected a proxy for proxy.replace's proxy"},
       {"with: {proxy: ${proxy}}", "with: {proxy: [a, b]}", "got [\"a\",\"b\"], expected a proxy"},
-      {"type: proxy, required: true", "type: proxy", "${proxy} may be absent"},
+      {"with: {proxy: ${proxy}}", "with: {proxy: [\"${proxy}\"]}",
+       "got [\"${proxy}\"], expected a proxy"},
       {"proxy: {type: proxy, required: true}",
        "proxy: {type: proxy, required: true}\n  count: {type: number, default: many}",
        "params.count.default: got \"many\", expected a number"},
@@ -104,6 +105,63 @@ TEST(Loader, NamesThePlaceAndWhatWasExpected) {
     const std::string problems = problems_with(one.passage, one.replacement);
     EXPECT_NE(problems.find(one.expected), std::string::npos)
         << one.replacement << "\n  expected: " << one.expected << "\n  got: " << problems;
+  }
+}
+
+TEST(Loader, SaysWhatMayBeAbsentAndIsNeeded) {
+  const std::string optional = problems_with(
+      "  proxy: {type: proxy, required: true}\nclass: disruptive\nlocks: "
+      "[cluster/${proxy.cluster}]",
+      "  proxy: {type: proxy}\nclass: disruptive\nlocks: [all]");
+  EXPECT_NE(optional.find("${proxy} may be absent"), std::string::npos) << optional;
+  // Without it no run begins.
+  EXPECT_EQ(problems_with("type: proxy, required: true", "type: proxy"), "");
+}
+
+// What an agent has taken it must go on taking.
+TEST(Loader, TakesWhatActionsTake) {
+  constexpr const char* kWait = R"(runbook: wait
+params:
+  backend: {type: backend, required: true}
+  name: {type: text, default: amber-backend-1}
+  pause: {type: duration, default: 1.5s}
+  seconds: {type: number, default: 2}
+class: disruptive
+locks: [cluster/${backend.cluster}]
+guards: [budget]
+steps:
+  - id: wait
+    do: backend.await
+    with: {backend: ${backend}, for: 3s}
+)";
+  test::FakeWorld world;
+  ActionRegistry registry;
+  test::add_fake_actions(registry, world);
+  for (const char* given :
+       {"for: 1.5s", "for: \"3\"", "for: 3", "for: 500us", "for: 1d", "for: ${pause}",
+        "for: ${seconds}s", "for: ${seconds}", "for: ${name}"}) {
+    std::string text = kWait;
+    text.replace(text.find("for: 3s"), 7, given);
+    const auto library = Library::build({SourceText("wait.yaml", text)}, registry);
+    EXPECT_TRUE(library.ok()) << given << ": " << library.error().context;
+  }
+  for (const char* given :
+       {"for: 2d", "for: -3", "for: 100000", "for: soon", "for: true", "for: [3s]"}) {
+    std::string text = kWait;
+    text.replace(text.find("for: 3s"), 7, given);
+    EXPECT_FALSE(Library::build({SourceText("wait.yaml", text)}, registry).ok()) << given;
+  }
+  for (const char* step :
+       {"do: epoch.eject\n    point_of_no_return: true\n    with: {backend: ${backend}}",
+        "do: cluster.flush\n    with: {cluster: ${backend.cluster}}",
+        "do: backend.flush\n    with: {backend: ${name}}",
+        "do: cache.flush\n    with: {cache: ${seconds}}",
+        "do: canary.data_path\n    with: {cluster: amber, keys_per_backend: \"3\"}",
+        "do: notify.page\n    guards: [class == observe]\n    with: {text: 7}"}) {
+    std::string text = kWait;
+    text += "  - id: more\n    " + std::string(step) + "\n";
+    const auto library = Library::build({SourceText("wait.yaml", text)}, registry);
+    EXPECT_TRUE(library.ok()) << step << ": " << library.error().context;
   }
 }
 
