@@ -199,11 +199,10 @@ json::array arguments_by_action(const ActionRegistry& actions) {
     json::object condition, consequence;
     condition["properties"] = json::object{{"do", std::move(named)}};
     condition["required"] = json::array{json::value("do")};
-    consequence["properties"] = json::object{{"with", arguments_of(*info)}};
-    const json::object with = arguments_of(*info);
-    if (with.contains("required") || with.contains("anyOf")) {
-      consequence["required"] = json::array{json::value("with")};
-    }
+    json::object with = arguments_of(*info);
+    const bool is_needed = with.contains("required") || with.contains("anyOf");
+    consequence["properties"] = json::object{{"with", std::move(with)}};
+    if (is_needed) consequence["required"] = json::array{json::value("with")};
     json::object rule;
     rule["if"] = std::move(condition);
     rule["then"] = std::move(consequence);

@@ -13,14 +13,14 @@ COMMANDS, REPLIES = b"nonsense\r\n" * BATCH, len(b"ERROR\r\n" * BATCH)
 def flood(server, source, seconds, most, username, password):
     """Until SIGTERM or so long, at most so many commands a second (0: as fast as they are answered);
     prints how many were answered, and in how many seconds."""
-    ended = []  # no lock: the handler may come in the midst of anything
-    signal.signal(signal.SIGTERM, lambda *_: ended.append(True))
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+    ended = None
     host, _, port = server.rpartition(":")
     with socket.create_connection((host, int(port)), timeout=20, source_address=(source, 0)) as proxy:
         proxy.sendall(f"set {username} 0 0 {len(password)}\r\n{password}\r\n".encode())
         assert proxy.recv(100) == b"STORED\r\n"
         buffer, answered, begun = bytearray(1 << 20), 0, time.monotonic()
-        while not ended and time.monotonic() < begun + float(seconds):
+        while ended is None and time.monotonic() < begun + float(seconds):
             proxy.sendall(COMMANDS)
             left = REPLIES
             while left > 0:
@@ -29,8 +29,7 @@ def flood(server, source, seconds, most, username, password):
                 left -= got
             answered += BATCH
             ahead = answered / float(most) - (time.monotonic() - begun) if float(most) else 0
-            if ahead > 0:
-                time.sleep(ahead)
+            ended = signal.sigtimedwait([signal.SIGTERM], max(ahead, 0))
         print(answered, time.monotonic() - begun, flush=True)
 
 
