@@ -8,7 +8,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "support"))
 from proxy_bed import BIN, PASSWORD, USER, Client, ProxyBed  # noqa: E402
-from region import wait_for  # noqa: E402
+from region import PATIENCE, free_port_base, wait_for  # noqa: E402
 
 LOGIN = b"set %s 0 0 %d\r\n%s\r\n" % (USER.encode(), len(PASSWORD), PASSWORD.encode())
 
@@ -86,7 +86,7 @@ def test_a_socket_in_use_is_not_taken_and_a_dead_one_is():
             text = text.replace(f"{bed.path}/{name}", f"{bed.path}/second-{name}")
         second.write_text(text)
         done = subprocess.run([BIN / "mcguard-proxy", "--config", second], capture_output=True,
-                              timeout=10, check=False)
+                              timeout=10 * PATIENCE, check=False)
         assert done.returncode == 1
         assert b"another process already listens on" in done.stdout + done.stderr, done
         with Client(str(path)) as client:
@@ -98,25 +98,20 @@ def test_a_socket_in_use_is_not_taken_and_a_dead_one_is():
         with Client(str(path)) as client:
             check_service(client)
         bed.process.terminate()
-        bed.process.wait(10)
+        bed.process.wait(10 * PATIENCE)
         assert not path.exists()
 
 
-def free_port():
-    with socket.socket(socket.AF_INET6) as s:
-        s.bind(("::1", 0))
-        return s.getsockname()[1]
-
-
 class Ipv6Bed(ProxyBed):
-    """Everything on ::1."""
+    """Everything on ::1, whose ports all tests share."""
 
     def __init__(self):
         super().__init__(backends=1)
         self.address = "'::1'"
         self.backend_addresses = ["::1"]
-        self.port, self.open_port, self.metrics_port = free_port(), free_port(), free_port()
-        self.backend_port = free_port()
+        ports = free_port_base()
+        self.port, self.open_port, self.metrics_port = ports, ports + 1, ports + 2
+        self.backend_port = ports + 3
 
 
 def test_ipv6_on_both_sides():

@@ -24,7 +24,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from region import BIN, wait_for
+from region import BIN, PATIENCE, wait_for
 
 SLOTS = 16384
 MASK = (1 << 64) - 1
@@ -61,9 +61,9 @@ class Client:
             self.socket = socket.socket(socket.AF_UNIX)
             self.socket.connect(address)
         else:
-            self.socket = socket.create_connection((address, port), 3)
+            self.socket = socket.create_connection((address, port), 3 * PATIENCE)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.settimeout(5)
+        self.socket.settimeout(5 * PATIENCE)
 
     def __enter__(self):
         return self
@@ -144,7 +144,7 @@ class Client:
         return self.line()
 
     def is_closed(self, seconds=5):
-        self.socket.settimeout(seconds)
+        self.socket.settimeout(seconds * PATIENCE)
         try:
             return self.socket.recv(1) == b""
         except ConnectionError:
@@ -309,7 +309,7 @@ log: {{level: {self.log_level}, file: {self.path}/proxy.log}}
     # The agent's part.
     def raw_control(self, verb, fence=1, **args):
         with socket.socket(socket.AF_UNIX) as s:
-            s.settimeout(5)
+            s.settimeout(5 * PATIENCE)
             s.connect(str(self.path / "proxy.sock"))
             s.sendall(json.dumps({"verb": verb, "fence": fence, "args": args}).encode() + b"\n")
             data = b""

@@ -21,6 +21,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(os.environ.get("MCGUARD_BIN", ROOT / "build/release/bin"))
 
+# A build with sanitizers takes several times as long for everything, and runs beside others: what is to
+# happen is asked of it all the same, the time that it may take of the release build alone.
+PATIENCE = 4 if os.environ.get("MCGUARD_SANITIZE") else 1
+
 
 def pause(seconds):
     """For intervals that belong to a test's script: polling, and faults of a given length."""
@@ -29,6 +33,7 @@ def pause(seconds):
 
 def wait_for(what, condition, seconds=10.0, every=0.02):
     """The first true value of condition(); fails with `what` when the deadline passes."""
+    seconds *= PATIENCE
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
