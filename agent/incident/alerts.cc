@@ -2,9 +2,6 @@
 
 #include <algorithm>
 #include <boost/json/array.hpp>
-#include <cctype>
-#include <cstdio>
-#include <ctime>
 #include <optional>
 
 namespace agent::incident {
@@ -34,52 +31,6 @@ std::string one_line(std::string_view text, size_t most) {
     if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
   }
   return line;
-}
-
-// RFC 3339 as Go writes it: any number of fractional digits, Z or an offset.
-std::optional<base::WallTime> parse_time(std::string_view text) {
-  const std::string copy(text);
-  std::tm civil{};
-  int used = 0;
-  const int got =
-      std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &civil.tm_year, &civil.tm_mon,
-                  &civil.tm_mday, &civil.tm_hour, &civil.tm_min, &civil.tm_sec, &used);
-  if (got != 6 || used == 0) return std::nullopt;
-  if (civil.tm_year < 0 || civil.tm_mon < 1 || civil.tm_mon > 12 || civil.tm_mday < 1 ||
-      civil.tm_mday > 31 || civil.tm_hour < 0 || civil.tm_hour > 23 || civil.tm_min < 0 ||
-      civil.tm_min > 59 || civil.tm_sec < 0 || civil.tm_sec > 60) {
-    return std::nullopt;
-  }
-  civil.tm_year -= 1900;
-  civil.tm_mon -= 1;
-  std::string_view rest = std::string_view(copy).substr(static_cast<size_t>(used));
-  int64_t nanoseconds = 0;
-  if (rest.starts_with('.')) {
-    rest.remove_prefix(1);
-    int64_t unit = 100'000'000;
-    const size_t before = rest.size();
-    for (; !rest.empty() && std::isdigit(static_cast<unsigned char>(rest[0])) != 0;
-         rest.remove_prefix(1), unit /= 10) {
-      nanoseconds += unit * (rest[0] - '0');
-    }
-    if (rest.size() == before) return std::nullopt;
-  }
-  int64_t offset = 0;
-  if (rest != "Z") {
-    int hours = 0, minutes = 0;
-    used = 0;
-    const std::string zone(rest);
-    if (zone.empty() || (zone[0] != '+' && zone[0] != '-') ||
-        std::sscanf(zone.c_str() + 1, "%2d:%2d%n", &hours, &minutes, &used) != 2 ||
-        static_cast<size_t>(used) + 1 != zone.size()) {
-      return std::nullopt;
-    }
-    offset = (zone[0] == '+' ? 1 : -1) * (int64_t{hours} * 60 + minutes) * 60;
-  }
-  // Go's zero time is of the year 1; nanoseconds since 1970 end in 2262.
-  constexpr int64_t kYear2200 = 7'258'118'400;
-  const int64_t seconds = std::clamp<int64_t>(timegm(&civil) - offset, 0, kYear2200);
-  return base::WallTime{seconds * 1'000'000'000 + nanoseconds};
 }
 
 const json::string* text_of(const json::object& object, std::string_view key) {
@@ -143,7 +94,8 @@ base::Result<Alert> parse_alert(const json::value& item, const std::string& wher
     alert.summary = one_line(label(annotations->get_object(), "summary"), kSummaryMax);
   }
   const json::string* starts = text_of(object, "startsAt");
-  const auto at = starts == nullptr ? std::nullopt : parse_time(std::string_view(*starts));
+  const auto at =
+      starts == nullptr ? std::nullopt : base::WallTime::from_rfc3339(std::string_view(*starts));
   if (!at) return wrong(where + ".startsAt", "a time like 2026-11-23T07:28:17.042Z");
   alert.starts = *at;
   return alert;

@@ -1,8 +1,6 @@
 #include "agent/incident/json.h"
 
 #include <boost/json/array.hpp>
-#include <cstdio>
-#include <ctime>
 #include <optional>
 
 #include "agent/incident/wording.h"
@@ -20,24 +18,6 @@ json::value time_or_null(base::WallTime at) {
 
 json::string text(std::string_view view) {
   return json::string(view);
-}
-
-// "2026-11-23T07:28:17.042Z", as to_rfc3339 writes it.
-std::optional<base::WallTime> parse_time(std::string_view text) {
-  int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, milli = 0, used = 0;
-  const std::string copy(text);
-  const int got = std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &year, &month, &day,
-                              &hour, &minute, &second, &milli, &used);
-  if (got != 7 || used != static_cast<int>(copy.size())) return std::nullopt;
-  std::tm civil{};
-  civil.tm_year = year - 1900;
-  civil.tm_mon = month - 1;
-  civil.tm_mday = day;
-  civil.tm_hour = hour;
-  civil.tm_min = minute;
-  civil.tm_sec = second;
-  const int64_t seconds = timegm(&civil);
-  return base::WallTime{(seconds * 1000 + milli) * 1'000'000};
 }
 
 // Reads fields of one object; the first thing wrong is kept and makes everything after harmless.
@@ -60,7 +40,7 @@ class Reader {
     const json::value* value = object_.if_contains(key);
     if (value != nullptr && value->is_null()) return {};
     if (value != nullptr && value->is_string()) {
-      if (const auto at = parse_time(value->as_string())) return *at;
+      if (const auto at = base::WallTime::from_rfc3339(value->as_string())) return *at;
     }
     return fail(key, "a time like 2026-11-23T07:28:17.042Z or null"), base::WallTime{};
   }

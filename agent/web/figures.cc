@@ -101,21 +101,7 @@ std::string bytes_words(double bytes) {
 }
 
 base::WallTime parse_rfc3339(std::string_view text) {
-  using namespace std::chrono;
-  int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0, milli = 0, used = 0;
-  const std::string copy(text.substr(0, 32));
-  if (std::sscanf(copy.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d.%3dZ%n", &year, &month, &day, &hour,
-                  &minute, &second, &milli, &used) != 7 ||
-      used != static_cast<int>(text.size())) {
-    return {};
-  }
-  const year_month_day date(std::chrono::year(year),
-                            std::chrono::month(static_cast<unsigned>(month)),
-                            std::chrono::day(static_cast<unsigned>(day)));
-  if (!date.ok()) return {};
-  const auto since = sys_days(date).time_since_epoch() + hours(hour) + minutes(minute) +
-                     seconds(second) + milliseconds(milli);
-  return base::WallTime{nanoseconds(since).count()};
+  return base::WallTime::from_rfc3339(text).value_or(base::WallTime{});
 }
 
 std::string ago_words(std::string_view rfc3339, base::WallTime now) {

@@ -8,7 +8,9 @@
 #include <chrono>
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
+#include <string_view>
 
 namespace base {
 
@@ -34,6 +36,9 @@ struct WallTime {
   friend Duration operator-(WallTime a, WallTime b) { return Duration(a.ns - b.ns); }
   // RFC 3339 with milliseconds, UTC: "2026-11-23T07:28:17.042Z".
   std::string to_rfc3339() const;
+  // Any RFC 3339 time: with or without a fraction, Z or an offset. What lies outside of 1970 to 2200 is the
+  // nearer of the two. nullopt: it is none.
+  static std::optional<WallTime> from_rfc3339(std::string_view text);
 };
 
 inline double to_seconds(Duration d) {

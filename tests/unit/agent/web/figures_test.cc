@@ -34,8 +34,8 @@ TEST(Figures, ReadWell) {
 
 TEST(Figures, ReadTimesStrictly) {
   EXPECT_EQ(parse_rfc3339("2026-11-23T07:28:17.042Z").ns, 1'795'418'897'042'000'000);
-  for (const char* text : {"", "2026", "2026-13-23T07:28:17.042Z", "2026-11-23T07:28:17Z",
-                           "2026-11-23T07:28:17.042Zx", "yesterday"}) {
+  for (const char* text :
+       {"", "2026", "2026-13-23T07:28:17.042Z", "2026-11-23T07:28:17.042Zx", "yesterday"}) {
     EXPECT_EQ(parse_rfc3339(text).ns, 0) << text;
   }
   EXPECT_EQ(ago_words("2026-11-23T07:28:17.042Z", parse_rfc3339("2026-11-23T07:29:20.042Z")),

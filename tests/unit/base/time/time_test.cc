@@ -42,6 +42,29 @@ TEST(WallTime, PrintsRfc3339InUtcWithMilliseconds) {
   EXPECT_EQ(WallTime{-1'000'000}.to_rfc3339(), "1969-12-31T23:59:59.999Z");
 }
 
+TEST(WallTime, ReadsRfc3339WithAnyFractionAndOffset) {
+  const auto ns = [](std::string_view text) {
+    const auto at = WallTime::from_rfc3339(text);
+    return at.has_value() ? at->ns : -1;
+  };
+  constexpr int64_t kSecond = 1'795'418'897'000'000'000;
+  EXPECT_EQ(ns("2026-11-23T07:28:17Z"), kSecond);
+  EXPECT_EQ(ns("2026-11-23T07:28:17.042Z"), kSecond + 42'000'000);
+  EXPECT_EQ(ns("2026-11-23T07:28:17.042123456789Z"), kSecond + 42'123'456);
+  EXPECT_EQ(ns("2026-11-23T09:58:17+02:30"), kSecond);
+  EXPECT_EQ(ns("2026-11-22T23:28:17-08:00"), kSecond);
+  EXPECT_EQ(ns("0001-01-01T00:00:00Z"), 0) << "Go's time that is none";
+  EXPECT_EQ(ns("9999-12-31T23:59:59Z"), 7'258'118'400'000'000'000);
+  for (const char* odd :
+       {"", "2026", "2026-11-23", "2026-13-23T07:28:17Z", "2026-02-30T07:28:17Z",
+        "2026-11-23T24:28:17Z", "2026-11-23T07:60:17Z", "2026-11-23T07:28:61Z",
+        "2026-11-23T07:28:17", "2026-11-23T07:28:17.Z", "2026-11-23T07:28:17.042Zx",
+        "2026-11-23T07:28:17+2:30", "2026-11-23T07:28:17+02:30x", "2026-11-23T07:28:17+25:00",
+        "2026-11-23 07:28:17Z", "+026-11-23T07:28:17Z", " 026-11-23T07:28:17Z"}) {
+    EXPECT_EQ(ns(odd), -1) << odd;
+  }
+}
+
 TEST(ThreadTime, GrowsWhileTheThreadWorks) {
   const ThreadTime time;
   const Duration before = time.spent().wanted();
