@@ -39,6 +39,9 @@ Operator::Operator(OperatorParts parts)
           {"runs.show", &Operator::show_run},
           {"runs.approve", &Operator::approve_run},
           {"runs.abort", &Operator::abort_run},
+          {"pauses.list", &Operator::list_pauses},
+          {"pauses.add", &Operator::add_pause},
+          {"pauses.lift", &Operator::lift_pause},
           {"proxies.list", &Operator::list_proxies},
           {"backends.list", &Operator::list_backends},
           {"caches.list", &Operator::list_caches},
@@ -70,7 +73,8 @@ Operator::Answer Operator::call(std::string verb, json::object args) {
 
 uint64_t Operator::change_count() const {
   return changes_ + parts_.coordinator.region().change_count() +
-         parts_.coordinator.journal().change_count() + parts_.coordinator.tenants().change_count();
+         parts_.coordinator.journal().change_count() + parts_.coordinator.tenants().change_count() +
+         parts_.engine.pauses().change_count();
 }
 
 StatusParts Operator::status_parts() const {

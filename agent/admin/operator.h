@@ -85,6 +85,10 @@ class Operator final : public web::OperatorApi {
   Answer show_run(boost::json::object args);
   Answer approve_run(boost::json::object args);
   Answer abort_run(boost::json::object args);
+  // pause_verbs.cc
+  Answer list_pauses(boost::json::object args);
+  Answer add_pause(boost::json::object args);
+  Answer lift_pause(boost::json::object args);
   // tenant_verbs.cc
   Answer list_caches(boost::json::object args);
   Answer show_cache(boost::json::object args);

@@ -47,7 +47,10 @@ Operator::Answer Operator::plan_runbook(json::object args) {
   if (auto known = check_incident(args); !known) co_return known.error();
   auto plan = co_await parts_.engine.plan(*name, *std::move(params), request_of(args));
   if (!plan) co_return plan.error();
-  json::value answer = plan->to_json();
+  json::object answer = plan->to_json();
+  // A person decides; that somebody wanted nothing done here is worth knowing before.
+  const auto paused = parts_.engine.pauses().holding(plan->runbook, plan->cluster);
+  if (paused) answer["paused"] = runbook::words_of(*paused);
   co_return answer;
 }
 
@@ -67,10 +70,12 @@ Operator::Answer Operator::run_runbook(json::object args) {
                           "the plan has changed since it was shown; look at it again with "
                           "`mcguard runbook plan`");
   }
+  const auto paused = parts_.engine.pauses().holding(plan->runbook, plan->cluster);
   auto run = co_await parts_.engine.run(*std::move(plan), request);
   if (!run) co_return run.error();
   ++changes_;
-  json::value answer = json::object{{"run", *run}};
+  json::object answer{{"run", *run}};
+  if (paused) answer["paused"] = runbook::words_of(*paused);
   co_return answer;
 }
 

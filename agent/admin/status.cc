@@ -181,6 +181,7 @@ json::object build_status(const StatusParts& parts, const AgentFacts& agent) {
       {"clusters", std::move(clusters)},
       {"incidents", std::move(incidents)},
       {"runs", parts.engine.list({}, kShownResolved)},
+      {"pauses", parts.engine.pauses().to_json()},
   };
 }
 

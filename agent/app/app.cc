@@ -145,6 +145,7 @@ App::Parts::Parts(std::unique_ptr<Foundation> built_upon)
         }
         return parts;
       }()),
+      restraint(SelfRestraint::Parts{executor, *ground->store, engine, timers, gate}),
       admin(admin::OperatorParts{coordinator, proxies, provider, collector, book, alerts, engine,
                                  timers,
                                  [this](const incident::Change& change) {
@@ -252,6 +253,7 @@ bool App::Parts::is_measured() {
 asio::awaitable<base::Result<>> App::Parts::start() {
   if (auto loaded = co_await coordinator.load(); !loaded) co_return loaded;
   if (auto loaded = co_await watch.load(); !loaded) co_return loaded;
+  co_await restraint.begin();
   if (stopping) co_return base::Done{};
   if (auto listening = listen(); !listening) co_return listening;
   provider.listen([this](const action::ProcessEvent& event) { on_process(event); });
@@ -261,6 +263,7 @@ asio::awaitable<base::Result<>> App::Parts::start() {
   collector.start();
   mesh.start(executor, gate);
   watch.start(engine);
+  restraint.watch_clock();
   web.start();
   publisher.start();
   base::spawn(executor, gate, "region-file", keep_region_file());
@@ -322,6 +325,7 @@ asio::awaitable<void> App::Parts::stop() {
     ::unlink((ground->options.dir + "/region.json").c_str());
   }
   co_await watch.flush();
+  co_await restraint.end();
   co_await publisher.stop();
   const base::Instant deadline = ground->clock.now() + kDiskPatience;
   while (!recorder.is_written() && ground->clock.now() < deadline) co_await timers.wait_for(10ms);

@@ -23,6 +23,7 @@
 #include "agent/admin/operator.h"
 #include "agent/app/app.h"
 #include "agent/app/facts.h"
+#include "agent/app/self_restraint.h"
 #include "agent/app/watch.h"
 #include "agent/collect/collector.h"
 #include "agent/conns/watch.h"
@@ -117,6 +118,7 @@ struct App::Parts {
   RegionFacts facts;
   runbook::ActionRegistry actions;
   runbook::Engine engine;
+  SelfRestraint restraint;
   admin::Operator admin;
   publish::PagePublisher publisher;
   web::OperatorWeb web;

@@ -36,6 +36,7 @@ bool needs_person(Hold hold) {
     case Hold::kGuard:
     case Hold::kCooldownExhausted:
     case Hold::kMode:
+    case Hold::kPaused:
     case Hold::kHandedOver:
       return true;
     case Hold::kNone:

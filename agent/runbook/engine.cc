@@ -207,6 +207,16 @@ awaitable<Result<>> Engine::abort(std::string run, std::string who) {
   return state_->abort(std::move(run), std::move(who));
 }
 
+awaitable<Result<Pause>> Engine::pause(PauseWish wish) {
+  return state_->pause(std::move(wish));
+}
+awaitable<Result<>> Engine::lift(std::string pause) {
+  return state_->pauses_.lift(std::move(pause));
+}
+const Pauses& Engine::pauses() const {
+  return state_->pauses_;
+}
+
 std::vector<Run> Engine::runs(std::string_view incident, size_t limit) const {
   return state_->runs(incident, limit);
 }

@@ -25,6 +25,7 @@
 #include <vector>
 
 #include "agent/incident/incident.h"
+#include "agent/runbook/pause.h"
 #include "agent/runbook/plan.h"
 #include "agent/runbook/policy.h"
 #include "agent/runbook/run.h"
@@ -58,10 +59,12 @@ struct EngineParts {
       : executor(std::move(e)), store(s), actions(a), facts(f), timers(t), listener(l) {}
 };
 
+inline constexpr std::string_view kPolicy = "policy";
+
 // Who asks for a run, and why.
 struct RunRequest {
   std::string incident;   // id; empty: a person's own act
-  std::string requester;  // "policy", "operator:alice"
+  std::string requester;  // kPolicy, "operator:alice"
   Mode mode = Mode::kAuto;
   double confidence = 1;
   base::WallTime symptom_since;  // when the trouble began; ns == 0: no symptom (a person's act)
@@ -110,6 +113,11 @@ class Engine {
 
   boost::asio::awaitable<base::Result<>> approve(std::string run, std::string who);
   boost::asio::awaitable<base::Result<>> abort(std::string run, std::string who);
+
+  // See Pauses. kNotFound: there is no such cluster or runbook.
+  boost::asio::awaitable<base::Result<Pause>> pause(PauseWish wish);
+  boost::asio::awaitable<base::Result<>> lift(std::string pause);
+  const Pauses& pauses() const;
 
   // All live runs and the newest finished ones, newest first. Empty incident: all.
   std::vector<Run> runs(std::string_view incident = {}, size_t limit = 20) const;

@@ -13,6 +13,7 @@
 #include "agent/runbook/execution.h"
 #include "agent/runbook/guard.h"
 #include "agent/runbook/journal.h"
+#include "agent/runbook/pause.h"
 
 namespace agent::runbook {
 
@@ -21,7 +22,9 @@ namespace agent::runbook {
 class Engine::State {
  public:
   explicit State(EngineParts parts)
-      : parts_(std::move(parts)), journal_(parts_.store, parts_.timers, parts_.journal_hook) {}
+      : parts_(std::move(parts)),
+        journal_(parts_.store, parts_.timers, parts_.journal_hook),
+        pauses_(parts_.store, parts_.timers.clock()) {}
 
   using Awaitable = boost::asio::awaitable<base::Result<std::string>>;
 
@@ -32,6 +35,7 @@ class Engine::State {
   boost::asio::awaitable<ResponseReport> respond(incident::Incident incident);
   boost::asio::awaitable<base::Result<>> approve(std::string id, std::string who);
   boost::asio::awaitable<base::Result<>> abort(std::string id, std::string who);
+  boost::asio::awaitable<base::Result<Pause>> pause(PauseWish wish);
 
   // resume.cc
   boost::asio::awaitable<base::Result<>> resume();
@@ -47,6 +51,7 @@ class Engine::State {
   std::shared_ptr<const Library> library_ = std::make_shared<Library>();
   std::shared_ptr<const Policy> policy_ = std::make_shared<Policy>();
   Journal journal_;
+  Pauses pauses_;
   std::map<std::string, std::shared_ptr<LiveRun>, std::less<>> live_;
   std::deque<Run> finished_;  // newest first
   bool stopping_ = false;
@@ -58,7 +63,7 @@ class Engine::State {
   boost::asio::awaitable<base::Result<CooldownAnswer>> ask_cooldown(const Plan& plan,
                                                                     RunRequest request);
   boost::asio::awaitable<base::Result<std::string>> lock_holder(const Plan& plan);
-  base::Result<> refuse(const Plan& plan) const;
+  base::Result<> refuse(const Plan& plan, const RunRequest& request) const;
   std::shared_ptr<LiveRun> make_run(Plan plan, const RunRequest& request);
   std::string new_id(const std::string& runbook) const;
   void add_locks(const LiveRun& live, store::Transaction& transaction) const;

@@ -238,6 +238,8 @@ std::string_view to_string(Hold hold) {
       return "mode";
     case Hold::kHoldDown:
       return "hold_down";
+    case Hold::kPaused:
+      return "paused";
     case Hold::kHandedOver:
       return "handed_over";
   }

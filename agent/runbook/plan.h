@@ -32,6 +32,7 @@ enum class Hold {
   kCooldownExhausted,
   kMode,
   kHoldDown,
+  kPaused,
   kHandedOver,
 };
 std::string_view to_string(Hold hold);  // "none", "guard", "lock_held", …

@@ -68,6 +68,7 @@ class Reader {
     }
     if (auto node = map.optional("correlation")) read_correlation(*node, policy.correlation);
     if (auto node = map.optional("budget")) read_budget(*node, policy.budget);
+    if (auto node = map.optional("observe_only")) read_observe_only(*node, policy.observe_only);
     policy.retries_per_run = static_cast<int>(map.integer("retries_per_run", 10, 0, 1000));
     policy.backend_grace = map.duration("backend_grace", 3s, 0s, 1h);
     policy.symptom_return = map.duration("symptom_return", 60s, 0s, 24h);
@@ -97,6 +98,14 @@ class Reader {
     correlation.share = map.share("share", 1.0 / 3);
     correlation.at_least = static_cast<int>(map.integer("at_least", 2, 2, 10000));
     correlation.clusters = static_cast<int>(map.integer("clusters", 2, 2, 10000));
+    map.finish();
+  }
+
+  void read_observe_only(const Node& node, Policy::ObserveOnly& rule) {
+    Map map = node.map();
+    rule.starts = static_cast<int>(map.integer("starts", 5, 2, 100000));
+    rule.window = map.duration("within", 5min, 1s, 24h);
+    rule.length = map.duration("for", 10min, 1s, 24h);
     map.finish();
   }
 

@@ -78,6 +78,14 @@ struct Policy {
     int fleet = 12;
   } budget;
 
+  // After so many starts of the agent within `window` that no orderly end came between, or after its clock
+  // jumped, nothing is started for `length`.
+  struct ObserveOnly {
+    int starts = 5;
+    base::Duration window = std::chrono::minutes(5);
+    base::Duration length = std::chrono::minutes(10);
+  } observe_only;
+
   int retries_per_run = 10;
   base::Duration backend_grace = std::chrono::seconds(3);  // ${policy.backend_grace}
   base::Duration symptom_return =

@@ -36,12 +36,16 @@ Error damaged(const std::string& key, const std::string& what) {
 }  // namespace
 
 awaitable<Result<>> Engine::State::resume() {
+  // Before the runs: what is paused is known before anything is asked.
+  const Result<> paused = co_await pauses_.load();
+  if (!paused.ok() && paused.code() != ErrorCode::kInvalid) co_return paused;
   const Result<std::vector<store::Entry>> listed = co_await parts_.store.list(std::string(kRuns));
   if (!listed.ok()) co_return listed.error();
   std::map<std::string, std::vector<store::Entry>, std::less<>> by_run;
   for (const store::Entry& entry : *listed) by_run[std::string(run_of(entry.key))].push_back(entry);
 
   std::optional<Error> first;
+  if (!paused.ok()) first = paused.error();
   const auto note = [&first](const Error& error) {
     if (!first.has_value()) first = error;
   };

@@ -104,8 +104,12 @@ awaitable<Result<std::string>> Engine::State::lock_holder(const Plan& plan) {
   co_return std::string();
 }
 
-Result<> Engine::State::refuse(const Plan& plan) const {
+Result<> Engine::State::refuse(const Plan& plan, const RunRequest& request) const {
   if (stopping_) return Error(ErrorCode::kUnavailable, "the engine is stopping");
+  if (request.requester == kPolicy) {
+    const std::optional<Pause> paused = pauses_.holding(plan.runbook, plan.cluster);
+    if (paused.has_value()) return Error(ErrorCode::kRefused, words_of(*paused));
+  }
   if (plan.hold == Hold::kNone) return {};
   if (plan.hold == Hold::kLockHeld) return Error(ErrorCode::kConflict, plan.hold_text);
   return Error(ErrorCode::kRefused, plan.hold_text);
@@ -120,10 +124,10 @@ Engine::State::Awaitable Engine::State::start(Plan plan, RunRequest request) {
         request.mode == Mode::kShadow ? Outcome::kShadowed : Outcome::kSuggested;
     co_return co_await record_only(make_run(std::move(plan), request), outcome);
   }
-  if (Result<> allowed = refuse(plan); !allowed.ok()) co_return allowed.error();
   asked = request;
   const Result<CooldownAnswer> cooling = co_await ask_cooldown(plan, std::move(asked));
   if (!cooling.ok()) co_return cooling.error();
+  if (Result<> allowed = refuse(plan, request); !allowed.ok()) co_return allowed.error();
 
   const PreApproval* pre = policy_->preapproval(plan.runbook.name, plan.cluster);
   const bool wants =
@@ -318,6 +322,18 @@ awaitable<Result<>> Engine::State::abort(std::string id, std::string who) {
   co_return Result<>();
 }
 
+awaitable<Result<Pause>> Engine::State::pause(PauseWish wish) {
+  if (!wish.runbook.empty() && library_->find(wish.runbook) == nullptr) {
+    co_return Error(ErrorCode::kNotFound,
+                    "no runbook " + wish.runbook + "; see mcguard runbook list");
+  }
+  if (!wish.cluster.empty()) {
+    const Result<ClusterFacts> cluster = parts_.facts.cluster(wish.cluster);
+    if (!cluster.ok()) co_return cluster.error();
+  }
+  co_return co_await pauses_.add(std::move(wish));
+}
+
 // Reasons to do nothing yet that lie in the incident and its earlier runs.
 std::optional<ResponseReport> Engine::State::wait_before(const incident::Incident& incident,
                                                          const Response& response,
@@ -396,7 +412,7 @@ awaitable<ResponseReport> Engine::State::respond(incident::Incident incident) {
     for (const auto& [name, text] : response.params) params[name] = substitute(text, values);
   }
   const Mode mode = policy_->mode(response, incident.scope.cluster, parts_.timers.clock().wall());
-  RunRequest request(incident.id, "policy", mode);
+  RunRequest request(incident.id, std::string(kPolicy), mode);
   request.confidence = incident.confidence;
   if (auto wait = wait_before(incident, response, request)) co_return std::move(*wait);
   const std::shared_ptr<const Library> library = library_;  // a reload must not take the text away
@@ -406,6 +422,13 @@ awaitable<ResponseReport> Engine::State::respond(incident::Incident incident) {
     report.text = "there is no runbook " + response.runbook;
     co_return report;
   }
+  const bool acts = mode == Mode::kApprove || mode == Mode::kAuto;
+  if (const auto paused = pauses_.holding(*book, incident.scope.cluster); acts && paused) {
+    report.hold = Hold::kPaused;
+    report.text = words_of(*paused);
+    report.retry_at = paused->until;
+    co_return report;
+  }
   RunRequest asked = request;
   Result<Plan> planned = co_await plan(*book, std::move(params), std::move(asked));
   if (!planned.ok()) {
@@ -413,7 +436,6 @@ awaitable<ResponseReport> Engine::State::respond(incident::Incident incident) {
     report.text = planned.error().to_string();
     co_return report;
   }
-  const bool acts = mode == Mode::kApprove || mode == Mode::kAuto;
   if (acts && planned->hold != Hold::kNone) {
     report.hold = planned->hold;
     report.text = planned->hold_text;

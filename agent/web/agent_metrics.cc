@@ -44,6 +44,8 @@ constexpr std::array kMetrics = {
                "Unresolved incidents."},
     MetricInfo{"mcguard_agent_runs", MetricType::Gauge, "runbook, state",
                "Runbook runs that have not ended."},
+    MetricInfo{"mcguard_agent_pauses", MetricType::Gauge, "state",
+               "Pauses of what policy starts: in_force, or to_come."},
     MetricInfo{"mcguard_agent_incidents_opened_total", MetricType::Counter, "type",
                "Incidents opened since the agent started."},
     MetricInfo{"mcguard_agent_runs_finished_total", MetricType::Counter, "runbook, outcome",
@@ -275,12 +277,17 @@ Families status_families(const json::value& status) {
     const std::string state = text_of(run, "state");
     if (state != "finished") ++runs[{text_of(run, "runbook"), state}];
   }
+  std::map<std::string, double> pauses{{"in_force", 0}, {"to_come", 0}};
+  for (const json::value& pause : list_of(status, "pauses")) {
+    ++pauses[flag_of(pause, "in_force") ? "in_force" : "to_come"];
+  }
   add_each(out, "mcguard_agent_proxies", proxies, pair_labels("cluster", "state"));
   add_each(out, "mcguard_agent_backends", backends, pair_labels("cluster", "state"));
   add_each(out, "mcguard_agent_cluster_state", states, pair_labels("cluster", "state"));
   add_each(out, "mcguard_agent_cluster_epoch", epochs, label("cluster"));
   add_each(out, "mcguard_agent_incidents", incidents, pair_labels("type", "state"));
   add_each(out, "mcguard_agent_runs", runs, pair_labels("runbook", "state"));
+  add_each(out, "mcguard_agent_pauses", pauses, label("state"));
   return out;
 }
 

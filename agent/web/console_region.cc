@@ -141,6 +141,28 @@ void fill_runs(const json::value& status, base::WallTime now, TemplateDictionary
   if (!runs) main.ShowSection("NO_RUN");
 }
 
+// "amber, replace-proxy"; "The whole region".
+std::string paused_what(const json::value& pause) {
+  const std::string cluster = text_of(pause, "cluster");
+  const std::string runbook = text_of(pause, "runbook");
+  const std::string where = cluster.empty() ? "The whole region" : cluster;
+  return runbook.empty() ? where : runbook + (cluster.empty() ? "" : " in " + cluster);
+}
+
+void fill_pauses(const json::value& status, TemplateDictionary& main) {
+  for (const json::value& pause : list_of(status, "pauses")) {
+    TemplateDictionary& row = *main.AddSectionDictionary("PAUSE");
+    const bool in_force = flag_of(pause, "in_force");
+    const base::WallTime at = parse_rfc3339(text_of(pause, in_force ? "until" : "from"));
+    set(row, "ID", text_of(pause, "id"));
+    set(row, "WHAT", paused_what(pause));
+    set(row, "WHEN",
+        (in_force ? "is paused until " : "will be paused from ") + publish::date_and_seconds(at));
+    set(row, "REASON", text_of(pause, "reason"));
+    set(row, "OWNER", text_of(pause, "owner"));
+  }
+}
+
 }  // namespace
 
 std::string console_region(const json::value& status, const History& history, ConsolePart part) {
@@ -167,6 +189,7 @@ std::string console_region(const json::value& status, const History& history, Co
   fill_clusters(status, history, now, main);
   fill_incidents(status, now, main);
   fill_runs(status, now, main);
+  fill_pauses(status, main);
   return console_page(region + " · mcguard", "region.tpl", main, part);
 }
 

@@ -134,6 +134,7 @@ int run_tool(int argc, const char* const* argv) {
   add_sample_verbs(app, context);
   add_replay_verbs(app, context);
   add_incident_verbs(app, context);
+  add_pause_verbs(app, context);
   add_runbook_verbs(app, context);
   add_tenant_verbs(app, context);
   add_fault_verbs(app, context);

@@ -102,7 +102,25 @@ std::string plan_view(const json::object& plan, const View& view) {
                                Style::kBad) +
            "\n";
   }
+  if (const std::string paused = text_of(plan, "paused"); !paused.empty()) {
+    out += "\n" +
+           view.terminal.paint("note: " + paused + "; policy would not start it", Style::kWarn) +
+           "\n";
+  }
   return out;
+}
+
+std::string pauses_view(const json::array& pauses, const View& view) {
+  if (pauses.empty()) return "no pauses: policy starts what it says\n";
+  Table table({"PAUSE", "STATE", "CLUSTER", "RUNBOOK", "FROM", "UNTIL", "OWNER", "REASON"});
+  const auto or_all = [](std::string text) { return text.empty() ? std::string("all") : text; };
+  each_object(pauses, [&](const json::object& p) {
+    const bool in_force = truth_of(p, "in_force");
+    table.add({text_of(p, "id"), Cell(in_force ? "in force" : "to come", Style::kWarn),
+               or_all(text_of(p, "cluster")), or_all(text_of(p, "runbook")), text_of(p, "from"),
+               text_of(p, "until"), text_of(p, "owner"), text_of(p, "reason")});
+  });
+  return table.render(view.terminal);
 }
 
 std::string runs_view(const json::array& runs, const View& view) {

@@ -88,6 +88,9 @@ int start_it(const Context& context, const Act& what, bool wait) {
   const json::object empty;
   const json::object& object = answer->is_object() ? answer->get_object() : empty;
   const std::string id = text_of(object, "run");
+  if (const std::string paused = text_of(object, "paused"); !paused.empty()) {
+    std::fprintf(stderr, "note: %s; your run goes all the same\n", paused.c_str());
+  }
   if (wait && !id.empty()) return follow_run(context, *api, id);
   return print_value(context, *answer, [&](const json::value&, const View&) {
     return "started run " + id + "; follow it with mcguard run show " + id + "\n";

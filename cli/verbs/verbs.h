@@ -12,7 +12,8 @@ void add_replay_verbs(CLI::App& app, Context& context);  // replay, record, rule
 void add_incident_verbs(CLI::App& app, Context& context);
 void add_runbook_verbs(CLI::App& app, Context& context);  // runbook, run, flush
 void add_runbook_file_verbs(CLI::App& runbook,
-                            Context& context);           // runbook lint, actions, page, schema
+                            Context& context);  // runbook lint, actions, page, schema
+void add_pause_verbs(CLI::App& app, Context& context);
 void add_tenant_verbs(CLI::App& app, Context& context);  // cache, credential
 void add_fault_verbs(CLI::App& app, Context& context);
 void add_local_verbs(CLI::App& app, Context& context);  // up, down, page, forwarder, completion

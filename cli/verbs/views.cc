@@ -140,6 +140,8 @@ std::string status_view(const json::object& status, const View& view) {
     out += view.terminal.paint("brown-out: " + text_of(agent, "brown_out"), Style::kWarn) + ", " +
            why + "\n";
   }
+  const json::array& pauses = list_of(status, "pauses");
+  if (!pauses.empty()) out += "\n" + title(view, "pauses") + pauses_view(pauses, view);
   out += "\n";
   out += clusters_view(status, view);
   for (const json::value& cluster : list_of(status, "clusters")) {

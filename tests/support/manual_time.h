@@ -18,13 +18,18 @@ namespace test {
 class ManualClock final : public base::Clock {
  public:
   base::Instant now() const override { return now_; }
-  base::WallTime wall() const override { return base::WallTime{kZeroWall + now_.ns}; }
+  base::WallTime wall() const override {
+    return base::WallTime{kZeroWall + now_.ns + jumped_.count()};
+  }
   void advance(base::Duration d) { now_ = now_ + d; }
   void set(base::Instant at) { now_ = at; }
+  // Only civil time: as when somebody sets the machine's clock.
+  void jump(base::Duration d) { jumped_ += d; }
 
  private:
   static constexpr int64_t kZeroWall = 1'767'225'600'000'000'000;  // 2026-01-01T00:00:00Z
   base::Instant now_{1'000'000'000};
+  base::Duration jumped_{0};
 };
 
 class ManualTimers final : public base::Timers {

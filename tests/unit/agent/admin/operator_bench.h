@@ -97,10 +97,10 @@ struct OperatorBench {
     EXPECT_TRUE(result.has_value());
     return std::move(*result);
   }
-  base::Result<boost::json::value> call(const std::string& verb, const char* args = "{}") {
+  base::Result<boost::json::value> call(const std::string& verb, const std::string& args = "{}") {
     return wait(admin.call(verb, boost::json::parse(args).as_object()));
   }
-  base::ErrorCode code(const std::string& verb, const char* args = "{}") {
+  base::ErrorCode code(const std::string& verb, const std::string& args = "{}") {
     const auto answer = call(verb, args);
     EXPECT_FALSE(answer.ok()) << verb << " " << args;
     return answer.ok() ? base::ErrorCode::kInternal : answer.code();

@@ -173,6 +173,43 @@ TEST(Operator, AcknowledgesAndResolvesIncidentsOnce) {
             0u);
 }
 
+TEST(Operator, PausesAndLifts) {
+  OperatorBench bench;
+  const auto paused = bench.call(
+      "pauses.add", R"({"cluster":"amber","for":"2h","reason":"changing the switch","who":"ann"})");
+  ASSERT_TRUE(paused.ok()) << paused.error().context;
+  EXPECT_EQ(paused->at("owner"), "operator:ann");
+  EXPECT_EQ(paused->at("in_force"), true);
+  const auto plan =
+      bench.call("runbooks.plan", R"({"name":"replace-proxy","params":{"proxy":"amber-proxy-1"}})");
+  ASSERT_TRUE(plan.ok());
+  EXPECT_NE(plan->at("paused").as_string().find("by operator:ann (changing the switch)"),
+            std::string::npos);
+  EXPECT_EQ(bench.call("pauses.list")->at("pauses").as_array().size(), 1u);
+  EXPECT_EQ(bench.call("status")->at("pauses").at(0).at("cluster"), "amber");
+  const std::string id(paused->at("id").as_string());
+  ASSERT_TRUE(bench.call("pauses.lift", R"({"id":")" + id + R"("})").ok());
+  EXPECT_EQ(bench.code("pauses.lift", R"({"id":")" + id + R"("})"), ErrorCode::kNotFound);
+  EXPECT_TRUE(bench.call("pauses.list")->at("pauses").as_array().empty());
+}
+
+TEST(Operator, SaysWhatIsWrongWithAPause) {
+  OperatorBench bench;
+  const auto problem = [&](const std::string& args) {
+    const auto answer = bench.call("pauses.add", args);
+    return answer.ok() ? std::string("taken") : answer.error().context;
+  };
+  EXPECT_EQ(problem(R"({"reason":"x"})"),
+            "expected either for, a duration like 2h, or until, a time");
+  EXPECT_EQ(problem(R"({"reason":"x","for":"2h","until":"2026-01-01T03:00:00Z"})"),
+            "expected either for, a duration like 2h, or until, a time");
+  EXPECT_EQ(problem(R"({"reason":"x","for":"soon"})"),
+            "for: is \"soon\", expected a duration like 30m or 2h, at most a day");
+  EXPECT_EQ(problem(R"({"reason":"x","until":"tomorrow"})"),
+            "until: is \"tomorrow\", expected a time like 2026-11-23T07:28:17Z");
+  EXPECT_EQ(problem(R"({"reason":"x","until":"2026-01-01T03:00:00Z"})"), "taken");
+}
+
 TEST(Operator, StopsTheRegionWhenAsked) {
   OperatorBench bench;
   EXPECT_TRUE(bench.call("region.stop").ok());

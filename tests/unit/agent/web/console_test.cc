@@ -64,6 +64,21 @@ TEST(Console, ShowsTheStepAtWhichTheAgentSpares) {
                 "&amp; the agent is woken 70 ms late</span>"));
 }
 
+TEST(Console, ShowsWhatIsPausedAndHowToLiftIt) {
+  json::value status = test::sample_status();
+  EXPECT_THAT(region_page(status), Not(HasSubstr("paused")));
+  status.get_object()["pauses"] = json::parse(R"([
+      {"id":"pause-1","cluster":"amber","runbook":"","owner":"operator:ann","reason":"a <new> switch",
+       "from":"2026-11-23T07:00:00.000Z","until":"2026-11-23T09:00:00.000Z","in_force":true},
+      {"id":"pause-2","cluster":"","runbook":"flush","owner":"operator:bob","reason":"later",
+       "from":"2026-11-24T07:00:00.000Z","until":"2026-11-24T09:00:00.000Z","in_force":false}])");
+  const std::string page = region_page(status);
+  EXPECT_THAT(page, HasSubstr("<b>amber is paused until 23 Nov 2026, 09:00:00 UTC.</b>"));
+  EXPECT_THAT(page, HasSubstr("a &lt;new&gt; switch · operator:ann"));
+  EXPECT_THAT(page, HasSubstr("<code>mcguard pause lift pause-1</code>"));
+  EXPECT_THAT(page, HasSubstr("<b>flush will be paused from 24 Nov 2026, 07:00:00 UTC.</b>"));
+}
+
 TEST(Console, SaysSoWhenThereIsNothing) {
   const std::string page =
       region_page(json::parse(R"({"region":"new","clusters":[],"incidents":[],"runs":[]})"));

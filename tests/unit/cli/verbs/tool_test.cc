@@ -72,6 +72,19 @@ TEST_F(ToolTest, ADryRunSendsNothing) {
   EXPECT_TRUE(agent_.seen().empty());
 }
 
+TEST_F(ToolTest, APauseIsAnHourUnlessItSaysOtherwise) {
+  agent_.answer("POST /api/v1/pauses", R"({"id":"pause-1","cluster":"amber","in_force":true})");
+  EXPECT_EQ(run({"pause", "add", "--cluster", "amber", "--reason", "a switch"}), kDone) << err_;
+  const auto body = boost::json::parse(agent_.seen().at(0).body);
+  EXPECT_EQ(body.at("for"), "1h");
+  EXPECT_EQ(body.at("cluster"), "amber");
+  EXPECT_EQ(body.at("reason"), "a switch");
+  EXPECT_FALSE(body.as_object().contains("runbook"));
+  EXPECT_NE(out_.find("pause-1"), std::string::npos);
+  EXPECT_EQ(run({"pause", "add", "--reason", "x", "--for", "1h", "--until", "y"}), kUsage);
+  EXPECT_EQ(run({"pause", "add", "--for", "1h"}), kUsage) << "a reason is not left out";
+}
+
 TEST_F(ToolTest, AFlushGoesThroughItsRunbookAndWaits) {
   agent_.answer("POST /api/v1/runbooks/flush/run", R"({"run":"run-1"})");
   agent_.answer("GET /api/v1/runs/run-1",

@@ -55,6 +55,22 @@ TEST(Views, StatusTellsThatTheAgentDoesLessAndWhy) {
             std::string::npos);
 }
 
+TEST(Views, PausesAreInTheStatusAndAPlanSaysThatThereIsOne) {
+  auto status = parsed(kStatus);
+  EXPECT_EQ(status_view(status, view()).find("PAUSE"), std::string::npos);
+  status["pauses"] = boost::json::parse(R"([{"id":"pause-1","cluster":"amber","runbook":"",
+      "owner":"operator:ann","reason":"changing the switch","from":"2026-11-23T07:00:00.000Z",
+      "until":"2026-11-23T09:00:00.000Z","in_force":true}])");
+  const std::string text = status_view(status, view());
+  for (const char* part :
+       {"pause-1", "in force", "amber", "all", "09:00:00", "operator:ann", "changing the switch"}) {
+    EXPECT_NE(text.find(part), std::string::npos) << part << " in\n" << text;
+  }
+  EXPECT_NE(plan_view(parsed(R"({"runbook":"flush","paused":"paused until 9 by ann"})"), view())
+                .find("note: paused until 9 by ann"),
+            std::string::npos);
+}
+
 TEST(Views, AnEmptyAnswerIsNoReasonToFail) {
   EXPECT_NE(status_view({}, view()).find("no incident"), std::string::npos);
   EXPECT_EQ(incidents_view({}, view()), "no incidents\n");
