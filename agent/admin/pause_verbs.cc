@@ -35,7 +35,9 @@ base::Result<base::Duration> length_of(const json::object& args, base::WallTime 
   }
   if (*until) return base::Duration(**until - from);
   const auto parsed = runbook::parse_duration_argument(*length);
-  if (!parsed) return wrong("for", *length, "a duration like 30m or 2h, at most a day");
+  if (!parsed)
+    return wrong("for", *length,
+                 "a duration like 30m or 2h, at most 24h; until takes a time 7 days ahead");
   return *parsed;
 }
 

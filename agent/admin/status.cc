@@ -70,8 +70,9 @@ json::array build_proxies(const StatusParts& parts, const coord::ClusterSpec& cl
   for (const coord::ProxySpec& spec : cluster.proxies) {
     const coord::Process& process = *parts.region.process(spec.id);
     const auto found = parts.snapshot.proxies.find(spec.id);
-    const collect::ProxyFigures figures =
-        found == parts.snapshot.proxies.end() ? collect::ProxyFigures{} : found->second;
+    // What a process that has ended left behind in its telemetry is no figure of now.
+    const bool known = process.pid != 0 && found != parts.snapshot.proxies.end();
+    const collect::ProxyFigures figures = known ? found->second : collect::ProxyFigures{};
     proxies.push_back(json::object{
         {"id", spec.id},
         {"cluster", cluster.name},

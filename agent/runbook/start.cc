@@ -392,9 +392,10 @@ awaitable<ResponseReport> Engine::State::respond(incident::Incident incident) {
   Response response = found->second;
   const ParamType kind = incident.scope.backend.empty() ? ParamType::kProxy : ParamType::kBackend;
   json::object params;
-  if (!response.when_correlated.empty() &&
-      correlation(kind, incident.scope.cluster, parts_.facts, *policy_, parts_.timers.clock().now())
-          .correlated) {
+  const Correlation together = correlation(kind, incident.scope.cluster, parts_.facts, *policy_,
+                                           parts_.timers.clock().now());
+  const bool cluster_level = together.correlated && !response.when_correlated.empty();
+  if (cluster_level) {
     response.runbook = response.when_correlated;
     params["cluster"] = incident.scope.cluster;
   } else {
@@ -434,6 +435,10 @@ awaitable<ResponseReport> Engine::State::respond(incident::Incident incident) {
   if (!planned.ok()) {
     report.hold = Hold::kGuard;
     report.text = planned.error().to_string();
+    if (cluster_level) {
+      report.text = together.reason + ": nothing is replaced one by one, and " + response.runbook +
+                    ", which takes over, does nothing (" + planned.error().context + ")";
+    }
     co_return report;
   }
   if (acts && planned->hold != Hold::kNone) {

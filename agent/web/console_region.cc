@@ -158,6 +158,8 @@ void fill_pauses(const json::value& status, TemplateDictionary& main) {
     set(row, "WHAT", paused_what(pause));
     set(row, "WHEN",
         (in_force ? "is paused until " : "will be paused from ") + publish::date_and_seconds(at));
+    set(row, "STARTS", in_force ? "starts" : "will start");
+    set(row, "THEN", in_force ? "" : " then");
     set(row, "REASON", text_of(pause, "reason"));
     set(row, "OWNER", text_of(pause, "owner"));
   }

@@ -10,7 +10,7 @@
 <div class="sheet alarm warn" id="wait-{{ID}}"><div class="inside"><p><b><a href="/runs/{{ID}}">{{RUNBOOK}}</a> waits for your approval.</b></p><p class="small">Look at the plan, then <code>mcguard runbook approve {{ID}}</code> or <code>mcguard runbook abort {{ID}}</code></p></div></div>
 {{/WAITING}}
 {{#PAUSE}}
-<div class="sheet alarm warn" id="{{ID}}"><div class="inside"><p><b>{{WHAT}} {{WHEN}}.</b> mcguard starts nothing there by itself.</p><p class="small">{{REASON}} · {{OWNER}} · <code>mcguard pause lift {{ID}}</code></p></div></div>
+<div class="sheet alarm warn" id="{{ID}}"><div class="inside"><p><b>{{WHAT}} {{WHEN}}.</b> mcguard {{STARTS}} nothing there by itself{{THEN}}.</p><p class="small">{{REASON}} · {{OWNER}} · <code>mcguard pause lift {{ID}}</code></p></div></div>
 {{/PAUSE}}
 <h2>Clusters</h2>
 {{#NO_CLUSTER}}<p class="faint">No cluster is set up. Clusters are defined in agent.yaml.</p>{{/NO_CLUSTER}}

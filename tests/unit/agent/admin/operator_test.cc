@@ -204,7 +204,8 @@ TEST(Operator, SaysWhatIsWrongWithAPause) {
   EXPECT_EQ(problem(R"({"reason":"x","for":"2h","until":"2026-01-01T03:00:00Z"})"),
             "expected either for, a duration like 2h, or until, a time");
   EXPECT_EQ(problem(R"({"reason":"x","for":"soon"})"),
-            "for: is \"soon\", expected a duration like 30m or 2h, at most a day");
+            "for: is \"soon\", expected a duration like 30m or 2h, at most 24h; until takes a time "
+            "7 days ahead");
   EXPECT_EQ(problem(R"({"reason":"x","until":"tomorrow"})"),
             "until: is \"tomorrow\", expected a time like 2026-11-23T07:28:17Z");
   EXPECT_EQ(problem(R"({"reason":"x","until":"2026-01-01T03:00:00Z"})"), "taken");

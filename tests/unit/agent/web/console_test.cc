@@ -76,7 +76,8 @@ TEST(Console, ShowsWhatIsPausedAndHowToLiftIt) {
   EXPECT_THAT(page, HasSubstr("<b>amber is paused until 23 Nov 2026, 09:00:00 UTC.</b>"));
   EXPECT_THAT(page, HasSubstr("a &lt;new&gt; switch · operator:ann"));
   EXPECT_THAT(page, HasSubstr("<code>mcguard pause lift pause-1</code>"));
-  EXPECT_THAT(page, HasSubstr("<b>flush will be paused from 24 Nov 2026, 07:00:00 UTC.</b>"));
+  EXPECT_THAT(page, HasSubstr("<b>flush will be paused from 24 Nov 2026, 07:00:00 UTC.</b> "
+                              "mcguard will start nothing there by itself then."));
 }
 
 TEST(Console, SaysSoWhenThereIsNothing) {
