@@ -396,9 +396,11 @@ std::vector<GuardAnswer> Execution::ask_guards(size_t index) const {
   return answer(planned.step.guards.value_or(live_.plan.runbook.guards), context);
 }
 
-// Why the step's guards forbid it now; empty: they do not, or it needs none.
+// Why the step's guards forbid it now; empty: they do not, or it needs none. The runbook's guard what
+// disrupts; a step's own are asked whatever it does.
 std::string Execution::guards_refusal(size_t index) const {
-  if (live_.plan.steps[index].cls < Class::kDisruptive) return {};
+  const PlannedStep& planned = live_.plan.steps[index];
+  if (planned.cls < Class::kDisruptive && !planned.step.guards.has_value()) return {};
   const std::vector<GuardAnswer> answers = ask_guards(index);
   const GuardAnswer* refusal = first_refusal(answers);
   if (refusal == nullptr) return {};

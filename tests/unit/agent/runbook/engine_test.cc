@@ -94,6 +94,28 @@ TEST(Engine, RefusesWhenAGuardSaysNoAndSaysWhy) {
   EXPECT_TRUE(fixture.world.calls.empty());
 }
 
+// One that disturbs nobody has no guards but those that are written for it.
+TEST(Engine, AsksAStepsOwnGuardsWhateverTheStepDoes) {
+  EngineFixture fixture;
+  fixture.sources.push_back(SourceText("two.yaml", R"(runbook: two
+params: {cluster: {type: cluster, required: true}}
+class: reversible
+guards: [load_after <= 70%]
+steps:
+  - {id: one, do: thing.make, with: {name: a}, undo: {do: thing.remove, with: {name: a}}}
+  - {id: two, do: thing.make, with: {name: b}, undo: {do: thing.remove, with: {name: b}}, guards: [telemetry_age <= 5s]}
+)"));
+  fixture.start();
+  fixture.facts.set_telemetry_age(6s);
+  const std::string id = fixture.run("two", "cluster", "amber").value();
+  fixture.settle();
+  EXPECT_EQ(fixture.record(id).outcome, Outcome::kUndone);
+  EXPECT_EQ(fixture.record(id).message.find("two: the guard \"telemetry_age <= 5s\" says no"), 0u)
+      << fixture.record(id).message;
+  EXPECT_EQ(fixture.world.happened("thing.make"), 1);
+  EXPECT_EQ(fixture.world.happened("thing.remove"), 1);
+}
+
 TEST(Engine, DoesNotLetCapacityGuardsKeepADeadProxyDead) {
   EngineFixture fixture;
   fixture.facts.set_load("amber", std::nullopt);
