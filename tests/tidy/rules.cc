@@ -9,9 +9,12 @@
 namespace tidy {
 namespace {
 
-constexpr std::array<std::string_view, 10> kRooms = {
-    "proxy/route/",   "proxy/admission/", "proxy/tenant/",   "proxy/ring/",   "proxy/health/",
-    "agent/runbook/", "agent/rule/",      "agent/incident/", "agent/series/", "agent/score/"};
+// Of agent/filter the half that decides; the other half speaks to the kernel.
+constexpr std::array<std::string_view, 16> kRooms = {
+    "proxy/route/",          "proxy/admission/",     "proxy/tenant/",      "proxy/ring/",
+    "proxy/health/",         "agent/runbook/",       "agent/rule/",        "agent/incident/",
+    "agent/series/",         "agent/score/",         "agent/filter/bloom", "agent/filter/decision",
+    "agent/filter/filter.h", "agent/filter/history", "agent/filter/lift",  "agent/filter/subject"};
 
 // What a room that decides has no use for: sockets, files, randomness, logs.
 constexpr std::array<std::string_view, 13> kNotInRooms = {"base/net/",        "base/telemetry/log",
@@ -22,8 +25,9 @@ constexpr std::array<std::string_view, 13> kNotInRooms = {"base/net/",        "b
                                                           "unistd.h",         "fcntl.h",
                                                           "boost/asio/ip/"};
 
-// Interfaces without I/O that have several users and so live with none of them.
-constexpr std::array<std::string_view, 1> kInterfaces = {"agent/store/store.h"};
+// Interfaces and values without I/O that have several users and so live with none of them.
+constexpr std::array<std::string_view, 2> kInterfaces = {"agent/store/store.h",
+                                                         "agent/conns/address.h"};
 
 // Who speaks past the log: the log itself, mains before there is one and for a person at a terminal,
 // and a process that is about to die of a bug.
