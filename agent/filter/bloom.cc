@@ -12,8 +12,8 @@ namespace {
 constexpr uint64_t kFirstSeed = 1;
 constexpr uint64_t kSecondSeed = 2;
 
-// Calls each(word, bit) for the bits of a subject until it returns false: two hashes give all of them (Kirsch
-// and Mitzenmacher), scaled to the range by multiplication.
+// Calls each(word, bit) for the bits of a subject until it returns false: two hashes give all of
+// them (Kirsch and Mitzenmacher), scaled to the range by multiplication.
 template <class Each>
 bool for_each_bit(const BloomShape& shape, const Subject& subject, Each each) {
   uint64_t hash = subject.hash(kFirstSeed);

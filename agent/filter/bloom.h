@@ -1,9 +1,9 @@
-// BloomFilter: a set of subjects in memory of a fixed size, which may take a stranger for a member but never
-// a member for a stranger. Pure.
+// BloomFilter: a set of subjects in memory of a fixed size, which may take a stranger for a member
+// but never a member for a stranger. Pure.
 //
-// Here such an error only spares somebody who could have been filtered. The set is never too full to add to;
-// it then only errs more often, and says how often. Its bits are the same in every process with the
-// same shape, so sets of several agents can be united.
+// Here such an error only spares somebody who could have been filtered. The set is never too full
+// to add to; it then only errs more often, and says how often. Its bits are the same in every
+// process with the same shape, so sets of several agents can be united.
 #pragma once
 
 #include <cstdint>
@@ -32,8 +32,8 @@ class BloomFilter {
   // Precondition: the same shape.
   void unite(const BloomFilter& other);
   void clear();
-  // By the bits that are set: the chance that a stranger is taken for a member, and how many members
-  // there are, about.
+  // By the bits that are set: the chance that a stranger is taken for a member, and how many
+  // members there are, about.
   double false_positive_rate() const;
   uint64_t members() const;
 

@@ -1,9 +1,10 @@
-// Decision: whether an address filter that somebody wants may be, only count, or not be at all. Pure.
+// Decision: whether an address filter that somebody wants may be, only count, or not be at all.
+// Pure.
 //
-// The one idea: a block has to be shown to hurt nobody who is served. Who authenticated in the last seven days is
-// never blocked, whatever it does: its credential is limited instead. What is not known counts against
-// the block: without a whole history, without a fresh look at the live connections, or without having
-// counted first, a filter counts and blocks nothing.
+// The one idea: a block has to be shown to hurt nobody who is served. Who authenticated in the last
+// seven days is never blocked, whatever it does: its credential is limited instead. What is not
+// known counts against the block: without a whole history, without a fresh look at the live
+// connections, or without having counted first, a filter counts and blocks nothing.
 #pragma once
 
 #include <functional>

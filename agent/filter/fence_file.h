@@ -1,9 +1,9 @@
 // FenceFile: the highest fence of each lock that this node has acted under, in a file of its own.
 //
-// nftables takes orders from anybody; so whoever changes filters passes here first, and a run that has lost its
-// lock is refused. It is kept apart from the store, since filters must be lifted when the store is away. Fences are
-// effective ones (coord/fence_gate.h): whoever starts up tells the gate what highest() says here.
-// Invariant: what was admitted is on the disk.
+// nftables takes orders from anybody; so whoever changes filters passes here first, and a run that
+// has lost its lock is refused. It is kept apart from the store, since filters must be lifted when
+// the store is away. Fences are effective ones (coord/fence_gate.h): whoever starts up tells the
+// gate what highest() says here.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -21,14 +21,15 @@
 namespace agent::filter {
 
 // Thread: one executor's; it writes on `disk`'s. Owner: NftablesTable.
+// Invariant: what was admitted is on the disk.
 class FenceFile {
  public:
   // kInvalid: the file is odd, and nobody can say which fences it held; the text has the remedy.
   static base::Result<std::unique_ptr<FenceFile>> open(boost::asio::any_io_executor executor,
                                                        boost::asio::any_io_executor disk,
                                                        base::Timers& timers, std::string path);
-  // kRefused: lower than one before. Others: it could not be kept in time, so nothing may be done. 0 passes without
-  // a trace.
+  // kRefused: lower than one before. Others: it could not be kept in time, so nothing may be done.
+  // 0 passes without a trace.
   boost::asio::awaitable<base::Result<>> admit(std::string lock, uint64_t fence,
                                                base::Instant deadline);
   uint64_t highest(std::string_view lock) const;  // 0: none

@@ -1,16 +1,16 @@
-// AuthenticatedHistory: which addresses had an authenticated session in the last seven days, and whether
-// that is known well enough to block anybody who is not among them.
+// AuthenticatedHistory: which addresses had an authenticated session in the last seven days, and
+// whether that is known well enough to block anybody who is not among them.
 //
-// One Bloom filter per UTC day, eight of them, since a window of seven days touches eight. An error of theirs
-// only spares somebody. What would hurt a client is not knowing: a time in which somebody may have
-// authenticated unseen. So beside the addresses it keeps since when and until when nothing was
-// missed, without a gap; anything doubtful begins that anew, and until it reaches back seven days there are
-// counting filters only.
+// One Bloom filter per UTC day, eight of them, since a window of seven days touches eight. An error
+// of theirs only spares somebody. What would hurt a client is not knowing: a time in which somebody
+// may have authenticated unseen. So beside the addresses it keeps since when and until when nothing
+// was missed, without a gap; anything doubtful begins that anew, and until it reaches back seven
+// days there are counting filters only.
 //
-// Proxies tell newcomers in rings (base/telemetry/segment.h). How far each was read is kept and saved here, so
-// that an agent that restarts soon enough goes on without a gap. A session that goes on for days is
-// told only once by its ring: whoever feeds the history inserts those that are open, once a day at
-// least.
+// Proxies tell newcomers in rings (base/telemetry/segment.h). How far each was read is kept and
+// saved here, so that an agent that restarts soon enough goes on without a gap. A session that goes
+// on for days is told only once by its ring: whoever feeds the history inserts those that are open,
+// once a day at least.
 #pragma once
 
 #include <cstdint>
@@ -31,8 +31,8 @@ inline constexpr int64_t kHistoryDays = 7;
 inline constexpr size_t kDaysKept = kHistoryDays + 1;
 
 struct HistoryOptions {
-  // With so many addresses on every day at most this share of strangers is taken for known. 1.4 MB; a million a
-  // day takes 14 MB.
+  // With so many addresses on every day at most this share of strangers is taken for known. 1.4 MB;
+  // a million a day takes 14 MB.
   uint64_t addresses_a_day = 100'000;
   double false_positive_rate = 0.01;
   // Of the two clocks against each other, between two rounds.
@@ -78,34 +78,34 @@ struct RingNews {
 };
 
 // Thread: one. Owner: app; the controller unites those of all agents in a copy.
-// Invariant: everybody who authenticated in [known_since, known_until] is in the filters, as far as they
-// reach back.
+// Invariant: everybody who authenticated in [known_since, known_until] is in the filters, as far
+// as they reach back.
 class AuthenticatedHistory {
  public:
   explicit AuthenticatedHistory(const HistoryOptions& options = {});
 
-  // A round: what is to be read of the rings there are; then insert() for each address; then end_round().
-  // A ring that was known and is not among them is gone, and what it held last with it, unless it was
-  // retired: read in a round after its process had ended.
+  // A round: what is to be read of the rings there are; then insert() for each address; then
+  // end_round(). A ring that was known and is not among them is gone, and what it held last with
+  // it, unless it was retired: read in a round after its process had ended.
   std::vector<RingNews> begin_round(const std::vector<RingState>& rings);
   void insert(const Subject& subject, base::WallTime wall);
-  // `is_complete`: every ring was read; since the last such round nothing was missed, unless begin_round()
-  // found otherwise. A round that is not complete is as if it had not been.
+  // `is_complete`: every ring was read; since the last such round nothing was missed, unless
+  // begin_round() found otherwise. A round that is not complete is as if it had not been.
   void end_round(base::WallTime wall, base::Instant now, bool is_complete);
   void retire(uint64_t ring) { positions_.erase(ring); }
 
   bool contains(const Subject& subject) const;
   HistoryAnswer may_block(base::WallTime wall) const;
-  // Adds what another agent knows; what is known is from then on what both know. nullptr: that agent is
-  // missing. This makes answers, it is not for going on with rounds.
+  // Adds what another agent knows; what is known is from then on what both know. nullptr: that
+  // agent is missing. This makes answers, it is not for going on with rounds.
   void unite(const AuthenticatedHistory* other);
 
   double false_positive_rate() const;  // over all days, by what is in them
   size_t memory_bytes() const;         // constant after construction
   const HistoryOptions& options() const { return options_; }
 
-  // For a file that is replaced as a whole. kInvalid: truncated, odd, of another version or of other
-  // parameters; the text says which. The caller then begins with an empty history.
+  // For a file that is replaced as a whole. kInvalid: truncated, odd, of another version or of
+  // other parameters; the text says which. The caller then begins with an empty history.
   std::string serialize() const;
   static base::Result<AuthenticatedHistory> load(std::string_view bytes,
                                                  const HistoryOptions& options);

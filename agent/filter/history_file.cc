@@ -1,5 +1,5 @@
-// The file of a history: magic, options, what is known, positions of rings, days, checksum; all numbers of
-// eight bytes, the least significant first.
+// The file of a history: magic, options, what is known, positions of rings, days, checksum; all
+// numbers of eight bytes, the least significant first.
 #include <bit>
 #include <cstring>
 

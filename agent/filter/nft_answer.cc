@@ -123,7 +123,8 @@ base::Result<> read_rule(const json::object& rule, Standing& standing) {
   return base::Done{};
 }
 
-// A listing of ours names our table, which is of the family inet; the list of ARP's tables does not.
+// A listing of ours names our table, which is of the family inet; the list of ARP's tables does
+// not.
 enum class Line { kTables, kListing };
 // One line of JSON; what it lists goes to `standing`.
 base::Result<Line> read_line(std::string_view text, Standing& standing) {

@@ -26,7 +26,7 @@ namespace {
 using boost::asio::redirect_error;
 using boost::asio::use_awaitable;
 
-constexpr size_t kChunk = 64 << 10;
+constexpr size_t kChunk = 16 << 10;
 constexpr size_t kMostOutput = 16u << 20;
 constexpr base::Duration kDying = std::chrono::milliseconds(500);
 constexpr base::Duration kGlance = std::chrono::milliseconds(1);

@@ -1,9 +1,9 @@
 // NftProcess: one nft that is spoken to line by line, as a child.
 //
-// It is one socket for its input, output and errors, so what it says comes in the order in which it says it. It
-// ends with the agent: its input does. What does not answer in time is killed, and is dead when that is
-// told, so that it cannot act afterwards. It never opens a file of history, and starts anew after
-// kMostExchanges, since it remembers every line it was told.
+// It is one socket for its input, output and errors, so what it says comes in the order in which it
+// says it. It ends with the agent: its input does. What does not answer in time is killed, and is
+// dead when that is told, so that it cannot act afterwards. It never opens a file of history, and
+// starts anew after kMostExchanges, since it remembers every line it was told.
 #pragma once
 
 #include <sys/types.h>
@@ -33,9 +33,10 @@ class NftProcess {
              base::Timers& timers);
   ~NftProcess();
 
-  // Says `text` and answers what came back, up to a whole answer (nft_text.h). kNotFound, kPermission, kIo: it
-  // could not be started, nothing was said. kTimeout: no answer by then, and it is dead. kUnavailable: it
-  // ended; the text has its last words. kUnknown: it did not answer, and could not be killed either.
+  // Says `text` and answers what came back, up to a whole answer (nft_text.h). kNotFound,
+  // kPermission, kIo: it could not be started, nothing was said. kTimeout: no answer by then, and
+  // it is dead. kUnavailable: it ended; the text has its last words. kUnknown: it did not answer,
+  // and could not be killed either.
   boost::asio::awaitable<base::Result<std::string>> exchange(std::string text,
                                                              base::Instant deadline);
 

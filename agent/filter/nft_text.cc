@@ -107,8 +107,8 @@ std::string setup_line(const std::vector<uint16_t>& ports) {
   return text + "\n" + std::string(kTables);
 }
 
-// To add what is there does nothing, to delete what is not there fails, and older kernels do not renew. So each
-// element is added, deleted, and added again as it should be, in one transaction.
+// To add what is there does nothing, to delete what is not there fails, and older kernels do not
+// renew. So each element is added, deleted, and added again as it should be, in one transaction.
 std::string change_line(const std::vector<FilterChange::Addition>& additions,
                         const std::vector<FilterChange::Removal>& removals) {
   json::array commands;

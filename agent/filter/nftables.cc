@@ -29,8 +29,8 @@ const Filter* find(const Standing& standing, const Subject& subject, Mode mode) 
   return at == standing.filters.end() ? nullptr : &*at;
 }
 
-// Whether the kernel holds what the change asked for. What it asked for may have ended by itself since, which
-// cannot be told from its never having been.
+// Whether the kernel holds what the change asked for. What it asked for may have ended by itself
+// since, which cannot be told from its never having been.
 bool is_done(const FilterChange& change, const Standing& standing) {
   const bool all_there = std::all_of(
       change.additions.begin(), change.additions.end(), [&](const FilterChange::Addition& each) {

@@ -1,9 +1,10 @@
 // NftablesTable: the address filters of this node in its kernel, through nft.
 //
-// nft is a program of its own (GPL) and is never linked. What stands is in the kernel alone: an agent that was
-// restarted lists it, and it ends by itself, since every element has a time. When an answer does not come, the
-// kernel is asked what stands before anybody is told; only when that fails, too, it is unknown.
-// The first change of a run waits for the disk (its fence); those after it do not.
+// nft is a program of its own (GPL) and is never linked. What stands is in the kernel alone: an
+// agent that was restarted lists it, and it ends by itself, since every element has a time. When an
+// answer does not come, the kernel is asked what stands before anybody is told; only when that
+// fails, too, it is unknown. The first change of a run waits for the disk (its fence); those after
+// it do not.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>

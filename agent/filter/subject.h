@@ -1,8 +1,8 @@
 // Subject: what an address filter covers: one IPv4 address, or one IPv6 /64.
 //
-// Nothing wider exists here, so nothing wider can be asked of the kernel. Nothing narrower does either: a host
-// changes its IPv6 address within its /64 as it likes, so a filter on one address of it would be
-// evaded, and a history by address would forget whom it knows.
+// Nothing wider exists here, so nothing wider can be asked of the kernel. Nothing narrower does
+// either: a host changes its IPv6 address within its /64 as it likes, so a filter on one address of
+// it would be evaded, and a history by address would forget whom it knows.
 #pragma once
 
 #include <array>
@@ -24,8 +24,8 @@ class Subject {
   static Subject of(const conns::Address& address);
   // As telemetry's cells have it.
   static Subject of(const std::array<uint64_t, 2>& halves);
-  // "10.0.0.7", "10.0.0.7/32", "2001:db8::7", "2001:db8:0:1::/64"; an IPv6 prefix longer than 64 is taken for
-  // the /64 around it. kRefused: shorter than /32 or /64; kInvalid: no address.
+  // "10.0.0.7", "10.0.0.7/32", "2001:db8::7", "2001:db8:0:1::/64"; an IPv6 prefix longer than 64 is
+  // taken for the /64 around it. kRefused: shorter than /32 or /64; kInvalid: no address.
   static base::Result<Subject> parse(std::string_view text);
 
   bool is_ipv4() const;

@@ -1,8 +1,8 @@
 // FilterTable: the address filters of one node, wherever they are kept.
 //
-// A change is one transaction: all of it, or nothing. It is idempotent: adding what stands renews it (with a
-// new ttl, and its counter begins anew), removing what is gone is no error. Filters end by themselves when
-// their ttl is over, whoever is alive then.
+// A change is one transaction: all of it, or nothing. It is idempotent: adding what stands renews
+// it (with a new ttl, and its counter begins anew), removing what is gone is no error. Filters end
+// by themselves when their ttl is over, whoever is alive then.
 #pragma once
 
 #include <boost/asio/awaitable.hpp>
@@ -33,7 +33,8 @@ struct FilterChange {
   std::vector<Removal> removals;
 };
 
-// How many new connections were answered with a reset, and how many with nothing, since the table was made.
+// How many new connections were answered with a reset, and how many with nothing, since the table
+// was made.
 struct Refusals {
   uint64_t reset = 0;
   uint64_t dropped = 0;
@@ -43,10 +44,9 @@ struct Standing {
   Refusals refusals;
 };
 
-// Thread: the control thread's. Owner: app.
-// Errors: kRefused (an older fence, nothing happened), kInvalid (a wide ttl or an odd run name; a bug),
-// kNotFound (no nft), kPermission, kUnavailable (a kernel that cannot), kUnknown (it may have happened, and
-// asking did not help).
+// Thread: the control thread's. Owner: app. Errors: kRefused (an older fence, nothing happened),
+// kInvalid (a wide ttl or an odd run name; a bug), kNotFound (no nft), kPermission, kUnavailable (a
+// kernel that cannot), kUnknown (it may have happened, and asking did not help).
 class FilterTable {
  public:
   virtual ~FilterTable() = default;

@@ -209,6 +209,7 @@ class WorkerView {
       : counters(block),
         failures(block.failures),
         clients(block.clients),
+        newcomers(block.newcomers),
         backends_(reinterpret_cast<const char*>(block.backends.data())),
         backend_size_(sizeof block.backends[0]),
         pace_at_(reinterpret_cast<const char*>(block.backends[0].pace.data()) - backends_) {}
@@ -220,6 +221,7 @@ class WorkerView {
     return index < failures.size() ? failures[index].get() : 0;
   }
   std::span<const ClientCells, kClientSlots> clients;
+  std::span<const NewcomerCells, kNewcomerSlots> newcomers;
 
   BackendView backend(size_t index) const {
     const char* cells = backends_ + index * backend_size_;

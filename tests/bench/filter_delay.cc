@@ -1,8 +1,9 @@
-// How long it takes from the decision to block an address until its next connection is refused, and from its time's
-// end until it is let in again with nobody left to act; in a network namespace of its own.
+// How long it takes from the decision to block an address until its next connection is refused, and
+// from its time's end until it is let in again with nobody left to act; in a network namespace of
+// its own.
 //
-// The peer starts nft anew for each filter, as scripts do. Prints one line per figure,
-// `name ours peer ratio bound ok|short`, and exits 1 when one is short. Without the rights or without nft it
+// The peer starts nft anew for each filter, as scripts do. Prints one line per figure, `name ours
+// peer ratio bound ok|short`, and exits 1 when one is short. Without the rights or without nft it
 // says so and measures nothing.
 #include <algorithm>
 #include <boost/asio/co_spawn.hpp>

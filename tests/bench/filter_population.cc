@@ -1,5 +1,5 @@
-// Who is blocked when everybody is accused: a million clients that authenticated in the last seven days, with NAT,
-// shared addresses and IPv6 privacy addresses, and attackers at the same ones.
+// Who is blocked when everybody is accused: a million clients that authenticated in the last seven
+// days, with NAT, shared addresses and IPv6 privacy addresses, and attackers at the same ones.
 //
 //   filter_population [CLIENTS]     default 1200000, of which a million come within seven days
 //

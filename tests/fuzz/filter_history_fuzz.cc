@@ -1,5 +1,5 @@
-// The file of the history of authenticated addresses: as it was found, and with its checksum made right, so that
-// what lies behind that is reached.
+// The file of the history of authenticated addresses: as it was found, and with its checksum made
+// right, so that what lies behind that is reached.
 #include <cstdint>
 #include <string>
 #include <string_view>

@@ -1,7 +1,8 @@
-// FakeFilterTable: the kernel's address filters in memory, on a test's clock, with failures on demand.
+// FakeFilterTable: the kernel's address filters in memory, on a test's clock, with failures on
+// demand.
 //
-// Keeps to the contract of agent/filter/table.h: one transaction, filters end by themselves, an older fence is
-// refused. It can be told to answer kUnknown, having done it or not.
+// Keeps to the contract of agent/filter/table.h: one transaction, filters end by themselves, an
+// older fence is refused. It can be told to answer kUnknown, having done it or not.
 #pragma once
 
 #include <deque>

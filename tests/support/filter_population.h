@@ -1,9 +1,10 @@
 // A made-up world of clients and attackers, for what address filters must never do.
 //
-// Clients authenticate on some of eight days from addresses of their own, from behind shared ones (offices,
-// providers' NAT), from a new IPv6 address of their /64 each time, or on the move. Attackers sit at addresses of
-// their own and behind the same NAT and in the same /64 as clients. Two agents keep histories of what their
-// proxies told; then everybody is accused, clients too. One seed makes one world.
+// Clients authenticate on some of eight days from addresses of their own, from behind shared ones
+// (offices, providers' NAT), from a new IPv6 address of their /64 each time, or on the move.
+// Attackers sit at addresses of their own and behind the same NAT and in the same /64 as clients.
+// Two agents keep histories of what their proxies told; then everybody is accused, clients too. One
+// seed makes one world.
 #pragma once
 
 #include <cstdint>

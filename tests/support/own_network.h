@@ -1,7 +1,7 @@
 // A network namespace of a test process's own, with nothing but loopback in it.
 //
-// Whatever the process and its children then do to the network ends with them. Needs root, or the right to make a
-// user namespace and be root in it.
+// Whatever the process and its children then do to the network ends with them. Needs root, or the
+// right to make a user namespace and be root in it.
 #pragma once
 
 #include <fcntl.h>

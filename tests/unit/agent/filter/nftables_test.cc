@@ -313,7 +313,8 @@ TEST_F(Nftables, RefusesWhatIsNoFilterBeforeTheKernelSeesIt) {
 TEST_F(Nftables, FindsOutWhatAnNftDidThatHangs) {
   const std::string flag = dir_.file("hung");
   const std::string real = *find_nft();
-  // The first one does what it is told (the table, then a change), and never answers the second time.
+  // The first one does what it is told (the table, then a change), and never answers the second
+  // time.
   const std::string path = script("[ -e " + flag + " ] && exec " + real + " -j -i\ntouch " + flag +
                                   "\nsed -u 3q | " + real + " -j -i\nexec sleep 300");
   Agent agent(fences(), {path});

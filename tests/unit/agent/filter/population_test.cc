@@ -5,8 +5,8 @@
 namespace test {
 namespace {
 
-// Ten worlds, 100,000 clients; among them NAT, shared addresses, addresses that change within an IPv6 /64, and
-// attackers at the same ones.
+// Ten worlds, 100,000 clients; among them NAT, shared addresses, addresses that change within an
+// IPv6 /64, and attackers at the same ones.
 TEST(Population, NoAuthenticatedClientIsBlockedWhoeverIsAccused) {
   for (uint64_t seed = 1; seed <= 10; ++seed) {
     PopulationOptions options;
