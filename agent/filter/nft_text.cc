@@ -177,6 +177,9 @@ base::Error nft_error(std::string_view complaint) {
   if (says("Too many open files in system") || says("No buffer space")) {
     return base::Error(base::ErrorCode::kExhausted, "the kernel holds no more filters" + quoted);
   }
+  if (says("Message too long")) {
+    return base::Error(base::ErrorCode::kExhausted, "too many filters at once" + quoted);
+  }
   return base::Error(base::ErrorCode::kUnavailable, "nft refuses" + quoted);
 }
 

@@ -85,7 +85,10 @@ struct Agent {
 
 class Nftables : public testing::Test {
  protected:
-  static void SetUpTestSuite() { why_not_ = test::enter_own_network(); }
+  static void SetUpTestSuite() {
+    is_root_ = ::geteuid() == 0;
+    why_not_ = test::enter_own_network();
+  }
   void SetUp() override {
     if (!why_not_.empty()) GTEST_SKIP() << why_not_;
     if (!find_nft().ok()) GTEST_SKIP() << find_nft().error().context;
@@ -123,11 +126,13 @@ class Nftables : public testing::Test {
     return path;
   }
 
+  static bool is_root_;  // outside of the namespaces, too
   static std::string why_not_;
   base::SystemClock clock_;
   test::TempDir dir_;
   std::unique_ptr<test::Listener> listener_;
 };
+bool Nftables::is_root_ = false;
 std::string Nftables::why_not_;
 
 TEST_F(Nftables, RefusesNewConnectionsAndLetsEstablishedOnesGoOn) {
@@ -165,17 +170,20 @@ TEST_F(Nftables, ResetsTheFirstFewASecondAndDropsAfter) {
   Agent agent(fences());
   ASSERT_TRUE(agent.add("127.0.0.9", Mode::kBlock).ok());
   std::vector<test::UniqueFd> attempts;
+  const base::Instant began = clock_.now();
   for (int i = 0; i < 40; ++i) attempts.push_back(test::begin_connect("127.0.0.9", kServer, kPort));
   const Standing standing = agent.list();
-  EXPECT_EQ(standing.filters[0].packets, 40u);
+  EXPECT_GE(standing.filters[0].packets, 40u) << "more when some were repeated";
   EXPECT_GE(standing.refusals.reset, 5u);
-  EXPECT_LE(standing.refusals.reset, 15u);
-  EXPECT_EQ(standing.refusals.reset + standing.refusals.dropped, 40u);
+  const double seconds = base::to_seconds(clock_.now() - began);
+  EXPECT_LE(static_cast<double>(standing.refusals.reset), 6 + 5 * seconds);
+  EXPECT_EQ(standing.refusals.reset + standing.refusals.dropped, standing.filters[0].packets);
+  EXPECT_GE(standing.refusals.dropped, 1u);
   uint64_t silent = 0;
   for (const test::UniqueFd& each : attempts) {
-    silent += test::wait_arrival(each, 0ms) == Arrival::kSilence ? 1 : 0;
+    silent += test::wait_arrival(each, 1ms) == Arrival::kSilence ? 1 : 0;
   }
-  EXPECT_GE(silent, 25u);
+  EXPECT_GT(silent, 0u);
 }
 
 TEST_F(Nftables, EndsByItselfAfterTheAgentIsKilled) {
@@ -191,7 +199,7 @@ TEST_F(Nftables, EndsByItselfAfterTheAgentIsKilled) {
   ASSERT_TRUE(WIFSIGNALED(status)) << "it did not get so far";
   EXPECT_NE(arrive("127.0.0.9"), Arrival::kConnected);
   const base::Duration waited = until_let_in("127.0.0.9");
-  EXPECT_GE(waited, 1s);
+  EXPECT_GE(waited, 500ms);
   EXPECT_LE(waited, 5s);
 }
 
@@ -256,6 +264,7 @@ TEST_F(Nftables, IsAdoptedRenewedAndLiftedByTheNextAgent) {
 }
 
 TEST_F(Nftables, DoesAllOfAChangeOrNothing) {
+  if (!is_root_) GTEST_SKIP() << "only root may send the kernel so much at once";
   Agent agent(fences());
   ASSERT_TRUE(agent.add("127.0.0.9", Mode::kCount).ok());
   FilterChange change = agent.change();
@@ -347,12 +356,12 @@ TEST_F(Nftables, SaysUnknownWhenEveryNftHangs) {
                                 "\nsed -u 2q | " + *find_nft() + " -j -i\nexec sleep 300")});
   FilterChange change = agent.change();
   change.additions.push_back({subject("127.0.0.9"), Mode::kBlock, "run-1", 60s});
-  change.deadline = clock_.now() + 500ms;
+  change.deadline = clock_.now() + 2s;
   const base::Instant began = clock_.now();
   const base::Result<> done = agent.run(agent.table->apply(change));
   ASSERT_FALSE(done.ok());
   EXPECT_EQ(done.code(), base::ErrorCode::kUnknown) << done.error().context;
-  EXPECT_LE(clock_.now() - began, 5s);
+  EXPECT_LE(clock_.now() - began, 10s);
 }
 
 TEST_F(Nftables, DidNothingWhenTheTableCouldNotBeMade) {
@@ -366,7 +375,7 @@ TEST_F(Nftables, DidNothingWhenTheTableCouldNotBeMade) {
 }
 
 TEST_F(Nftables, SaysWhatIsMissing) {
-  if (::geteuid() != 0) GTEST_SKIP() << "root only";
+  if (!is_root_) GTEST_SKIP() << "only root can be somebody else";
   Agent powerless(fences(), {"/usr/bin/setpriv", "--reuid=65534", "--clear-groups",
                              "--inh-caps=-all", "--bounding-set=-all", *find_nft(), "-j", "-i"});
   const base::Result<> refused = powerless.add("127.0.0.9", Mode::kBlock);
