@@ -51,7 +51,7 @@ need_build_tools() {
   [ -x /usr/sbin/bpftool ] || need_command bpftool bpftool
   need pkg-config ccache libboost1.81-dev libboost-json1.81-dev libboost-url1.81-dev libssl-dev \
     libsqlite3-dev libyaml-cpp-dev libspdlog-dev libfmt-dev prometheus-cpp-dev libctemplate-dev \
-    libcli11-dev libbpf-dev zlib1g-dev libgtest-dev libgmock-dev
+    libcli11-dev libldns-dev libbpf-dev zlib1g-dev libgtest-dev libgmock-dev
   need memcached
 }
 
