@@ -92,6 +92,27 @@ base::Result<std::vector<std::string>> encode_all(const std::vector<Question>& q
   return messages;
 }
 
+// Whatever is asked for, a CNAME is the answer where there is one.
+std::vector<RecordType> all_types() {
+  return {RecordType::kA, RecordType::kAaaa};
+}
+
+// Enough to see `target`: with its generation nothing else stands there.
+std::vector<RecordType> types_of(const Target& target) {
+  if (!target.alias.empty()) return {RecordType::kCname};
+  const auto& all = target.addresses;
+  const auto four = std::count_if(all.begin(), all.end(), is_ipv4);
+  std::vector<RecordType> types;
+  if (four > 0) types.push_back(RecordType::kA);
+  if (static_cast<size_t>(four) < all.size()) types.push_back(RecordType::kAaaa);
+  return types;
+}
+
+std::string generation_of(const NameState& state) {
+  if (state.generation == 0) return "no generation";
+  return "generation " + std::to_string(state.generation) + " of " + state.run;
+}
+
 }  // namespace
 
 struct Rfc2136Switch::Sight {
@@ -108,10 +129,10 @@ Rfc2136Switch::Rfc2136Switch(asio::any_io_executor executor, base::Timers& timer
 }
 
 asio::awaitable<base::Result<NameState>> Rfc2136Switch::glance(ServerPlace server, std::string name,
+                                                               std::vector<RecordType> types,
                                                                base::Instant deadline) {
-  // Whatever is asked for, a CNAME is the answer where there is one.
-  const std::vector<Question> questions = {
-      {generation_name(name), RecordType::kTxt}, {name, RecordType::kA}, {name, RecordType::kAaaa}};
+  std::vector<Question> questions = {{generation_name(name), RecordType::kTxt}};
+  for (const RecordType type : types) questions.push_back({name, type});
   auto messages = encode_all(questions);
   if (!messages) co_return messages.error();
   const auto answers = co_await courier_.ask(server, std::move(*messages), deadline);
@@ -141,7 +162,7 @@ asio::awaitable<base::Result<NameState>> Rfc2136Switch::read_one(ServerPlace ser
   std::string run;
   base::Result<uint64_t> before = co_await read_generation(server, name, deadline, run);
   while (before.ok()) {
-    const base::Result<NameState> state = co_await glance(server, name, deadline);
+    const base::Result<NameState> state = co_await glance(server, name, all_types(), deadline);
     if (!state) co_return state.error();
     const base::Result<uint64_t> after = co_await read_generation(server, name, deadline, run);
     if (!after) co_return after.error();
@@ -235,12 +256,13 @@ asio::awaitable<base::Result<>> Rfc2136Switch::update(Change change, NameState s
 asio::awaitable<void> Rfc2136Switch::watch(ServerPlace server, Change change,
                                            base::Instant deadline, Sight& sight) {
   const NameState wanted = wanted_state(change);
+  const std::vector<RecordType> types = types_of(change.target);
   base::Duration pause = kFirstLook;
   while (true) {
-    const base::Result<NameState> state = co_await glance(server, change.name, deadline);
+    const base::Result<NameState> state = co_await glance(server, change.name, types, deadline);
     sight.shown = state.ok() && *state == wanted;
     if (sight.shown) co_return;
-    sight.why = state ? "is at " + to_string(*state) : state.error().context;
+    sight.why = state ? "is at " + generation_of(*state) : state.error().context;
     // Somebody went on from there.
     if (state && state->generation > change.fence) co_return;
     const base::Instant next = timers_.clock().now() + pause;
@@ -267,7 +289,7 @@ asio::awaitable<base::Result<Changed>> Rfc2136Switch::change(Change change,
   const base::Result<Change> checked = check_change(std::move(change), options_.zone);
   if (!checked) co_return checked.error();
   const base::Result<NameState> standing =
-      co_await glance(options_.servers.front(), checked->name, deadline);
+      co_await glance(options_.servers.front(), checked->name, all_types(), deadline);
   if (!standing) co_return standing.error();
   if (!already_done(*standing, *checked)) {
     base::Result<> updated;

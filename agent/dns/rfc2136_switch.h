@@ -40,6 +40,7 @@ class Rfc2136Switch final : public DnsSwitch {
                                                            base::Instant deadline);
   // The same in one round, so that they may be of different moments: to be compared only.
   boost::asio::awaitable<base::Result<NameState>> glance(ServerPlace server, std::string name,
+                                                         std::vector<RecordType> types,
                                                          base::Instant deadline);
   boost::asio::awaitable<base::Result<uint64_t>> read_generation(ServerPlace server,
                                                                  std::string name,
