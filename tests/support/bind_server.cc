@@ -87,13 +87,16 @@ void BindServer::configure() const {
   const std::string key = "key \"" + key_.name + "\" { algorithm " +
                           std::string(to_string(key_.algorithm)) + "; secret \"" +
                           base::base64_encode(key_.secret.reveal()) + "\"; };\n";
-  std::string conf = key + "controls { };\noptions {\n  directory \"" + directory_.path() +
-                     "\";\n  listen-on port " + std::to_string(place_.port) + " { " +
-                     place_.address +
-                     "; };\n  listen-on-v6 { none; };\n  pid-file none;\n  session-keyfile none;\n"
-                     "  lock-file none;\n  recursion no;\n  dnssec-validation no;\n"
-                     "  empty-zones-enable no;\n  allow-transfer { key " +
-                     key_.name + "; };\n};\nzone \"" + zone + "\" {\n  file \"zone.db\";\n";
+  std::string conf =
+      key +
+      "controls { };\nlogging { category update { null; }; category update-security { null; }; };\n"
+      "options {\n  directory \"" +
+      directory_.path() + "\";\n  listen-on port " + std::to_string(place_.port) + " { " +
+      place_.address +
+      "; };\n  listen-on-v6 { none; };\n  pid-file none;\n  session-keyfile none;\n"
+      "  lock-file none;\n  recursion no;\n  dnssec-validation no;\n"
+      "  empty-zones-enable no;\n  allow-transfer { key " +
+      key_.name + "; };\n};\nzone \"" + zone + "\" {\n  file \"zone.db\";\n";
   if (primary_ != nullptr) {
     conf += "  type secondary;\n  masterfile-format text;\n  primaries { " +
             clause_of(primary_->place_) + " key " + key_.name + "; };\n";
@@ -127,7 +130,8 @@ void BindServer::start() {
     const int out = ::open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
     ::dup2(out, 1);
     ::dup2(out, 2);
-    ::execl(kProgram, "named", "-g", "-4", "-n", "2", "-c", conf.c_str(), nullptr);
+    ::execl(kProgram, "named", "-f", "-L", log.c_str(), "-4", "-n", "2", "-c", conf.c_str(),
+            nullptr);
     ::_exit(127);
   }
   const base::SystemClock clock;
