@@ -145,7 +145,7 @@ TEST_F(Bind, SaysWhichServerDoesNotShowTheChangeYet) {
   EXPECT_EQ(*seen[0].state, *seen[1].state);
 
   secondary.signal(SIGSTOP);
-  const auto one = change(options, a_change("a.cache.test", 1, 2, alias("b.example.net")), 700ms);
+  const auto one = change(options, a_change("a.cache.test", 1, 2, alias("b.example.net")), 1500ms);
   secondary.signal(SIGCONT);
   ASSERT_TRUE(one.ok()) << one.error().to_string();
   ASSERT_EQ(one->behind.size(), 1u);
