@@ -53,17 +53,21 @@ std::string attacker(int number) {
 }
 
 // A history of eight whole days that knows nobody.
+constexpr base::Duration kEightDays = 8 * base::Duration(24h);
+base::Instant end_of_history(base::Duration since) {
+  return base::Instant{1} + kEightDays + since;
+}
 AuthenticatedHistory whole_history(base::WallTime now) {
   AuthenticatedHistory history;
-  for (base::Duration left = 8 * base::Duration(24h); left >= 0h; left -= 12h) {
-    history.end_round(now + -left, base::Instant{1} + (8 * base::Duration(24h) - left), true);
+  for (base::Duration left = kEightDays; left >= 0h; left -= 12h) {
+    history.end_round(now + -left, end_of_history(-left), true);
   }
   return history;
 }
 
 class Bench {
  public:
-  Bench() : history_(whole_history(clock_.wall())), listener_(kPort) {
+  Bench() : history_(whole_history(began_)), listener_(kPort) {
     NftablesOptions options;
     options.ports = {kPort};
     options.fence_file = dir_.file("fences");
@@ -75,6 +79,8 @@ class Bench {
 
   // Decides about the attacker as after it was counted, and makes it so.
   void block(const std::string& address, base::Duration ttl, uint64_t fence) {
+    // Nobody has authenticated since the last round either.
+    history_.end_round(clock_.wall(), end_of_history(clock_.wall() - began_), true);
     Knowledge knowledge{history_, clock_.wall(), {}, {}, {}, {}, 0, {}};
     knowledge.flows.is_known = true;
     Filter canary;
@@ -141,6 +147,7 @@ class Bench {
   }
 
   base::SystemClock clock_;
+  const base::WallTime began_ = clock_.wall();
   test::TempDir dir_;
   AuthenticatedHistory history_;
   test::Listener listener_;

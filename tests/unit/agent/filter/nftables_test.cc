@@ -146,6 +146,7 @@ TEST_F(Nftables, RefusesNewConnectionsAndLetsEstablishedOnesGoOn) {
   for (int i = 0; i < 100; ++i) {
     char byte = 'x';
     ASSERT_EQ(::send(before.fd.get(), &byte, 1, MSG_NOSIGNAL), 1);
+    ASSERT_TRUE(base::net::wait_ready(peer.get(), POLLIN, clock_.now() + 5s));
     ASSERT_EQ(::recv(peer.get(), &byte, 1, 0), 1);
     ASSERT_EQ(::send(peer.get(), &byte, 1, MSG_NOSIGNAL), 1);
     ASSERT_TRUE(base::net::wait_ready(before.fd.get(), POLLIN, clock_.now() + 5s));
