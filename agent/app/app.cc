@@ -253,6 +253,9 @@ bool App::Parts::is_measured() {
 asio::awaitable<base::Result<>> App::Parts::start() {
   if (auto loaded = co_await coordinator.load(); !loaded) co_return loaded;
   if (auto loaded = co_await watch.load(); !loaded) co_return loaded;
+  if (auto paused = co_await engine.load_pauses(); !paused) {
+    base::log::error("pauses_unreadable", {{"error", paused.error().context}});
+  }
   co_await restraint.begin();
   if (stopping) co_return base::Done{};
   if (auto listening = listen(); !listening) co_return listening;
@@ -325,7 +328,8 @@ asio::awaitable<void> App::Parts::stop() {
     ::unlink((ground->options.dir + "/region.json").c_str());
   }
   co_await watch.flush();
-  co_await restraint.end();
+  // One that never got ready, or fails, did not stay up.
+  if (was_ready && status == 0) co_await restraint.end();
   co_await publisher.stop();
   const base::Instant deadline = ground->clock.now() + kDiskPatience;
   while (!recorder.is_written() && ground->clock.now() < deadline) co_await timers.wait_for(10ms);

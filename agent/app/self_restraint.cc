@@ -9,7 +9,7 @@ using namespace std::chrono_literals;
 
 constexpr const char* kStarts = "/agent/starts";
 constexpr base::Duration kLookEvery = 500ms;
-constexpr std::string_view kOwner = "mcguard";
+constexpr base::Duration kApart = 1s;
 
 std::string jump_words(base::Duration jumped) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(jumped).count();
@@ -27,7 +27,8 @@ boost::asio::awaitable<void> SelfRestraint::begin() {
   }
   const runbook::Policy::ObserveOnly rule = parts_.engine.policy().observe_only;
   const std::string remembered = known->has_value() ? (*known)->value : std::string();
-  const auto starts = runbook::with_start(remembered, parts_.timers.clock().wall(), rule.window);
+  const auto starts = runbook::with_start(remembered, parts_.timers.clock().wall(), rule.window,
+                                          static_cast<size_t>(rule.starts));
   store::Transaction transaction;
   transaction.put(kStarts, runbook::remembered_starts(starts));
   const auto written = co_await parts_.store.commit(std::move(transaction));
@@ -44,7 +45,11 @@ void SelfRestraint::watch_clock() {
 boost::asio::awaitable<void> SelfRestraint::look_at_clock() {
   while (!parts_.gate.closed()) {
     const base::Clock& clock = parts_.timers.clock();
-    const auto jumped = clock_.look(clock.now(), clock.wall());
+    const base::Instant before = clock.now();
+    const base::WallTime wall = clock.wall();
+    // Between two readings that lie far apart this process stood still, which is no jump.
+    const bool at_once = clock.now() - before < kApart;
+    const auto jumped = at_once ? clock_.look(before, wall) : std::nullopt;
     if (jumped) co_await observe_only(jump_words(*jumped));
     co_await parts_.timers.wait_for_beat(kLookEvery);
   }
@@ -52,13 +57,20 @@ boost::asio::awaitable<void> SelfRestraint::look_at_clock() {
 
 boost::asio::awaitable<void> SelfRestraint::observe_only(std::string reason) {
   runbook::PauseWish wish;
-  wish.owner = kOwner;
+  wish.owner = runbook::Pause::kOwnOwner;
   wish.reason = reason + "; it only observes until times can be trusted again";
   wish.length = parts_.engine.policy().observe_only.length;
   const auto paused = co_await parts_.engine.pause(std::move(wish));
-  const std::string text =
-      paused ? runbook::words_of(*paused) : reason + "; " + paused.error().context;
-  base::log::warn("page", {{"text", "mcguard starts nothing by itself: " + text}});
+  // In force also if the store did not take it; whatever else is wrong, it is not.
+  bool in_force = paused.ok();
+  for (const runbook::Pause& known : parts_.engine.pauses().list()) {
+    in_force = in_force || known.id == runbook::Pause::kOwnId;
+  }
+  const std::string text = paused ? runbook::words_of(*paused) : paused.error().context;
+  base::log::warn("page",
+                  {{"text", (in_force ? "mcguard starts nothing by itself: "
+                                      : "mcguard goes on, but should not: " + reason + "; ") +
+                                text}});
 }
 
 boost::asio::awaitable<void> SelfRestraint::end() {

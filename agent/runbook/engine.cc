@@ -207,6 +207,9 @@ awaitable<Result<>> Engine::abort(std::string run, std::string who) {
   return state_->abort(std::move(run), std::move(who));
 }
 
+awaitable<Result<>> Engine::load_pauses() {
+  return state_->pauses_.load();
+}
 awaitable<Result<Pause>> Engine::pause(PauseWish wish) {
   return state_->pause(std::move(wish));
 }

@@ -114,6 +114,8 @@ class Engine {
   boost::asio::awaitable<base::Result<>> approve(std::string run, std::string who);
   boost::asio::awaitable<base::Result<>> abort(std::string run, std::string who);
 
+  // Those of the store become known: at the start, before anybody asks about them. resume() does it, too.
+  boost::asio::awaitable<base::Result<>> load_pauses();
   // See Pauses. kNotFound: there is no such cluster or runbook.
   boost::asio::awaitable<base::Result<Pause>> pause(PauseWish wish);
   boost::asio::awaitable<base::Result<>> lift(std::string pause);

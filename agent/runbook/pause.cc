@@ -38,6 +38,16 @@ std::string one_line(std::string text) {
   return text;
 }
 
+// As it was meant, should a clock have been wrong when it was written, or be now.
+Pause within_reason(Pause pause, WallTime now) {
+  const base::Duration length =
+      std::clamp(pause.until - pause.from, base::Duration(0), base::Duration(Pause::kLongest));
+  const bool own = pause.owner == Pause::kOwnOwner;
+  if (pause.from > now && (own || pause.from > now + Pause::kFurthestAhead)) pause.from = now;
+  pause.until = std::min(pause.until, std::max(pause.from, now) + length);
+  return pause;
+}
+
 Error wrong(const std::string& what) {
   return Error(ErrorCode::kInvalid, what, base::Origin::kClient);
 }
@@ -121,7 +131,7 @@ awaitable<Result<>> Pauses::load() {
     } else if (read->until <= clock_.wall()) {
       over.erase(entry.key);
     } else if (!known_.contains(read->id)) {
-      remember(std::move(*read));
+      remember(within_reason(std::move(*read), clock_.wall()));
     }
   }
   // A failure leaves them to the next start.
@@ -148,12 +158,22 @@ Result<Pause> Pauses::made_of(const PauseWish& wish) const {
   }
   pause.cluster = wish.cluster;
   pause.runbook = wish.runbook;
-  pause.owner = wish.owner;
+  pause.owner = one_line(wish.owner.substr(0, Pause::kLongestOwner));
   pause.reason = one_line(wish.reason);
-  const std::string stem = id_at(now);
-  pause.id = stem;
-  for (int n = 2; known_.contains(pause.id); ++n) pause.id = stem + "-" + std::to_string(n);
+  pause.id = new_id(wish);
+  // The agent's own is not made shorter by a new reason.
+  if (const auto own = known_.find(pause.id); own != known_.end()) {
+    pause.until = std::max(pause.until, now + (own->second.until - clock_.now()));
+  }
   return pause;
+}
+
+std::string Pauses::new_id(const PauseWish& wish) const {
+  if (wish.owner == Pause::kOwnOwner) return std::string(Pause::kOwnId);
+  const std::string stem = id_at(clock_.wall());
+  std::string id = stem;
+  for (int n = 2; known_.contains(id); ++n) id = stem + "-" + std::to_string(n);
+  return id;
 }
 
 void Pauses::remember(Pause pause) {
@@ -163,14 +183,19 @@ void Pauses::remember(Pause pause) {
   ++changes_;
 }
 
-void Pauses::forget_over() {
+void Pauses::forget_over(store::Transaction& transaction) {
   // Each has been counted as begun and as over; change_count() counts what is there.
-  changes_ += 2 * std::erase_if(known_, [this](const auto& one) { return is_over(one.second); });
+  changes_ += 2 * std::erase_if(known_, [&](const auto& one) {
+                if (!is_over(one.second)) return false;
+                transaction.erase(pause_key(one.first));
+                return true;
+              });
 }
 
 awaitable<Result<Pause>> Pauses::add(PauseWish wish) {
-  forget_over();
-  if (known_.size() >= kMost) {
+  store::Transaction transaction;
+  forget_over(transaction);
+  if (known_.size() >= kMost && wish.owner != Pause::kOwnOwner) {
     co_return Error(ErrorCode::kExhausted, "there are " + std::to_string(kMost) +
                                                " pauses already; lift some, or pause more at once");
   }
@@ -178,7 +203,6 @@ awaitable<Result<Pause>> Pauses::add(PauseWish wish) {
   if (!made.ok()) co_return made.error();
   const Pause pause = std::move(*made);
   remember(pause);
-  store::Transaction transaction;
   transaction.put(pause_key(pause.id), json::serialize(to_document(pause)));
   const Result<store::Revision> written = co_await store_.commit(std::move(transaction));
   if (written.ok()) co_return pause;
@@ -190,11 +214,11 @@ awaitable<Result<Pause>> Pauses::add(PauseWish wish) {
 }
 
 awaitable<Result<>> Pauses::lift(std::string id) {
-  forget_over();
+  store::Transaction transaction;
+  forget_over(transaction);
   if (!known_.contains(id)) {
     co_return Error(ErrorCode::kNotFound, "no pause " + id + "; see mcguard pause list");
   }
-  store::Transaction transaction;
   transaction.erase(pause_key(id));
   const Result<store::Revision> written = co_await store_.commit(std::move(transaction));
   if (!written.ok()) {
@@ -209,6 +233,12 @@ awaitable<Result<>> Pauses::lift(std::string id) {
 bool Pauses::is_in_force(const Pause& pause) const {
   const auto at = known_.find(pause.id);
   return at != known_.end() && clock_.now() >= at->second.from && !is_over(at->second);
+}
+
+base::Duration Pauses::left(const Pause& pause) const {
+  const auto at = known_.find(pause.id);
+  if (at == known_.end()) return base::Duration(0);
+  return std::max(at->second.until - clock_.now(), base::Duration(0));
 }
 
 std::optional<Pause> Pauses::holding(const Runbook& book, std::string_view cluster) const {

@@ -41,6 +41,10 @@ struct Pause {
   static constexpr base::Duration kLongest = std::chrono::hours(24 * 7);
   static constexpr base::Duration kFurthestAhead = std::chrono::hours(24 * 31);
   static constexpr size_t kLongestReason = 300;
+  static constexpr size_t kLongestOwner = 100;
+  // Of the agent itself there is one, which grows longer while there is new reason for it.
+  static constexpr std::string_view kOwnId = "pause-mcguard";
+  static constexpr std::string_view kOwnOwner = "mcguard";
 
   bool covers(std::string_view runbook_name, std::string_view cluster_name) const;
 };
@@ -64,11 +68,13 @@ class Pauses {
   Pauses(store::Store& store, const base::Clock& clock) : store_(store), clock_(clock) {}
 
   // Those in the store that are not over; the others are taken out of it. Once read, they are known. kInvalid: one is damaged; the others
-  // are known all the same, and so is the damaged one, as a pause of everything until a person lifts it.
+  // are known all the same, and so is the damaged one, as a pause of everything until a person lifts it. None
+  // lasts longer because a clock was wrong between two lives of the agent: from now on at most kLongest.
   boost::asio::awaitable<base::Result<>> load();
 
   // In force at once, even if the store does not take it: then the answer is the store's error, and the pause
-  // lasts as long as this process at most. kInvalid: what is wrong with the wish; kExhausted: too many.
+  // lasts as long as this process at most. kInvalid: what is wrong with the wish; kExhausted: too many. The
+  // agent's own is never one too many.
   boost::asio::awaitable<base::Result<Pause>> add(PauseWish wish);
   // Durable first, so that none comes back that somebody lifted. kNotFound: no such pause, or it is over.
   boost::asio::awaitable<base::Result<>> lift(std::string id);
@@ -76,6 +82,8 @@ class Pauses {
   // Why policy may not start this now: the pause that lasts longest; nullopt: none covers it.
   std::optional<Pause> holding(const Runbook& book, std::string_view cluster) const;
   bool is_in_force(const Pause& pause) const;
+  // Until it ends, whatever the wall clock does meanwhile; zero: it is over.
+  base::Duration left(const Pause& pause) const;
   // Those that are not over, by their beginning.
   std::vector<Pause> list() const;
   // As `pauses.list` shows them, with "in_force".
@@ -89,9 +97,11 @@ class Pauses {
     base::Instant from, until;
   };
   base::Result<Pause> made_of(const PauseWish& wish) const;
+  std::string new_id(const PauseWish& wish) const;
   void remember(Pause pause);
   bool is_over(const Known& known) const { return clock_.now() >= known.until; }
-  void forget_over();
+  // Those that are over are no longer known, and leave the store with `transaction`.
+  void forget_over(store::Transaction& transaction);
 
   store::Store& store_;
   const base::Clock& clock_;

@@ -427,7 +427,7 @@ awaitable<ResponseReport> Engine::State::respond(incident::Incident incident) {
   if (const auto paused = pauses_.holding(*book, incident.scope.cluster); acts && paused) {
     report.hold = Hold::kPaused;
     report.text = words_of(*paused);
-    report.retry_at = paused->until;
+    report.retry_at = parts_.timers.clock().wall() + pauses_.left(*paused);
     co_return report;
   }
   RunRequest asked = request;
@@ -452,7 +452,10 @@ awaitable<ResponseReport> Engine::State::respond(incident::Incident incident) {
     report.run = *started;
     report.text = response.runbook + " as " + *started;
   } else {
-    report.hold = started.code() == ErrorCode::kConflict ? Hold::kLockHeld : Hold::kGuard;
+    const bool paused = pauses_.holding(*book, incident.scope.cluster).has_value();
+    report.hold = started.code() == ErrorCode::kConflict ? Hold::kLockHeld
+                  : paused                               ? Hold::kPaused
+                                                         : Hold::kGuard;
     report.text = started.error().to_string();
   }
   co_return report;

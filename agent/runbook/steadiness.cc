@@ -19,7 +19,8 @@ std::optional<Duration> ClockWatch::look(base::Instant now, WallTime wall) {
   return jumped;
 }
 
-std::vector<WallTime> with_start(const std::string& known, WallTime now, Duration window) {
+std::vector<WallTime> with_start(const std::string& known, WallTime now, Duration window,
+                                 size_t most) {
   std::vector<WallTime> starts;
   boost::system::error_code failed;
   const json::value value = known.empty() ? json::value() : json::parse(known, failed);
@@ -33,6 +34,8 @@ std::vector<WallTime> with_start(const std::string& known, WallTime now, Duratio
   }
   std::sort(starts.begin(), starts.end());
   starts.push_back(now);
+  if (starts.size() > most)
+    starts.erase(starts.begin(), starts.end() - static_cast<ptrdiff_t>(most));
   return starts;
 }
 

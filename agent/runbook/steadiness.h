@@ -28,10 +28,10 @@ class ClockWatch {
   std::optional<base::Duration> offset_;  // wall minus monotonic
 };
 
-// The starts of the agent known so far and this one, without those longer ago than `window`. `known`: as remembered_starts()
+// The starts of the agent known so far and this one, without those longer ago than `window`: the newest `most`. `known`: as remembered_starts()
 // wrote it; empty: none.
 std::vector<base::WallTime> with_start(const std::string& known, base::WallTime now,
-                                       base::Duration window);
+                                       base::Duration window, size_t most);
 std::string remembered_starts(const std::vector<base::WallTime>& starts);
 
 }  // namespace agent::runbook

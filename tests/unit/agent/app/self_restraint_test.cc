@@ -54,6 +54,8 @@ TEST_F(SelfRestraintTest, OnlyObservesAfterTooManyStarts) {
   const auto held =
       fixture.wait(fixture.engine->respond(fixture.proxy_dead("inc-1", "amber-proxy-1")));
   EXPECT_EQ(held.hold, Hold::kPaused);
+  for (int i = 0; i < 20; ++i) start();
+  EXPECT_EQ(pauses().size(), 1u) << "one to be lifted, however long it lasts";
   fixture.settle(10min);
   EXPECT_TRUE(pauses().empty()) << "once it has stayed up, it acts again";
 }

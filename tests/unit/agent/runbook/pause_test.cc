@@ -163,6 +163,64 @@ TEST_F(PauseTest, AClockThatJumpsEndsNone) {
   EXPECT_FALSE(fixture.engine->pauses().is_in_force(*paused));
 }
 
+TEST_F(PauseTest, AsksAgainWhenItEndsAndNotBeforeThoughTheClockJumped) {
+  ASSERT_TRUE(pause(wish("amber", 10min)).ok());
+  fixture.clock.jump(2h);
+  const ResponseReport held = respond("inc-1", "amber-proxy-1");
+  EXPECT_EQ(held.hold, Hold::kPaused);
+  EXPECT_EQ(held.retry_at, fixture.clock.wall() + 10min);
+}
+
+TEST_F(PauseTest, AClockThatWasWrongBetweenTwoLivesMakesNoneLonger) {
+  ASSERT_TRUE(pause(wish("amber", 10min)).ok());
+  PauseWish own = wish("", 10min);
+  own.owner = Pause::kOwnOwner;
+  ASSERT_TRUE(pause(own).ok());
+  fixture.clock.jump(-24h * 365);
+  restart();
+  for (const Pause& known : fixture.engine->pauses().list()) {
+    EXPECT_TRUE(fixture.engine->pauses().is_in_force(known)) << known.id;
+    EXPECT_LE(fixture.engine->pauses().left(known), 10min) << known.id;
+  }
+  EXPECT_EQ(fixture.engine->pauses().list().size(), 2u);
+  fixture.settle(10min);
+  EXPECT_FALSE(respond("inc-1", "amber-proxy-1").run.empty());
+}
+
+TEST_F(PauseTest, TheAgentsOwnIsOneAndNeverOneTooMany) {
+  for (size_t i = 0; i < Pauses::kMost; ++i) ASSERT_TRUE(pause(wish("birch", 1h)).ok()) << i;
+  PauseWish own = wish("", 10min);
+  own.owner = Pause::kOwnOwner;
+  for (int i = 0; i < 600; ++i) {
+    ASSERT_TRUE(pause(own).ok()) << i;
+    fixture.settle(1s);
+  }
+  EXPECT_EQ(fixture.engine->pauses().list().size(), Pauses::kMost + 1);
+  own.length = 1min;
+  const auto shorter = pause(own);
+  EXPECT_GT(fixture.engine->pauses().left(*shorter), 9min) << "no reason makes it shorter";
+  EXPECT_EQ(respond("inc-1", "amber-proxy-1").hold, Hold::kPaused);
+  ASSERT_TRUE(lift(std::string(Pause::kOwnId)).ok());
+  EXPECT_FALSE(respond("inc-1", "amber-proxy-1").run.empty());
+}
+
+TEST_F(PauseTest, ThoseThatAreOverLeaveTheStoreWithTheNext) {
+  for (int i = 0; i < 10; ++i) ASSERT_TRUE(pause(wish("amber", 1s)).ok());
+  fixture.settle(1s);
+  ASSERT_TRUE(pause(wish("amber", 1min)).ok());
+  int stored = 0;
+  for (const auto& [key, entry] : fixture.store.entries()) stored += key.starts_with("/pauses/");
+  EXPECT_EQ(stored, 1);
+}
+
+TEST_F(PauseTest, ItsOwnerIsNoLongerThanALine) {
+  PauseWish maintenance = wish("amber", 1h);
+  maintenance.owner = std::string(300, 'x') + "\n";
+  const auto paused = pause(maintenance);
+  ASSERT_TRUE(paused.ok());
+  EXPECT_EQ(paused->owner.size(), Pause::kLongestOwner);
+}
+
 TEST_F(PauseTest, RefusesWhatWouldNeverEndOrSaysNothing) {
   const auto refusal = [this](PauseWish wanted) {
     return pause(std::move(wanted)).error().context;

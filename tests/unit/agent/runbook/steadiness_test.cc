@@ -34,7 +34,7 @@ TEST(Starts, CountsThoseOfTheWindowAndThisOne) {
   test::ManualClock clock;
   std::string known;
   const auto start = [&] {
-    const auto starts = with_start(known, clock.wall(), 5min);
+    const auto starts = with_start(known, clock.wall(), 5min, 100);
     known = remembered_starts(starts);
     return starts.size();
   };
@@ -49,10 +49,23 @@ TEST(Starts, CountsThoseOfTheWindowAndThisOne) {
   EXPECT_EQ(start(), 1u) << "starts of the future were another clock's";
 }
 
+TEST(Starts, RemembersNoMoreThanMatter) {
+  test::ManualClock clock;
+  std::string known;
+  for (int i = 0; i < 1000; ++i) {
+    clock.advance(1ms);
+    const auto starts = with_start(known, clock.wall(), 24h, 5);
+    EXPECT_LE(starts.size(), 5u);
+    EXPECT_EQ(starts.back(), clock.wall());
+    known = remembered_starts(starts);
+  }
+  EXPECT_LT(known.size(), 200u);
+}
+
 TEST(Starts, AnythingOddCountsForNothing) {
   test::ManualClock clock;
   for (const char* odd : {"", "{}", "[1,null,\"yesterday\"]", "[", "17"}) {
-    EXPECT_EQ(with_start(odd, clock.wall(), 5min).size(), 1u) << odd;
+    EXPECT_EQ(with_start(odd, clock.wall(), 5min, 100).size(), 1u) << odd;
   }
 }
 
