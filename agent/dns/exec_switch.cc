@@ -121,6 +121,9 @@ boost::asio::awaitable<base::Result<json::object>> ExecSwitch::call(std::string 
                                                                     json::object request,
                                                                     base::Instant deadline) {
   const base::Duration left = std::max(deadline - timers_.clock().now(), base::Duration::zero());
+  if (left == base::Duration::zero()) {
+    co_return Error(ErrorCode::kUnavailable, options_.program + " was not asked: no time is left");
+  }
   request["api"] = kPluginApi;
   request["verb"] = verb;
   request["zone"] = options_.zone;

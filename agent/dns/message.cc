@@ -86,7 +86,7 @@ class Section {
   const ldns_rr_list* list() const { return list_.get(); }
 
   void value(const std::string& name, RecordType type, uint32_t ttl, const std::string& value) {
-    RecordPointer record = make(name, type, class_, ttl);
+    RecordPointer record = make(name, to_ldns(type), class_, ttl);
     Field field = value_field(type, value);
     good_ = good_ && record && field && ldns_rr_push_rdf(record.get(), field.get());
     if (!good_) return;
@@ -95,17 +95,20 @@ class Section {
   }
   // ANY: "is there" or "delete all"; NONE: "is not there".
   void bare(const std::string& name, RecordType type, ldns_rr_class cls) {
+    bare(name, to_ldns(type), cls);
+  }
+  void bare(const std::string& name, ldns_rr_type type, ldns_rr_class cls) {
     push(make(name, type, cls, 0));
   }
 
  private:
-  RecordPointer make(const std::string& name, RecordType type, ldns_rr_class cls, uint32_t ttl) {
+  RecordPointer make(const std::string& name, ldns_rr_type type, ldns_rr_class cls, uint32_t ttl) {
     RecordPointer record(ldns_rr_new());
     Field owner = name_field(name);
     good_ = good_ && record && owner;
     if (!good_) return nullptr;
     ldns_rr_set_owner(record.get(), owner.release());
-    ldns_rr_set_type(record.get(), to_ldns(type));
+    ldns_rr_set_type(record.get(), type);
     ldns_rr_set_class(record.get(), cls);
     ldns_rr_set_ttl(record.get(), ttl);
     return record;
@@ -137,8 +140,30 @@ void add_records(Section& section, const std::string& name, const Target& target
 
 constexpr RecordType kTargetTypes[] = {RecordType::kCname, RecordType::kA, RecordType::kAaaa};
 
-// Exactly `standing`, neither less nor more.
-void require(Section& section, const std::string& name, const NameState& standing) {
+// Beside any of these a server ignores a CNAME in silence (RFC 2136, 3.4.2.2), after it has deleted what stood
+// there. 64 and 65 are SVCB and HTTPS.
+constexpr int kOtherTypes[] = {LDNS_RR_TYPE_TXT,
+                               LDNS_RR_TYPE_MX,
+                               LDNS_RR_TYPE_SRV,
+                               LDNS_RR_TYPE_NS,
+                               LDNS_RR_TYPE_PTR,
+                               LDNS_RR_TYPE_NAPTR,
+                               LDNS_RR_TYPE_DNAME,
+                               LDNS_RR_TYPE_DS,
+                               LDNS_RR_TYPE_SOA,
+                               LDNS_RR_TYPE_SSHFP,
+                               LDNS_RR_TYPE_LOC,
+                               LDNS_RR_TYPE_HINFO,
+                               LDNS_RR_TYPE_RP,
+                               LDNS_RR_TYPE_TLSA,
+                               LDNS_RR_TYPE_URI,
+                               LDNS_RR_TYPE_CAA,
+                               64,
+                               65};
+
+// Exactly `standing`, neither less nor more, and nothing that `wanted` could not stand beside.
+void require(Section& section, const std::string& name, const NameState& standing,
+             const Target& wanted) {
   const std::string beside = generation_name(name);
   if (standing.generation == 0) {
     section.bare(beside, RecordType::kTxt, LDNS_RR_CLASS_NONE);
@@ -152,6 +177,10 @@ void require(Section& section, const std::string& name, const NameState& standin
   add_records(section, name, standing.target, 0);
   for (const RecordType type : kTargetTypes) {
     if (!has(standing.target, type)) section.bare(name, type, LDNS_RR_CLASS_NONE);
+  }
+  if (wanted.alias.empty() || !standing.target.alias.empty()) return;
+  for (const int type : kOtherTypes) {
+    section.bare(name, static_cast<ldns_rr_type>(type), LDNS_RR_CLASS_NONE);
   }
 }
 
@@ -295,7 +324,7 @@ base::Result<std::string> encode_update(const std::string& zone, const std::stri
                                         const NameState& standing, const NameState& wanted) {
   if (wanted.target.empty()) return not_made(name);
   Section prerequisites(LDNS_RR_CLASS_IN), updates(LDNS_RR_CLASS_IN);
-  require(prerequisites, name, standing);
+  require(prerequisites, name, standing, wanted.target);
   replace(updates, name, wanted);
   Field owner = name_field(zone);
   if (!owner || !prerequisites.good() || !updates.good()) return not_made(name);

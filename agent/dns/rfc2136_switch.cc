@@ -117,6 +117,7 @@ std::string generation_of(const NameState& state) {
 
 struct Rfc2136Switch::Sight {
   bool shown = false;
+  bool is_other = false;  // the change's generation, and not its records
   std::string why = "was not asked in time";
 };
 
@@ -206,9 +207,11 @@ asio::awaitable<base::Result<>> Rfc2136Switch::resolve_conflict(Change change, A
   const base::Result<NameState> now =
       co_await read_one(options_.servers.front(), change.name, deadline);
   if (!now) {
-    co_return Error(ErrorCode::kConflict,
-                    change.name + ": another one changed it (" + std::string(to_string(code)) +
-                        "); what stands there is not known: " + now.error().context);
+    // Perhaps it was this very change.
+    co_return Error(ErrorCode::kUnknown,
+                    change.name + ": it was changed meanwhile (" + std::string(to_string(code)) +
+                        "), by whom is not known: " + now.error().context,
+                    base::Origin::kBackend, base::Retry::kIfUnsent);
   }
   if (already_done(*now, change)) co_return base::Done{};
   if (auto same = compare(*now, change); !same) co_return same.error();
@@ -263,6 +266,7 @@ asio::awaitable<void> Rfc2136Switch::watch(ServerPlace server, Change change,
     sight.shown = state.ok() && *state == wanted;
     if (sight.shown) co_return;
     sight.why = state ? "is at " + generation_of(*state) : state.error().context;
+    sight.is_other = state && state->generation == change.fence && state->target != wanted.target;
     // Somebody went on from there.
     if (state && state->generation > change.fence) co_return;
     const base::Instant next = timers_.clock().now() + pause;
@@ -302,6 +306,13 @@ asio::awaitable<base::Result<Changed>> Rfc2136Switch::change(Change change,
   }
   std::vector<Sight> sights(options_.servers.size());
   co_await watch_from(0, *checked, deadline, sights);
+  if (sights.front().is_other) {
+    co_return Error(ErrorCode::kUnknown,
+                    checked->name + " has generation " + std::to_string(checked->fence) + " at " +
+                        to_string(options_.servers.front()) +
+                        ", but not its records: look at it by hand; is there a record of another "
+                        "type?");
+  }
   Changed changed;
   changed.state = wanted_state(*checked);
   for (size_t i = 0; i < sights.size(); ++i) {

@@ -154,17 +154,18 @@ HistoryAnswer AuthenticatedHistory::may_block(base::WallTime wall) const {
 }
 
 void AuthenticatedHistory::unite(const AuthenticatedHistory* other) {
-  if (other == nullptr || other->options_ != options_ || other->is_missing_member_) {
+  // One whose clock is ahead has other days than we: what it knows it knows of another time.
+  const bool is_ahead = other != nullptr && other->known_until_ - known_until_ >
+                                                options_.clock_jump + options_.freshness;
+  if (other == nullptr || other->options_ != options_ || other->is_missing_member_ || is_ahead) {
     is_missing_member_ = true;
     return;
   }
   for (size_t i = 0; i < kDaysKept; ++i) {
     const Day& theirs = other->days_[i];
-    if (theirs.number == days_[i].number) {
-      days_[i].filter.unite(theirs.filter);
-    } else if (theirs.number > days_[i].number) {
-      days_[i] = theirs;  // ours is eight days older
-    }
+    // Also of days that are eight days apart: that spares somebody longer, it accuses nobody.
+    days_[i].filter.unite(theirs.filter);
+    days_[i].number = std::max(days_[i].number, theirs.number);
   }
   if (other->known_since_ > known_since_ || other->known_until_.ns == 0) {
     known_since_ = other->known_since_;

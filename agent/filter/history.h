@@ -86,7 +86,9 @@ class AuthenticatedHistory {
 
   // A round: what is to be read of the rings there are; then insert() for each address; then
   // end_round(). A ring that was known and is not among them is gone, and what it held last with
-  // it, unless it was retired: read in a round after its process had ended.
+  // it, unless it was retired: read in a round after its process had ended. Save before the next round
+  // whenever a ring is new or was retired: one that begins after the last save and ends before the
+  // next start of a killed agent would be a gap that nobody sees.
   std::vector<RingNews> begin_round(const std::vector<RingState>& rings);
   void insert(const Subject& subject, base::WallTime wall);
   // `is_complete`: every ring was read; since the last such round nothing was missed, unless

@@ -106,9 +106,10 @@ void BindServer::configure() const {
     if (!notified_.address.empty()) conf += "  also-notify { " + clause_of(notified_) + "; };\n";
   }
   conf += "};\n";
-  const std::string records = "$TTL 30\n@ SOA ns." + zone + ". root." + zone +
-                              ". 1 60 60 3600 30\n@ NS ns." + zone + ".\nns A " + place_.address +
-                              "\n*.wild A 10.9.9.9\nhand A 10.8.8.8\nmail MX 10 ns\n";
+  const std::string records =
+      "$TTL 30\n@ SOA ns." + zone + ". root." + zone + ". 1 60 60 3600 30\n@ NS ns." + zone +
+      ".\nns A " + place_.address +
+      "\n*.wild A 10.9.9.9\nhand A 10.8.8.8\nmail MX 10 ns\nboth A 10.7.7.7\nboth MX 10 ns\n";
   const auto write = [&](const char* name, const std::string& text) {
     CHECK(base::write_file_atomic(directory_.file(name), text, base::Durability::kRenameOnly).ok());
   };

@@ -82,12 +82,15 @@ TEST_F(Bind, TakesOverANameThatWasMadeByHand) {
 
 TEST_F(Bind, LeavesNamesWithOtherRecordsAndWildcardsAlone) {
   const Rfc2136Options options = shared_server().options();
-  for (const char* name : {"mail.cache.test", "x.wild.cache.test"}) {
+  for (const char* name : {"mail.cache.test", "both.cache.test", "x.wild.cache.test"}) {
     const auto done = change(options, a_change(name, 0, 1, alias("b.example.net")));
     ASSERT_FALSE(done.ok()) << name;
     EXPECT_EQ(done.code(), base::ErrorCode::kConflict);
     EXPECT_NE(done.error().context.find("wildcard"), std::string::npos) << done.error().context;
   }
+  EXPECT_EQ(views(options, "both.cache.test").front().state->target, addresses({"10.7.7.7"}));
+  EXPECT_TRUE(change(options, a_change("both.cache.test", 0, 1, addresses({"10.7.7.8"}))).ok())
+      << "beside other records there may be addresses";
 }
 
 TEST_F(Bind, SpeaksHmacSha512AndTcp) {

@@ -200,6 +200,25 @@ TEST_F(Lies, AMissingPrerequisiteIsAConflictThatNamesTheWinner) {
   expect(base::ErrorCode::kConflict, "generation 7 of run-7: CNAME birch.example.net");
 }
 
+TEST_F(Lies, AGenerationWithoutItsRecordsIsNoSuccess) {
+  answer_updates([](LyingServer& server, const Asked& asked) {
+    server.state = wanted_state(a_move());
+    server.state.target.addresses.clear();
+    return std::vector<std::string>{server.said(asked, LDNS_RCODE_NOERROR)};
+  });
+  expect(base::ErrorCode::kUnknown, "but not its records: look at it by hand");
+}
+
+TEST_F(Lies, AChangeThatMayBeOursAndCannotBeReadIsUnknown) {
+  server_.manner = [silent = false](LyingServer& server, const Asked& asked) mutable {
+    if (silent) return std::vector<std::string>{};
+    if (!asked.is_update) return std::vector<std::string>{server.honest(asked)};
+    silent = true;
+    return std::vector<std::string>{server.said(asked, LDNS_RCODE_NXRRSET)};
+  };
+  expect(base::ErrorCode::kUnknown, "by whom is not known");
+}
+
 TEST_F(Lies, DoneButNotShownIsSaid) {
   answer_updates([](LyingServer& server, const Asked& asked) {
     return std::vector<std::string>{server.honest(asked)};

@@ -197,6 +197,27 @@ TEST(History, BeginsAnewWhenARingOverflowedDuringARestart) {
   EXPECT_EQ(bench.gap(), HistoryGap::kOverflow);
 }
 
+// Its own days must not take the place of ours, nor may it vouch for our week.
+TEST(History, AnotherWhoseClockIsAheadWipesNothingAndBlocksNobody) {
+  for (const Duration ahead : {kDay, 8 * kDay}) {
+    Remembering one, two;
+    two.wall = two.wall + ahead;
+    two.history = AuthenticatedHistory(small());
+    two.round();
+    one.authenticate(nth(1));
+    for (int hour = 0; hour < 7 * 24 + 1; ++hour) {
+      one.pass(1h);
+      two.pass(1h);
+      one.round();
+      two.round();
+    }
+    ASSERT_TRUE(two.history.may_block(two.wall).may_block());
+    one.history.unite(&two.history);
+    EXPECT_EQ(one.history.may_block(one.wall).gap, HistoryGap::kMember);
+    EXPECT_TRUE(one.history.contains(nth(1)));
+  }
+}
+
 TEST(History, KnowsUnitedWhatBothKnowOfTimeAndEitherKnowsOfAddresses) {
   Remembering one, two;
   one.authenticate(nth(1));

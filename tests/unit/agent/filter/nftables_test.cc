@@ -192,7 +192,7 @@ TEST_F(Nftables, EndsByItselfAfterTheAgentIsKilled) {
   ASSERT_GE(agent, 0);
   if (agent == 0) {
     Agent inside(fences());
-    if (!inside.add("127.0.0.9", Mode::kBlock, 2s).ok()) ::_exit(1);
+    if (!inside.add("127.0.0.9", Mode::kBlock, 8s).ok()) ::_exit(1);
     ::kill(::getpid(), SIGKILL);
   }
   int status = 0;
@@ -201,7 +201,7 @@ TEST_F(Nftables, EndsByItselfAfterTheAgentIsKilled) {
   EXPECT_NE(arrive("127.0.0.9"), Arrival::kConnected);
   const base::Duration waited = until_let_in("127.0.0.9");
   EXPECT_GE(waited, 500ms);
-  EXPECT_LE(waited, 5s);
+  EXPECT_LE(waited, 12s);
 }
 
 TEST_F(Nftables, FiltersAnIpv6NetworkWhicheverAddressItUses) {
@@ -330,7 +330,7 @@ TEST_F(Nftables, FindsOutWhatAnNftDidThatHangs) {
   Agent agent(fences(), {path});
   FilterChange change = agent.change();
   change.additions.push_back({subject("127.0.0.9"), Mode::kBlock, "run-1", 60s});
-  change.deadline = clock_.now() + 2s;
+  change.deadline = clock_.now() + 8s;
   const base::Result<> done = agent.run(agent.table->apply(change));
   EXPECT_TRUE(done.ok()) << done.error().to_string();
   EXPECT_EQ(arrive("127.0.0.9"), Arrival::kRefused);
@@ -344,7 +344,7 @@ TEST_F(Nftables, KnowsThatAnNftThatHungDidNothing) {
   Agent agent(fences(), {path});
   FilterChange change = agent.change();
   change.additions.push_back({subject("127.0.0.9"), Mode::kBlock, "run-1", 60s});
-  change.deadline = clock_.now() + 2s;
+  change.deadline = clock_.now() + 8s;
   const base::Result<> done = agent.run(agent.table->apply(change));
   ASSERT_FALSE(done.ok());
   EXPECT_EQ(done.code(), base::ErrorCode::kUnavailable) << done.error().context;
@@ -357,12 +357,12 @@ TEST_F(Nftables, SaysUnknownWhenEveryNftHangs) {
                                 "\nsed -u 2q | " + *find_nft() + " -j -i\nexec sleep 300")});
   FilterChange change = agent.change();
   change.additions.push_back({subject("127.0.0.9"), Mode::kBlock, "run-1", 60s});
-  change.deadline = clock_.now() + 2s;
+  change.deadline = clock_.now() + 8s;
   const base::Instant began = clock_.now();
   const base::Result<> done = agent.run(agent.table->apply(change));
   ASSERT_FALSE(done.ok());
   EXPECT_EQ(done.code(), base::ErrorCode::kUnknown) << done.error().context;
-  EXPECT_LE(clock_.now() - began, 10s);
+  EXPECT_LE(clock_.now() - began, 30s);
 }
 
 TEST_F(Nftables, DidNothingWhenTheTableCouldNotBeMade) {
