@@ -78,11 +78,13 @@ struct Changed {
   std::vector<Behind> behind;  // servers that did not show it by the deadline
 };
 
-// Thread: one executor's, the control thread's; no call blocks it. Owner: app.
+// Thread: one executor's, the control thread's; no call blocks it, except that FileSwitch, which is for
+// development, reads, writes and syncs its file there. Owner: app.
 //
 // Errors of change(), as runbook/action.h says of ActionResult: kConflict: another one won, the sentence
 // says what stands there; kInvalid, kRefused, kUnavailable: certainly not done; kUnknown, kTimeout: it was
-// sent and no authentic answer came, so ask read(). It may be called again with the same fence and run:
+// sent and no authentic answer came, or the primary shows the generation without the target, so ask
+// read(). It may be called again with the same fence and run:
 // what stands there already is done.
 class DnsSwitch {
  public:

@@ -120,9 +120,11 @@ ExecSwitch::ExecSwitch(boost::asio::any_io_executor executor, base::Timers& time
 boost::asio::awaitable<base::Result<json::object>> ExecSwitch::call(std::string verb,
                                                                     json::object request,
                                                                     base::Instant deadline) {
-  const base::Duration left = std::max(deadline - timers_.clock().now(), base::Duration::zero());
-  if (left == base::Duration::zero()) {
-    co_return Error(ErrorCode::kUnavailable, options_.program + " was not asked: no time is left");
+  const base::Duration left = deadline - timers_.clock().now();
+  if (left < std::chrono::milliseconds(1)) {
+    co_return Error(ErrorCode::kUnavailable,
+                    options_.program + " was not asked to " + verb + ": no time is left",
+                    base::Origin::kSelf, base::Retry::kSafe);
   }
   request["api"] = kPluginApi;
   request["verb"] = verb;

@@ -1,8 +1,9 @@
 // FileSwitch: the names of a zone in one JSON file, for development and tests: nothing resolves them.
 //
 // <directory>/<zone>.json is replaced as a whole and durably; <zone>.lock is held meanwhile, so that
-// several processes may share it. Its reads and writes take the control thread's time, which a region of
-// one developer has.
+// several processes may share it. Unlike the other drivers it blocks the control thread: read() and
+// change() open, read, write and fsync the file there, for as long as the disk takes. A region of one
+// developer has that time; no other should use it.
 #pragma once
 
 #include <string>
@@ -18,7 +19,7 @@ struct FileOptions {
   std::string zone;  // normal form (change.h)
 };
 
-// Thread: the timers'. Owner: app.
+// Thread: the timers', which every call blocks while it uses the disk. Owner: app.
 class FileSwitch final : public DnsSwitch {
  public:
   FileSwitch(base::Timers& timers, FileOptions options);

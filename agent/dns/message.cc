@@ -140,30 +140,17 @@ void add_records(Section& section, const std::string& name, const Target& target
 
 constexpr RecordType kTargetTypes[] = {RecordType::kCname, RecordType::kA, RecordType::kAaaa};
 
-// Beside any of these a server ignores a CNAME in silence (RFC 2136, 3.4.2.2), after it has deleted what stood
-// there. 64 and 65 are SVCB and HTTPS.
-constexpr int kOtherTypes[] = {LDNS_RR_TYPE_TXT,
-                               LDNS_RR_TYPE_MX,
-                               LDNS_RR_TYPE_SRV,
-                               LDNS_RR_TYPE_NS,
-                               LDNS_RR_TYPE_PTR,
-                               LDNS_RR_TYPE_NAPTR,
-                               LDNS_RR_TYPE_DNAME,
-                               LDNS_RR_TYPE_DS,
-                               LDNS_RR_TYPE_SOA,
-                               LDNS_RR_TYPE_SSHFP,
-                               LDNS_RR_TYPE_LOC,
-                               LDNS_RR_TYPE_HINFO,
-                               LDNS_RR_TYPE_RP,
-                               LDNS_RR_TYPE_TLSA,
-                               LDNS_RR_TYPE_URI,
-                               LDNS_RR_TYPE_CAA,
-                               64,
-                               65};
+// What else a person may have put at a name. DNS has no way to require "nothing else", so that these are
+// named; whatever is not is found out afterwards (rfc2136_switch.cc, half_done).
+constexpr ldns_rr_type kOtherTypes[] = {LDNS_RR_TYPE_TXT,   LDNS_RR_TYPE_MX,    LDNS_RR_TYPE_SRV,
+                                        LDNS_RR_TYPE_NS,    LDNS_RR_TYPE_CAA,   LDNS_RR_TYPE_HTTPS,
+                                        LDNS_RR_TYPE_SVCB,  LDNS_RR_TYPE_PTR,   LDNS_RR_TYPE_NAPTR,
+                                        LDNS_RR_TYPE_DNAME, LDNS_RR_TYPE_DS,    LDNS_RR_TYPE_SOA,
+                                        LDNS_RR_TYPE_TLSA,  LDNS_RR_TYPE_SSHFP, LDNS_RR_TYPE_LOC,
+                                        LDNS_RR_TYPE_HINFO, LDNS_RR_TYPE_RP,    LDNS_RR_TYPE_URI};
 
-// Exactly `standing`, neither less nor more, and nothing that `wanted` could not stand beside.
-void require(Section& section, const std::string& name, const NameState& standing,
-             const Target& wanted) {
+// Exactly `standing`: neither less nor more of a target's records.
+void require(Section& section, const std::string& name, const NameState& standing) {
   const std::string beside = generation_name(name);
   if (standing.generation == 0) {
     section.bare(beside, RecordType::kTxt, LDNS_RR_CLASS_NONE);
@@ -178,13 +165,15 @@ void require(Section& section, const std::string& name, const NameState& standin
   for (const RecordType type : kTargetTypes) {
     if (!has(standing.target, type)) section.bare(name, type, LDNS_RR_CLASS_NONE);
   }
-  if (wanted.alias.empty() || !standing.target.alias.empty()) return;
-  for (const int type : kOtherTypes) {
-    section.bare(name, static_cast<ldns_rr_type>(type), LDNS_RR_CLASS_NONE);
-  }
 }
 
-// Deletions come first: a CNAME beside anything else would be ignored in silence.
+// A server ignores a CNAME beside anything else in silence and does the rest (RFC 2136, 3.4.2.2): the
+// name would have its new generation and no records at all.
+void require_alone(Section& section, const std::string& name) {
+  for (const ldns_rr_type type : kOtherTypes) section.bare(name, type, LDNS_RR_CLASS_NONE);
+}
+
+// Deletions come first, because a CNAME has to be alone.
 void replace(Section& section, const std::string& name, const NameState& wanted) {
   const std::string beside = generation_name(name);
   for (const RecordType type : kTargetTypes) section.bare(name, type, LDNS_RR_CLASS_ANY);
@@ -324,7 +313,9 @@ base::Result<std::string> encode_update(const std::string& zone, const std::stri
                                         const NameState& standing, const NameState& wanted) {
   if (wanted.target.empty()) return not_made(name);
   Section prerequisites(LDNS_RR_CLASS_IN), updates(LDNS_RR_CLASS_IN);
-  require(prerequisites, name, standing, wanted.target);
+  require(prerequisites, name, standing);
+  // Where the name is not in use nothing is beside it.
+  if (!wanted.target.alias.empty() && !standing.target.empty()) require_alone(prerequisites, name);
   replace(updates, name, wanted);
   Field owner = name_field(zone);
   if (!owner || !prerequisites.good() || !updates.good()) return not_made(name);

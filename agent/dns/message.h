@@ -22,7 +22,8 @@ enum class RecordType { kA, kAaaa, kCname, kTxt, kSoa, kOther };
 // Names are in their normal form (change.h). The id is 0: whoever sends the message chooses one.
 base::Result<std::string> encode_question(const std::string& name, RecordType type);
 void set_id(std::string& message, uint16_t id);
-// From `standing`, which has to be exactly what is there, to `wanted`, all or nothing.
+// From `standing`, which has to be exactly what is there, to `wanted`, all or nothing. Records of other
+// types may stand beside addresses; beside a CNAME the usual ones make it fail.
 base::Result<std::string> encode_update(const std::string& zone, const std::string& name,
                                         const NameState& standing, const NameState& wanted);
 

@@ -113,11 +113,26 @@ std::string generation_of(const NameState& state) {
   return "generation " + std::to_string(state.generation) + " of " + state.run;
 }
 
+// The generation came without its records: a server ignores in silence what it may not add.
+bool half_done(const NameState& state, const Change& change) {
+  return state.generation == change.fence && state.run == change.run &&
+         state.target != change.target;
+}
+
+Error half_done_error(const std::string& server, const NameState& state, const Change& change) {
+  return Error(ErrorCode::kUnknown,
+               server + " made the change of " + change.name + " in part: it is at " +
+                   to_string(state) + ", but " + to_string(change.target) +
+                   " was wanted; does a record of another type stand there? "
+                   "Repair it by hand",
+               base::Origin::kBackend);
+}
+
 }  // namespace
 
 struct Rfc2136Switch::Sight {
   bool shown = false;
-  bool is_other = false;  // the change's generation, and not its records
+  std::optional<NameState> half;  // what it shows is half_done()
   std::string why = "was not asked in time";
 };
 
@@ -201,23 +216,36 @@ asio::awaitable<base::Result<std::vector<ServerView>>> Rfc2136Switch::read(std::
 }
 
 // A prerequisite did not hold. If that is because this very change was made before, which is so when
-// the answer to its first copy was lost, then it is done.
-asio::awaitable<base::Result<>> Rfc2136Switch::resolve_conflict(Change change, AnswerCode code,
+// the answer to its first copy was lost, then it is done; so once it was sent only a look at the name
+// tells that it was not.
+asio::awaitable<base::Result<>> Rfc2136Switch::resolve_conflict(Change change,
+                                                                std::optional<AnswerCode> said,
                                                                 base::Instant deadline) {
-  const base::Result<NameState> now =
-      co_await read_one(options_.servers.front(), change.name, deadline);
+  const ServerPlace& primary = options_.servers.front();
+  const base::Result<NameState> now = co_await read_one(primary, change.name, deadline);
+  if (!now && !said) {
+    co_return Error(ErrorCode::kConflict,
+                    change.name + ": another one changed it; what stands there is not known: " +
+                        now.error().context);
+  }
   if (!now) {
-    // Perhaps it was this very change.
-    co_return Error(ErrorCode::kUnknown,
-                    change.name + ": it was changed meanwhile (" + std::string(to_string(code)) +
-                        "), by whom is not known: " + now.error().context,
-                    base::Origin::kBackend, base::Retry::kIfUnsent);
+    co_return Error(
+        ErrorCode::kUnknown,
+        to_string(primary) + " answered " + std::string(to_string(*said)) + " to the change of " +
+            change.name +
+            ", perhaps to a copy of one that it made; whether it happened is unknown: " +
+            now.error().context,
+        base::Origin::kBackend, base::Retry::kIfUnsent);
   }
   if (already_done(*now, change)) co_return base::Done{};
+  if (half_done(*now, change)) co_return half_done_error(to_string(primary), *now, change);
   if (auto same = compare(*now, change); !same) co_return same.error();
+  if (!said) {
+    co_return Error(ErrorCode::kConflict, change.name + " has just come to " + to_string(*now));
+  }
   co_return Error(ErrorCode::kConflict,
                   change.name + " is at " + to_string(*now) + ", yet the server answers " +
-                      std::string(to_string(code)) +
+                      std::string(to_string(*said)) +
                       ": it has records of another type, or comes from a wildcard");
 }
 
@@ -262,11 +290,20 @@ asio::awaitable<void> Rfc2136Switch::watch(ServerPlace server, Change change,
   const std::vector<RecordType> types = types_of(change.target);
   base::Duration pause = kFirstLook;
   while (true) {
-    const base::Result<NameState> state = co_await glance(server, change.name, types, deadline);
+    base::Result<NameState> state = co_await glance(server, change.name, types, deadline);
+    if (state && half_done(*state, change)) {
+      // Unless it saw the generation before the next change and the records after it.
+      sight.half = *state;
+      state = co_await read_one(server, change.name, deadline);
+    }
     sight.shown = state.ok() && *state == wanted;
     if (sight.shown) co_return;
     sight.why = state ? "is at " + generation_of(*state) : state.error().context;
-    sight.is_other = state && state->generation == change.fence && state->target != wanted.target;
+    if (state) sight.half.reset();
+    if (state && half_done(*state, change)) {
+      sight.half = *state;
+      sight.why = "is at " + to_string(*state);
+    }
     // Somebody went on from there.
     if (state && state->generation > change.fence) co_return;
     const base::Instant next = timers_.clock().now() + pause;
@@ -300,18 +337,15 @@ asio::awaitable<base::Result<Changed>> Rfc2136Switch::change(Change change,
     if (compare(*standing, *checked)) {
       updated = co_await update(*checked, *standing, deadline);
     } else {
-      updated = co_await resolve_conflict(*checked, AnswerCode::kRecordMissing, deadline);
+      updated = co_await resolve_conflict(*checked, std::nullopt, deadline);
     }
     if (!updated) co_return updated.error();
   }
   std::vector<Sight> sights(options_.servers.size());
   co_await watch_from(0, *checked, deadline, sights);
-  if (sights.front().is_other) {
-    co_return Error(ErrorCode::kUnknown,
-                    checked->name + " has generation " + std::to_string(checked->fence) + " at " +
-                        to_string(options_.servers.front()) +
-                        ", but not its records: look at it by hand; is there a record of another "
-                        "type?");
+  const Sight& first = sights.front();
+  if (!first.shown && first.half) {
+    co_return half_done_error(to_string(options_.servers.front()), *first.half, *checked);
   }
   Changed changed;
   changed.state = wanted_state(*checked);

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -48,7 +49,9 @@ class Rfc2136Switch final : public DnsSwitch {
                                                                  std::string& run);
   boost::asio::awaitable<base::Result<>> update(Change change, NameState standing,
                                                 base::Instant deadline);
-  boost::asio::awaitable<base::Result<>> resolve_conflict(Change change, AnswerCode code,
+  // `said`: the answer to an UPDATE; nothing: none was sent.
+  boost::asio::awaitable<base::Result<>> resolve_conflict(Change change,
+                                                          std::optional<AnswerCode> said,
                                                           base::Instant deadline);
   boost::asio::awaitable<void> read_from(size_t index, std::string name, base::Instant deadline,
                                          std::vector<ServerView>& views);

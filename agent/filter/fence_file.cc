@@ -76,6 +76,15 @@ uint64_t FenceFile::highest(std::string_view lock) const {
   return at == known_.end() ? 0 : at->second.highest;
 }
 
+base::Result<> FenceFile::check(std::string_view lock, uint64_t fence) const {
+  const uint64_t newest = highest(lock);
+  if (fence == 0 || fence >= newest) return base::Done{};
+  return base::Error(base::ErrorCode::kRefused, "fence " + std::to_string(fence) + " of lock " +
+                                                    std::string(lock) + " is older than " +
+                                                    std::to_string(newest) +
+                                                    ": the lock has passed to another run");
+}
+
 boost::asio::awaitable<base::Result<>> FenceFile::write(base::Instant deadline) {
   const auto writing = std::make_shared<Writing>(executor_);
   boost::asio::post(disk_, [writing, path = path_, content = text(), executor = executor_] {
@@ -105,13 +114,9 @@ boost::asio::awaitable<base::Result<>> FenceFile::admit(std::string lock, uint64
     co_return base::Error(base::ErrorCode::kUnavailable,
                           "fences were not kept in time; no filter was changed");
   }
+  const base::Result<> checked = check(lock, fence);
+  if (!checked.ok()) co_return checked;
   Known& known = known_[lock];
-  if (fence < known.highest) {
-    co_return base::Error(base::ErrorCode::kRefused, "fence " + std::to_string(fence) +
-                                                         " of lock " + lock + " is older than " +
-                                                         std::to_string(known.highest) +
-                                                         ": the lock has passed to another run");
-  }
   known.highest = fence;
   if (known.kept == fence) co_return base::Done{};
   const base::Result<> written = co_await write(deadline);

@@ -32,6 +32,8 @@ class FenceFile {
   // 0 passes without a trace.
   boost::asio::awaitable<base::Result<>> admit(std::string lock, uint64_t fence,
                                                base::Instant deadline);
+  // Whether it would be let in by what is known now. kRefused: it is older.
+  base::Result<> check(std::string_view lock, uint64_t fence) const;
   uint64_t highest(std::string_view lock) const;  // 0: none
 
  private:

@@ -35,7 +35,9 @@ std::string_view sentence_of(HistoryGap gap) {
     case HistoryGap::kPause:
       return "authenticated addresses have not been read for too long";
     case HistoryGap::kMember:
-      return "the history of an agent is missing, or kept with other options";
+      return "the history of an agent is missing, or kept with other options or by another clock";
+    case HistoryGap::kUnseen:
+      return "a proxy may have started and ended while nobody read who authenticated";
   }
   return "";
 }
@@ -44,7 +46,7 @@ std::string_view sentence_of(HistoryGap gap) {
 
 std::string_view to_string(HistoryGap gap) {
   static constexpr std::string_view kNames[] = {"none",       "new",   "overflow", "ring_gone",
-                                                "clock_jump", "pause", "member"};
+                                                "clock_jump", "pause", "member",   "unseen"};
   return kNames[static_cast<size_t>(gap)];
 }
 
@@ -71,9 +73,11 @@ AuthenticatedHistory::Day& AuthenticatedHistory::day_of(base::WallTime wall) {
   return day;
 }
 
-std::vector<RingNews> AuthenticatedHistory::begin_round(const std::vector<RingState>& rings) {
+std::vector<RingNews> AuthenticatedHistory::begin_round(const std::vector<RingState>& rings,
+                                                        uint64_t mark) {
   std::vector<RingNews> news;
   rings_ = rings;
+  found_mark_ = mark;
   found_ = HistoryGap::kNone;
   size_t still_there = 0;
   for (const RingState& state : rings) {
@@ -90,6 +94,7 @@ std::vector<RingNews> AuthenticatedHistory::begin_round(const std::vector<RingSt
     }
     news.push_back(each);
   }
+  has_new_ring_ = still_there < rings.size();
   if (still_there < positions_.size() && found_ == HistoryGap::kNone) {
     found_ = HistoryGap::kRingGone;
   }
@@ -105,12 +110,14 @@ HistoryGap AuthenticatedHistory::gap_since_last_round(base::WallTime wall,
   if (known_until_.ns == 0) return HistoryGap::kNew;
   if (found_ != HistoryGap::kNone) return found_;
   const base::Duration passed = wall - known_until_;
-  if (last_round_) {
-    const base::Duration jump = absolute(passed - (now - *last_round_));
-    return jump > options_.clock_jump ? HistoryGap::kClockJump : HistoryGap::kNone;
-  }
-  if (passed < -options_.clock_jump) return HistoryGap::kClockJump;
-  return passed > options_.longest_pause ? HistoryGap::kPause : HistoryGap::kNone;
+  const base::Duration jump =
+      last_round_ ? absolute(passed - (now - *last_round_)) : std::max(-passed, base::Duration{0});
+  if (jump > options_.clock_jump) return HistoryGap::kClockJump;
+  if (last_round_ && passed <= options_.freshness) return HistoryGap::kNone;
+  if (!last_round_ && passed > options_.longest_pause) return HistoryGap::kPause;
+  // Nobody looked for a while. A new ring may have had a predecessor that is in no file.
+  const bool is_same = found_mark_ != 0 && found_mark_ == mark_ && !has_new_ring_;
+  return is_same ? HistoryGap::kNone : HistoryGap::kUnseen;
 }
 
 void AuthenticatedHistory::end_round(base::WallTime wall, base::Instant now, bool is_complete) {
@@ -123,6 +130,7 @@ void AuthenticatedHistory::end_round(base::WallTime wall, base::Instant now, boo
   known_until_ = wall;
   last_round_ = now;
   day_of(wall);  // forgets the day that is eight days back, also when nobody comes
+  mark_ = found_mark_;
   positions_.clear();
   for (const RingState& state : rings_) positions_[state.ring] = state.written;
 }
@@ -154,18 +162,20 @@ HistoryAnswer AuthenticatedHistory::may_block(base::WallTime wall) const {
 }
 
 void AuthenticatedHistory::unite(const AuthenticatedHistory* other) {
-  // One whose clock is ahead has other days than we: what it knows it knows of another time.
-  const bool is_ahead = other != nullptr && other->known_until_ - known_until_ >
-                                                options_.clock_jump + options_.freshness;
-  if (other == nullptr || other->options_ != options_ || other->is_missing_member_ || is_ahead) {
+  if (other == nullptr || other->options_ != options_ || other->is_missing_member_) {
     is_missing_member_ = true;
     return;
   }
+  const base::Duration ahead = other->known_until_ - known_until_;
+  if (known_until_.ns != 0 && ahead > options_.clock_jump + options_.freshness) {
+    is_missing_member_ = true;
+    return;
+  }
+  // Neither's days are left out, however old they seem beside the other's: one too many spares
+  // somebody, one too few would accuse.
   for (size_t i = 0; i < kDaysKept; ++i) {
-    const Day& theirs = other->days_[i];
-    // Also of days that are eight days apart: that spares somebody longer, it accuses nobody.
-    days_[i].filter.unite(theirs.filter);
-    days_[i].number = std::max(days_[i].number, theirs.number);
+    days_[i].filter.unite(other->days_[i].filter);
+    days_[i].number = std::max(days_[i].number, other->days_[i].number);
   }
   if (other->known_since_ > known_since_ || other->known_until_.ns == 0) {
     known_since_ = other->known_since_;

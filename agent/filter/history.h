@@ -11,6 +11,13 @@
 // saved here, so that an agent that restarts soon enough goes on without a gap. A session that goes
 // on for days is told only once by its ring: whoever feeds the history inserts those that are open,
 // once a day at least.
+//
+// A proxy may start, authenticate somebody and end while nobody looks: its ring is then neither
+// among those that were read nor among those that are there. So each round has a mark, which is
+// another whenever a proxy of the node has started or ended since (newcomers.h makes it). After a
+// restart, or after no round for a while, what is known goes on only if the mark is still the same;
+// else, or when there is none, it begins anew. What remains to be assumed: the mark is taken before
+// the rings are listed.
 #pragma once
 
 #include <cstdint>
@@ -52,7 +59,9 @@ enum class HistoryGap : uint8_t {
   kRingGone,   // a proxy ended while nobody read its ring
   kClockJump,  // the wall clock was set
   kPause,      // no round for too long
-  kMember,     // an agent whose history belongs to it is missing, or keeps it with other options
+  kMember,     // an agent whose history belongs to it is missing, or has other options or another
+               // time
+  kUnseen,     // a proxy may have started and ended while nobody looked
 };
 std::string_view to_string(HistoryGap gap);
 
@@ -86,20 +95,24 @@ class AuthenticatedHistory {
 
   // A round: what is to be read of the rings there are; then insert() for each address; then
   // end_round(). A ring that was known and is not among them is gone, and what it held last with
-  // it, unless it was retired: read in a round after its process had ended. Save before the next round
-  // whenever a ring is new or was retired: one that begins after the last save and ends before the
-  // next start of a killed agent would be a gap that nobody sees.
-  std::vector<RingNews> begin_round(const std::vector<RingState>& rings);
+  // it, unless it was retired: read in a round after its process had ended. `mark`: see above; 0:
+  // nobody can tell.
+  std::vector<RingNews> begin_round(const std::vector<RingState>& rings, uint64_t mark);
   void insert(const Subject& subject, base::WallTime wall);
   // `is_complete`: every ring was read; since the last such round nothing was missed, unless
   // begin_round() found otherwise. A round that is not complete is as if it had not been.
   void end_round(base::WallTime wall, base::Instant now, bool is_complete);
   void retire(uint64_t ring) { positions_.erase(ring); }
 
+  // Of the last complete round. While it is not the one of the last save, an agent that is killed
+  // would begin anew: save soon.
+  uint64_t mark() const { return mark_; }
+
   bool contains(const Subject& subject) const;
   HistoryAnswer may_block(base::WallTime wall) const;
   // Adds what another agent knows; what is known is from then on what both know. nullptr: that
-  // agent is missing. This makes answers, it is not for going on with rounds.
+  // agent is missing. So is one whose clock is ahead: its age cannot be told from a fresh one's.
+  // This makes answers, it is not for going on with rounds.
   void unite(const AuthenticatedHistory* other);
 
   double false_positive_rate() const;  // over all days, by what is in them
@@ -128,10 +141,14 @@ class AuthenticatedHistory {
   base::WallTime known_until_;
   HistoryGap gap_ = HistoryGap::kNew;       // what known_since_ came from
   std::map<uint64_t, uint64_t> positions_;  // ring -> entries read
+  uint64_t mark_ = 0;
   // Of this process.
   std::optional<base::Instant> last_round_;
-  std::vector<RingState> rings_;          // of the round that was begun
-  HistoryGap found_ = HistoryGap::kNone;  // in it
+  // Of the round that was begun.
+  std::vector<RingState> rings_;
+  uint64_t found_mark_ = 0;
+  bool has_new_ring_ = false;
+  HistoryGap found_ = HistoryGap::kNone;
   bool is_missing_member_ = false;
 };
 

@@ -1,4 +1,4 @@
-// The file of a history: magic, options, what is known, positions of rings, days, checksum; all
+// The file of a history: magic, options, what is known, the round's mark, positions of rings, days, checksum; all
 // numbers of eight bytes, the least significant first.
 #include <bit>
 #include <cstring>
@@ -9,7 +9,7 @@
 namespace agent::filter {
 namespace {
 
-constexpr std::string_view kMagic = "MCGHIST1";  // the last digit is the version
+constexpr std::string_view kMagic = "MCGHIST2";  // the last digit is the version
 constexpr uint64_t kMostRings = 1u << 16;
 constexpr uint64_t kSeed = 0x6d6367686973746fULL;
 
@@ -56,6 +56,7 @@ std::string AuthenticatedHistory::serialize() const {
   put(out, static_cast<uint64_t>(known_since_.ns));
   put(out, static_cast<uint64_t>(known_until_.ns));
   put(out, static_cast<uint64_t>(gap_));
+  put(out, mark_);
   put(out, positions_.size());
   for (const auto& [ring, read] : positions_) {
     put(out, ring);
@@ -87,8 +88,9 @@ base::Result<AuthenticatedHistory> AuthenticatedHistory::load(std::string_view b
   history.known_since_.ns = numbers.take_signed();
   history.known_until_.ns = numbers.take_signed();
   const uint64_t gap = numbers.take();
+  history.mark_ = numbers.take();
   const uint64_t rings = numbers.take();
-  if (!numbers.ok() || gap > static_cast<uint64_t>(HistoryGap::kMember) || rings > kMostRings ||
+  if (!numbers.ok() || gap > static_cast<uint64_t>(HistoryGap::kUnseen) || rings > kMostRings ||
       history.known_since_ > history.known_until_ ||
       numbers.left() != rings * 16 + kDaysKept * 8 + history.memory_bytes()) {
     return odd("is odd");

@@ -1,5 +1,8 @@
 #include "agent/filter/newcomers.h"
 
+#include <sys/stat.h>
+
+#include <algorithm>
 #include <optional>
 #include <string_view>
 
@@ -44,14 +47,25 @@ std::optional<std::vector<Subject>> read_ring(const Ring& ring, const RingNews& 
 
 }  // namespace
 
-NewcomerRound read_newcomers(const std::vector<NewcomerSource>& sources, base::WallTime wall,
-                             base::Instant now, AuthenticatedHistory& history) {
+uint64_t mark_of_starts(const std::string& segment_directory) {
+  struct stat found {};
+  if (::stat(segment_directory.c_str(), &found) != 0) return 0;
+  // Of a change, not of a modification: that one can be set by hand. The inode, since a machine
+  // that starts anew makes the directory anew.
+  uint64_t mark = base::mix64(found.st_dev, found.st_ino);
+  mark = base::mix64(mark, static_cast<uint64_t>(found.st_ctim.tv_sec));
+  mark = base::mix64(mark, static_cast<uint64_t>(found.st_ctim.tv_nsec));
+  return std::max<uint64_t>(mark, 1);
+}
+
+NewcomerRound read_newcomers(const NodeProxies& proxies, base::WallTime wall, base::Instant now,
+                             AuthenticatedHistory& history) {
   NewcomerRound round;
   round.is_complete = true;
   std::vector<Ring> rings;
   std::vector<RingState> states;
   std::vector<uint64_t> ended;
-  for (const NewcomerSource& source : sources) {
+  for (const NewcomerSource& source : proxies.sources) {
     if (source.segment == nullptr) {
       round.is_complete = false;
       continue;
@@ -64,7 +78,7 @@ NewcomerRound read_newcomers(const std::vector<NewcomerSource>& sources, base::W
       if (source.is_ended) ended.push_back(ring);
     }
   }
-  const std::vector<RingNews> news = history.begin_round(states);
+  const std::vector<RingNews> news = history.begin_round(states, proxies.mark);
   for (size_t i = 0; i < news.size(); ++i) {
     if (news[i].first == news[i].written) continue;
     const auto subjects = read_ring(rings[i], news[i]);

@@ -6,6 +6,8 @@
 // history to grow old: there are counting filters only until it goes on or is replaced.
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "agent/filter/history.h"
@@ -21,13 +23,23 @@ struct NewcomerSource {
   const base::telemetry::SegmentReader* segment = nullptr;  // nullptr: it cannot be read now
   bool is_ended = false;
 };
+struct NodeProxies {
+  uint64_t mark = 0;  // mark_of_starts() from before the proxies were listed
+  std::vector<NewcomerSource> sources;
+};
 struct NewcomerRound {
   bool is_complete = false;        // else those that have ended have to be there again
   std::vector<Subject> newcomers;  // may repeat; for LiftJudge
 };
 
+// Another one whenever a proxy has started or ended since: a segment's file then appears in the
+// directory of segments or goes from it, and the kernel notes the time. 0: it cannot be told.
+// Without /dev/shm other files are in that directory, too, such as the agent's own socket: then every
+// restart of the agent begins anew.
+uint64_t mark_of_starts(const std::string& segment_directory);
+
 // One round, of all proxies of the node. Costs by what is new.
-NewcomerRound read_newcomers(const std::vector<NewcomerSource>& sources, base::WallTime wall,
-                             base::Instant now, AuthenticatedHistory& history);
+NewcomerRound read_newcomers(const NodeProxies& proxies, base::WallTime wall, base::Instant now,
+                             AuthenticatedHistory& history);
 
 }  // namespace agent::filter

@@ -102,8 +102,10 @@ base::Result<> read_set(const json::object& set, Standing& standing) {
   return base::Done{};
 }
 
-// A rule of ours that ends in reject or drop counts what it does.
+// A rule of ours that ends in reject or drop counts what it does. They are in two chains.
 base::Result<> read_rule(const json::object& rule, Standing& standing) {
+  const auto chain = text_of(rule, "chain");
+  if (chain != "refuse4" && chain != "refuse6") return base::Done{};
   const json::value* expressions = member(rule, "expr");
   const json::array* list = expressions == nullptr ? nullptr : expressions->if_array();
   if (list == nullptr) return odd("a rule without expressions");
@@ -145,11 +147,8 @@ base::Result<Line> read_line(std::string_view text, Standing& standing) {
     if (kind == "set") done = read_set(*fields, standing);
     if (kind == "rule") done = read_rule(*fields, standing);
     if (!done.ok()) return done.error();
-    const bool is_table = kind == "table";
-    if (!is_table && kind != "metainfo" && kind != "set" && kind != "rule" && kind != "chain") {
-      return odd("a thing of kind " + base::printable(kind, 40));
-    }
-    is_listing = is_listing || (is_table && text_of(*fields, "family") == "inet");
+    // Of other kinds is what somebody has added (a counter, a map): it filters nothing of ours.
+    is_listing = is_listing || (kind == "table" && text_of(*fields, "family") == "inet");
   }
   return is_listing ? Line::kListing : Line::kTables;
 }

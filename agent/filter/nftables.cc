@@ -7,8 +7,6 @@
 namespace agent::filter {
 namespace {
 
-constexpr base::Duration kProbeTime = std::chrono::seconds(1);
-
 base::Result<> check(const FilterChange& change) {
   for (const FilterChange::Addition& each : change.additions) {
     if (!is_run_name(each.run)) {
@@ -111,11 +109,14 @@ boost::asio::awaitable<base::Result<>> NftablesTable::apply(FilterChange change)
   const base::Result<> checked = check(change);
   if (!checked.ok()) co_return checked;
   const base::Instant deadline = change.deadline;
-  const coord::Turn::Held held = co_await coord::take_by(turn_, timers_, deadline);
-  if (!held.holds()) co_return busy();
-  // In turn: an older run's act may not come between a newer one's gate and its change.
+  // Before the turn: what needs no fence does not wait for the disk of what does.
   const base::Result<> admitted = co_await fences_->admit(change.lock, change.fence, deadline);
   if (!admitted.ok()) co_return admitted;
+  const coord::Turn::Held held = co_await coord::take_by(turn_, timers_, deadline);
+  if (!held.holds()) co_return busy();
+  // Once more in turn: a newer run may have come meanwhile, and then this is an older one's act.
+  const base::Result<> current = fences_->check(change.lock, change.fence);
+  if (!current.ok()) co_return current;
   co_return co_await this->change(std::move(change));
 }
 
@@ -146,7 +147,7 @@ boost::asio::awaitable<base::Result<>> NftablesTable::find_out(FilterChange chan
       code != base::ErrorCode::kInvalid) {
     co_return failure;
   }
-  const base::Instant until = timers_.clock().now() + kProbeTime;
+  const base::Instant until = timers_.clock().now() + options_.probe_time;
   const base::Result<Standing> standing = co_await list_now(until);
   if (!standing.ok()) {
     co_return base::Error(base::ErrorCode::kUnknown, failure.context +

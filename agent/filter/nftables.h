@@ -4,7 +4,7 @@
 // agent that was restarted lists it, and it ends by itself, since every element has a time. When an
 // answer does not come, the kernel is asked what stands before anybody is told; only when that
 // fails, too, it is unknown. The first change of a run waits for the disk (its fence); those after
-// it do not.
+// it do not, and those under no lock never do.
 #pragma once
 
 #include <boost/asio/any_io_executor.hpp>
@@ -25,6 +25,8 @@ struct NftablesOptions {
   std::vector<uint16_t> ports;  // of memcache, plain and TLS; nothing else is filtered
   std::string fence_file;
   std::vector<std::string> command;  // empty: nft where it is installed
+  // Beyond a change's deadline, to ask what stands when nft did not answer.
+  base::Duration probe_time = std::chrono::seconds(1);
 };
 
 // Thread: one executor's. Owner: app.

@@ -59,6 +59,7 @@ base::Instant end_of_history(base::Duration since) {
 }
 AuthenticatedHistory whole_history(base::WallTime now) {
   AuthenticatedHistory history;
+  history.begin_round({}, 1);
   for (base::Duration left = kEightDays; left >= 0h; left -= 12h) {
     history.end_round(now + -left, end_of_history(-left), true);
   }

@@ -109,7 +109,11 @@ void BindServer::configure() const {
   const std::string records =
       "$TTL 30\n@ SOA ns." + zone + ". root." + zone + ". 1 60 60 3600 30\n@ NS ns." + zone +
       ".\nns A " + place_.address +
-      "\n*.wild A 10.9.9.9\nhand A 10.8.8.8\nmail MX 10 ns\nboth A 10.7.7.7\nboth MX 10 ns\n";
+      "\n*.wild A 10.9.9.9\nhand A 10.8.8.8\nmail MX 10 ns\n"
+      // At generation 5, after which somebody added something.
+      "post A 10.7.7.7\npost MX 10 ns\n_gen.post TXT \"gen=5 run=run-5\"\n"
+      "note A 10.7.7.7\nnote TXT hello\n_gen.note TXT \"gen=5 run=run-5\"\n"
+      "odd A 10.7.7.7\nodd TYPE65280 \\# 1 00\n_gen.odd TXT \"gen=5 run=run-5\"\n";
   const auto write = [&](const char* name, const std::string& text) {
     CHECK(base::write_file_atomic(directory_.file(name), text, base::Durability::kRenameOnly).ok());
   };

@@ -135,8 +135,8 @@ class World {
       if (is_lost && options_.trouble == PopulationTrouble::kOverflow) written += 5000;
       if (is_lost && options_.trouble == PopulationTrouble::kClockJump) now = now - kRound;
       if (is_lost && is_paused) first = restarted(*first, options);
-      first->begin_round({{1, written}});
-      second.begin_round({{2, 0}});
+      first->begin_round({{1, written}}, 1);
+      second.begin_round({{2, 0}}, 1);
       for (; next < sessions_.size() && sessions_[next].at <= at; ++next) {
         const Session& session = sessions_[next];
         if (!is_lost) (session.client % 2 == 0 ? *first : second).insert(session.subject, at);

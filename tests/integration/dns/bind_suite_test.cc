@@ -82,15 +82,38 @@ TEST_F(Bind, TakesOverANameThatWasMadeByHand) {
 
 TEST_F(Bind, LeavesNamesWithOtherRecordsAndWildcardsAlone) {
   const Rfc2136Options options = shared_server().options();
-  for (const char* name : {"mail.cache.test", "both.cache.test", "x.wild.cache.test"}) {
+  for (const char* name : {"mail.cache.test", "x.wild.cache.test"}) {
     const auto done = change(options, a_change(name, 0, 1, alias("b.example.net")));
     ASSERT_FALSE(done.ok()) << name;
     EXPECT_EQ(done.code(), base::ErrorCode::kConflict);
     EXPECT_NE(done.error().context.find("wildcard"), std::string::npos) << done.error().context;
   }
-  EXPECT_EQ(views(options, "both.cache.test").front().state->target, addresses({"10.7.7.7"}));
-  EXPECT_TRUE(change(options, a_change("both.cache.test", 0, 1, addresses({"10.7.7.8"}))).ok())
-      << "beside other records there may be addresses";
+}
+
+TEST_F(Bind, RefusesACnameBesideARecordThatSomebodyAddedAndKeepsTheAddress) {
+  const Rfc2136Options options = shared_server().options();
+  for (const char* name : {"post.cache.test", "note.cache.test"}) {
+    const auto done = change(options, a_change(name, 5, 6, alias("b.example.net")));
+    ASSERT_FALSE(done.ok()) << name;
+    EXPECT_EQ(done.code(), base::ErrorCode::kConflict) << done.error().context;
+    EXPECT_NE(done.error().context.find("records of another type"), std::string::npos);
+    const NameState state = *views(options, name).front().state;
+    EXPECT_EQ(state.generation, 5u);
+    EXPECT_EQ(state.target, addresses({"10.7.7.7"}));
+    // Addresses may have neighbours.
+    EXPECT_TRUE(change(options, a_change(name, 5, 7, addresses({"10.7.7.8"}))).ok());
+    EXPECT_EQ(views(options, name).front().state->target, addresses({"10.7.7.8"}));
+  }
+}
+
+TEST_F(Bind, ThatIgnoredACnameBesideAnUnusualRecordIsNotBelieved) {
+  test::BindServer server;
+  server.start();
+  const Rfc2136Options options = server.options();
+  const auto done = change(options, a_change("odd.cache.test", 5, 6, alias("b.example.net")), 2s);
+  ASSERT_FALSE(done.ok());
+  EXPECT_EQ(done.code(), base::ErrorCode::kUnknown) << done.error().context;
+  EXPECT_NE(done.error().context.find("in part"), std::string::npos) << done.error().context;
 }
 
 TEST_F(Bind, SpeaksHmacSha512AndTcp) {

@@ -163,6 +163,13 @@ TEST_F(Exec, ThatCannotBeStartedHasCertainlyDoneNothing) {
   EXPECT_EQ(moved.code(), base::ErrorCode::kUnavailable);
 }
 
+TEST_F(Exec, IsNotStartedWhenNoTimeIsLeft) {
+  const auto moved = move_by("touch asked; echo '{\"ok\":{}}'", 0s);
+  ASSERT_FALSE(moved.ok());
+  EXPECT_EQ(moved.code(), base::ErrorCode::kUnavailable) << moved.error().context;
+  EXPECT_FALSE(base::read_file(directory_.file("asked")).ok());
+}
+
 TEST_F(Exec, IsKilledAtTheDeadlineWithAllThatItStarted) {
   const auto moved = move_by("sleep 600 & echo $! >child; echo $$ >self; wait", 1500ms);
   ASSERT_FALSE(moved.ok());

@@ -102,6 +102,19 @@ TEST(DnsUpdate, OfANewNameRequiresThatNothingIsThere) {
             "_gen.a.cache.test. 0 NONE TXT \\# 0\na.cache.test. 0 NONE ANY \\# 0\n");
 }
 
+TEST(DnsUpdate, ToACnameRequiresThatNothingElseIsThere) {
+  const auto bytes =
+      encode_update("cache.test", "a.cache.test", state(5, "run-5", addresses({"10.0.0.1"})),
+                    state(6, "run-6", alias("b.example.net")));
+  const std::string text = text_of(ldns_pkt_answer(decoded(bytes.value()).get()));
+  for (const char* type :
+       {"CNAME", "AAAA",  "TXT", "MX",  "SRV",  "NS",    "CAA", "HTTPS", "SVCB", "PTR",
+        "NAPTR", "DNAME", "DS",  "SOA", "TLSA", "SSHFP", "LOC", "HINFO", "RP",   "URI"}) {
+    const std::string line = std::string("a.cache.test. 0 NONE ") + type + " \\# 0\n";
+    EXPECT_NE(text.find("\n" + line), std::string::npos) << type << " in\n" << text;
+  }
+}
+
 TEST(DnsUpdate, NeverEmptiesAName) {
   const auto bytes =
       encode_update("cache.test", "a.cache.test", state(5, "r", alias("b.x")), state(6, "r", {}));

@@ -30,6 +30,7 @@ struct Accused {
   }
   static AuthenticatedHistory whole() {
     AuthenticatedHistory made;
+    made.begin_round({}, 1);
     for (base::Duration passed{0}; passed <= kEightDays; passed += 12h) {
       made.end_round(kFirst + passed, base::Instant{passed.count()}, true);
     }

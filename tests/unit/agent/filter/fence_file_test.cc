@@ -65,6 +65,16 @@ TEST(FenceFile, KeepsTheHighestOfEachLockOverARestart) {
   EXPECT_TRUE(fences.admit("cluster/amber", 0).ok()) << "an act under no lock";
 }
 
+TEST(FenceFile, ChecksWithoutTheDisk) {
+  Fences fences;
+  ASSERT_TRUE(fences.open().ok());
+  ASSERT_TRUE(fences.admit("cluster/amber", 7).ok());
+  EXPECT_EQ(fences.file->check("cluster/amber", 6).code(), base::ErrorCode::kRefused);
+  EXPECT_TRUE(fences.file->check("cluster/amber", 7).ok());
+  EXPECT_TRUE(fences.file->check("cluster/amber", 0).ok());
+  EXPECT_TRUE(fences.file->check("cluster/birch", 1).ok());
+}
+
 TEST(FenceFile, LetsNothingHappenThatItCouldNotKeep) {
   Fences fences;
   ASSERT_TRUE(fences.open().ok());

@@ -26,26 +26,33 @@ HistoryOptions small() {
   return options;
 }
 
-// A history with its two clocks; `ring` is one proxy worker's.
+// A history with its two clocks; `ring` is one proxy worker's, `others` are further ones.
 struct Remembering {
   AuthenticatedHistory history{small()};
   WallTime wall = kBegin;
   base::Instant now{1'000'000'000};
   RingState ring{1, 0};
+  std::vector<RingState> others;
+  uint64_t mark = 1;
 
   Remembering() { round(); }
   void pass(Duration d) {
     wall = wall + d;
     now = now + d;
   }
+  std::vector<RingState> rings() const {
+    std::vector<RingState> all = others;
+    all.insert(all.begin(), ring);
+    return all;
+  }
   std::vector<RingNews> round(bool is_complete = true) {
-    auto news = history.begin_round({ring});
+    auto news = history.begin_round(rings(), mark);
     history.end_round(wall, now, is_complete);
     return news;
   }
   void authenticate(const Subject& subject) {
     ++ring.written;
-    history.begin_round({ring});
+    history.begin_round(rings(), mark);
     history.insert(subject, wall);
     history.end_round(wall, now, true);
   }
@@ -197,25 +204,101 @@ TEST(History, BeginsAnewWhenARingOverflowedDuringARestart) {
   EXPECT_EQ(bench.gap(), HistoryGap::kOverflow);
 }
 
-// Its own days must not take the place of ours, nor may it vouch for our week.
-TEST(History, AnotherWhoseClockIsAheadWipesNothingAndBlocksNobody) {
-  for (const Duration ahead : {kDay, 8 * kDay}) {
-    Remembering one, two;
-    two.wall = two.wall + ahead;
-    two.history = AuthenticatedHistory(small());
-    two.round();
-    one.authenticate(nth(1));
-    for (int hour = 0; hour < 7 * 24 + 1; ++hour) {
-      one.pass(1h);
-      two.pass(1h);
-      one.round();
-      two.round();
-    }
-    ASSERT_TRUE(two.history.may_block(two.wall).may_block());
-    one.history.unite(&two.history);
-    EXPECT_EQ(one.history.may_block(one.wall).gap, HistoryGap::kMember);
-    EXPECT_TRUE(one.history.contains(nth(1)));
+// A proxy authenticates a client that nobody reads, or reads but does not save, and ends.
+TEST(History, BeginsAnewWhenAProxyCameAndWentAroundARestart) {
+  Remembering bench;
+  bench.pass_in_rounds(8 * kDay);
+  const AuthenticatedHistory saved = bench.history;
+  bench.pass(1s);
+  bench.mark = 2;
+  bench.others = {RingState{5, 1}};
+  bench.round();
+  EXPECT_EQ(bench.gap(), HistoryGap::kNone) << "it was seen";
+  EXPECT_NE(bench.history.mark(), saved.mark()) << "to be saved";
+  bench.history = saved;  // killed before that
+  bench.restart();
+  bench.pass(10min);
+  bench.mark = 3;
+  bench.others.clear();
+  bench.round();
+  EXPECT_EQ(bench.gap(), HistoryGap::kUnseen);
+  bench.pass_in_rounds(7 * kDay);
+  EXPECT_EQ(bench.gap(), HistoryGap::kNone);
+}
+
+TEST(History, BeginsAnewAfterARestartToAProxyThatIsNew) {
+  Remembering bench;
+  bench.pass_in_rounds(8 * kDay);
+  bench.restart();
+  bench.others = {RingState{5, 0}};
+  bench.round();
+  EXPECT_EQ(bench.gap(), HistoryGap::kUnseen) << "it may have had a predecessor";
+}
+
+TEST(History, BeginsAnewAfterARestartWhenNobodyCanTellWhatStarted) {
+  Remembering bench;
+  bench.mark = 0;
+  bench.pass_in_rounds(1h);
+  bench.mark = 1;
+  bench.pass(1s);
+  bench.round();
+  bench.pass_in_rounds(8 * kDay);
+  ASSERT_EQ(bench.gap(), HistoryGap::kNone);
+  bench.restart();
+  bench.mark = 0;
+  bench.round();
+  EXPECT_EQ(bench.gap(), HistoryGap::kUnseen);
+}
+
+TEST(History, GoesOnAfterARestartThatSavedWhatStartedBeforeIt) {
+  Remembering bench;
+  bench.pass_in_rounds(8 * kDay);
+  bench.mark = 2;
+  bench.others = {RingState{5, 1}};
+  bench.round();
+  bench.restart();
+  bench.pass(10min);
+  bench.round();
+  EXPECT_EQ(bench.gap(), HistoryGap::kNone);
+}
+
+TEST(History, BeginsAnewWhenAProxyStartedWhileNoRoundWasComplete) {
+  for (const bool is_short : {true, false}) {
+    Remembering bench;
+    bench.pass_in_rounds(8 * kDay);
+    bench.mark = 2;
+    bench.pass(is_short ? 5s : 6s);
+    bench.round();
+    EXPECT_EQ(bench.gap(), is_short ? HistoryGap::kNone : HistoryGap::kUnseen);
   }
+}
+
+TEST(History, ForgetsNobodyWhenAnotherAgentsClockIsAhead) {
+  for (const Duration ahead : {Duration(3s), Duration(8s), kDay, 3 * kDay, 9 * kDay}) {
+    Remembering one, two;
+    one.authenticate(nth(1));
+    one.pass_in_rounds(7 * kDay);
+    two.pass_in_rounds(7 * kDay);
+    two.pass(ahead);
+    two.round();
+    ASSERT_EQ(one.gap(), HistoryGap::kNone);
+    one.history.unite(&two.history);
+    EXPECT_TRUE(one.history.contains(nth(1)) || one.gap() == HistoryGap::kMember);
+    EXPECT_EQ(one.gap(), ahead > 7s ? HistoryGap::kMember : HistoryGap::kNone) << ahead.count();
+  }
+}
+
+// Days of either side that share a slot are both kept.
+TEST(History, KnowsUnitedTheDaysOfBothWhereTheyDiffer) {
+  Remembering old, fresh;
+  old.authenticate(nth(1));
+  old.pass_in_rounds(kDay);
+  fresh.pass_in_rounds(8 * kDay);
+  fresh.authenticate(nth(2));
+  fresh.history.unite(&old.history);
+  EXPECT_TRUE(fresh.history.contains(nth(1)));
+  EXPECT_TRUE(fresh.history.contains(nth(2)));
+  EXPECT_EQ(fresh.gap(), HistoryGap::kPause) << "what both know ends with the older one";
 }
 
 TEST(History, KnowsUnitedWhatBothKnowOfTimeAndEitherKnowsOfAddresses) {

@@ -48,11 +48,12 @@ struct Node {
   AuthenticatedHistory history;
   base::WallTime wall{1'796'000'000'000'000'000};
   base::Instant now{1};
+  uint64_t mark = 1;
 
   NewcomerRound round(const std::vector<NewcomerSource>& sources) {
     wall = wall + 100ms;
     now = now + 100ms;
-    return read_newcomers(sources, wall, now, history);
+    return read_newcomers({mark, sources}, wall, now, history);
   }
   HistoryGap gap_in_seven_days(const std::vector<NewcomerSource>& sources) {
     wall = wall + 7 * base::Duration(24h);
@@ -132,6 +133,40 @@ TEST(Newcomers, OfAProxyThatVanishedForbidBlocking) {
   ASSERT_EQ(node.gap_in_seven_days({{old.reader.get(), false}}), HistoryGap::kNone);
   node.round({{next.reader.get(), false}});
   EXPECT_EQ(node.history.may_block(node.wall).gap, HistoryGap::kRingGone);
+}
+
+TEST(Newcomers, OfAProxyThatNobodySawLeaveAMark) {
+  test::TempDir dir;
+  const std::string place = dir.file("");
+  Proxy stays(dir, "one");
+  const uint64_t before = mark_of_starts(place);
+  EXPECT_NE(before, 0u);
+  stays.authenticate(0, 1);
+  EXPECT_EQ(mark_of_starts(place), before) << "what it counts is none";
+  // The kernel's clock for files ticks every few milliseconds: until it has, once more.
+  base::SystemClock clock;
+  const base::Instant deadline = clock.now() + 10s;
+  while (mark_of_starts(place) == before && clock.now() < deadline) Proxy(dir, "two");
+  EXPECT_NE(mark_of_starts(place), before);
+  EXPECT_EQ(mark_of_starts(dir.file("nowhere")), 0u);
+}
+
+TEST(Newcomers, OfAProxyThatCameAndWentWhileTheAgentWasAwayForbidBlocking) {
+  for (const bool has_changed : {false, true}) {
+    Node node;
+    Proxy proxy(node.dir, "one");
+    const std::vector<NewcomerSource> sources = {{proxy.reader.get(), false}};
+    node.round(sources);
+    ASSERT_EQ(node.gap_in_seven_days(sources), HistoryGap::kNone);
+    auto loaded = AuthenticatedHistory::load(node.history.serialize(), node.history.options());
+    ASSERT_TRUE(loaded.ok());
+    AuthenticatedHistory next = std::move(*loaded);
+    node.history = std::move(next);
+    if (has_changed) node.mark = 2;
+    node.round(sources);
+    EXPECT_EQ(node.history.may_block(node.wall).gap,
+              has_changed ? HistoryGap::kUnseen : HistoryGap::kNone);
+  }
 }
 
 }  // namespace

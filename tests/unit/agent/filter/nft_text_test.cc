@@ -75,6 +75,27 @@ TEST(NftAnswer, HasWhatWasRefused) {
   EXPECT_EQ(answer->standing->refusals.dropped, 3u);
 }
 
+// A list of an operator's additions to the table.
+TEST(NftAnswer, PassesOverWhatIsNotOurs) {
+  const std::string output = listing(
+      R"(, {"counter": {"family": "inet", "name": "seen", "table": "mcguard", "packets": 0}})"
+      R"(, {"quota": {"family": "inet", "name": "month", "bytes": 5}})"
+      R"(, {"map": {"family": "inet", "name": "block4", "elem": [["203.0.113.8", {"drop": null}]]}})"
+      R"(, {"ct helper": {"name": "ftp"}}, {"flowtable": {}})"
+      R"(, {"chain": {"family": "inet", "name": "own"}})"
+      R"(, {"rule": {"chain": "own", "expr": [{"counter": "seen"}, {"drop": null}]}})"
+      R"(, {"set": {"family": "inet", "name": "block4", "elem": [{"elem": {"val": "203.0.113.9"}}]}})");
+  ASSERT_TRUE(is_whole_answer(output));
+  const auto answer = read_answer(output);
+  ASSERT_TRUE(answer.ok()) << answer.error().context;
+  ASSERT_EQ(answer->standing->filters.size(), 1u);
+  EXPECT_EQ(answer->standing->filters[0].subject.text(), "203.0.113.9/32");
+  EXPECT_EQ(answer->standing->refusals.dropped, 0u);
+  EXPECT_FALSE(
+      read_answer(listing(R"(, {"rule": {"chain": "refuse4", "expr": [{"counter": 5}]}})")).ok())
+      << "ours are as strict as before";
+}
+
 TEST(NftAnswer, HasWhatWasMadeByHandAsNobodys) {
   const auto answer = read_answer(
       in_set("count4", R"({"elem": {"val": "203.0.113.9", "comment": "see ticket 5"}})"));
@@ -120,7 +141,7 @@ TEST(NftAnswer, RefusesWhatIsOdd) {
   }
   for (const std::string& output :
        {std::string(kEnd) + kEnd, listing("") + kEnd, std::string("{\"nftables\": 5}\n") + kEnd,
-        std::string("{\"nftables\": [{\"flowtable\": {}}]}\n"), std::string("garbage\n")}) {
+        std::string("{\"nftables\": [{\"table\": 5}]}\n"), std::string("garbage\n")}) {
     EXPECT_FALSE(read_answer(output).ok()) << output;
   }
 }
