@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <filesystem>
 
 #include "base/core/check.h"
 #include "base/core/file.h"
@@ -50,6 +52,18 @@ agent::dns::ServerPlace free_place() {
 
 std::string clause_of(const agent::dns::ServerPlace& place) {
   return place.address + " port " + std::to_string(place.port);
+}
+
+// Whether all of its threads are (proc(5): the field behind the name in parentheses).
+bool is_stopped(pid_t pid) {
+  for (const auto& task :
+       std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+    const auto stat = base::read_file(task.path().string() + "/stat");
+    if (!stat) continue;  // it has ended
+    const size_t name_end = stat->rfind(')');
+    if (name_end == std::string::npos || stat->substr(name_end + 2, 1) != "T") return false;
+  }
+  return true;
 }
 
 }  // namespace
@@ -159,6 +173,12 @@ bool BindServer::answers() const {
 
 void BindServer::signal(int number) const {
   CHECK(pid_ > 0 && ::kill(pid_, number) == 0);
+  const base::SystemClock clock;
+  const base::Instant end = clock.now() + std::chrono::seconds(10);
+  while (number == SIGSTOP && !is_stopped(pid_)) {
+    CHECK(clock.now() < end);
+    ::sched_yield();
+  }
 }
 
 void BindServer::kill() {

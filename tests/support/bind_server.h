@@ -29,6 +29,7 @@ class BindServer {
   static void join(BindServer& primary, BindServer& secondary);
   // Runs, and answers for the zone.
   void start();
+  // After SIGSTOP it returns when every thread has stopped.
   void signal(int number) const;
   // Kills it; what it had not read is lost.
   void kill();
