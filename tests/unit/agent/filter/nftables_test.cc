@@ -382,8 +382,9 @@ TEST_F(Nftables, RefusesAnOlderFenceThatWasAdmittedBeforeANewerOne) {
 TEST_F(Nftables, SkipsItsTestsOnAKernelThatCannotFilter) {
   const std::string error = "internal:0:0-0: Error: Could not process rule: ";
   const auto says = [&](const std::string& words) {
-    return why_no_filters({script("echo '" + error + words +
-                                  "'\necho '{\"nftables\": [{\"metainfo\": {}}]}'\nexec cat")});
+    return why_no_filters(
+        {script("echo '" + error + words +
+                "'\necho '{\"nftables\": [{\"metainfo\": {}}]}'\nexec sleep 300")});
   };
   EXPECT_NE(says("Operation not supported").find("nft_limit"), std::string::npos);
   EXPECT_NE(says("Operation not permitted").find("CAP_NET_ADMIN"), std::string::npos);
